@@ -1,0 +1,77 @@
+"""Renders of the training scenes, kept on disk so that a scene is drawn once.
+
+Scene seeds below ``UNSEEN`` are for training; evaluation and contact sheets take theirs from ``UNSEEN`` on.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from studio.training.presets import Preset
+from studio.training.world import render, scene
+
+UNSEEN = 1_000_000_000
+CHUNK = 64
+
+
+def _draw(job: tuple[int, int, int]) -> NDArray[np.uint8]:
+    first, last, size = job
+    return np.stack([render(scene(seed), size) for seed in range(first, last)])
+
+
+def pictures(preset: Preset, folder: Path) -> NDArray[np.uint8]:
+    """All training pictures of ``preset``, uint8 [scenes, size, size, 3], memory-mapped; drawn at the first call."""
+    path = folder / f"pictures-{preset.size}-{preset.scenes}.npy"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")
+        shape = (preset.scenes, preset.size, preset.size, 3)
+        drawn = np.lib.format.open_memmap(part, "w+", np.uint8, shape)
+        jobs = [(at, min(at + CHUNK, preset.scenes), preset.size) for at in range(0, preset.scenes, CHUNK)]
+        with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
+            chunks = zip(jobs, pool.imap(_draw, jobs), strict=True)
+            for (first, last, _), chunk in tqdm(chunks, total=len(jobs), desc="drawing scenes"):
+                drawn[first:last] = chunk
+        drawn.flush()
+        part.rename(path)
+    return np.load(path, mmap_mode="r")
+
+
+def unseen(count: int, size: int) -> NDArray[np.uint8]:
+    """``count`` pictures that no training run has seen, uint8 [count, size, size, 3]."""
+    return _draw((UNSEEN, UNSEEN + count, size))
+
+
+def to_tensor(pixels: NDArray[np.uint8]) -> torch.Tensor:
+    """uint8 [B, H, W, 3] -> float32 [B, 3, H, W] in -1..1."""
+    return torch.from_numpy(np.array(pixels)).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def crops(pixels: NDArray[np.uint8], side: int, batch: int, step: int) -> torch.Tensor:
+    """The random crops of training step ``step``: float32 [batch, 3, side, side] in -1..1; half of them mirrored."""
+    rng = np.random.default_rng([step, 23])
+    limit = pixels.shape[1] - side
+    out = np.empty((batch, side, side, 3), np.uint8)
+    for row, which in enumerate(rng.integers(len(pixels), size=batch)):
+        y, x = rng.integers(limit + 1, size=2)
+        crop = pixels[which, y : y + side, x : x + side]
+        out[row] = crop[:, ::-1] if rng.random() < 0.5 else crop
+    return to_tensor(out)
+
+
+def batches(count: int, batch: int, step: int) -> Iterator[NDArray[np.int64]]:
+    """Indices of each step's samples from ``step`` on: every sample once an epoch, in an order of the epoch's own."""
+    per_epoch = max(1, count // batch)
+    while True:
+        order = np.random.default_rng([step // per_epoch, 29]).permutation(count)
+        for at in range(step % per_epoch, per_epoch):
+            yield order[at * batch : (at + 1) * batch]
+            step += 1

@@ -1,0 +1,214 @@
+"""The second stage: the denoiser with its text encoder, for plain generation and inpainting at once.
+
+    python -m studio.training.denoiser --preset small
+
+Nine input channels, in the order of diffusers' inpainting U-Nets: latent 4, mask 1, masked latent 4. Half of the
+samples have everything masked, which is plain generation; the others a random mask. The model predicts v
+(Salimans and Ho 2022) with min-SNR weighting (Hang et al. 2023); one prompt in ten is empty, for classifier-free
+guidance (Ho and Salimans 2022).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, DDPMScheduler, UNet2DConditionModel
+from numpy.typing import NDArray
+from torch import nn
+from tqdm import tqdm
+from transformers import CLIPTextModel, PreTrainedTokenizerFast
+
+from studio.training import autoencoder, dataset, grids, text_encoder
+from studio.training.prompts import SHEET
+from studio.training.run import Options, Run, options, pick_autocast
+from studio.training.tokenizer import stored_tokenizer
+from studio.training.world import LANGUAGES, caption, scene
+
+NOISE = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+EMPTY_PROMPTS = 0.10
+PLAIN = 0.5  # the share of samples whose mask covers everything
+SNR_CEILING = 5.0
+ENCODING_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Latents:
+    """The training pictures as the denoiser sees them, scaled to unit variance, float16.
+
+    ``picture`` [N, 4, h, w]; ``mask`` [N, 1, h, w], 1 = repaint; ``masked`` [N, 4, h, w], the picture encoded with grey
+    under the mask; ``grey`` [4, h, w], a picture that is grey all over.
+    """
+
+    picture: torch.Tensor
+    mask: torch.Tensor
+    masked: torch.Tensor
+    grey: torch.Tensor
+
+
+class Storybook(nn.Module):
+    """What this stage trains together."""
+
+    def __init__(self, unet: UNet2DConditionModel, text: CLIPTextModel) -> None:
+        super().__init__()
+        self.unet, self.text = unet, text
+
+    def forward(self, inputs: torch.Tensor, timesteps: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+        """inputs [B, 9, h, w], timesteps [B], tokens [B, L] -> v [B, 4, h, w]."""
+        return self.unet(inputs, timesteps, self.text(tokens).last_hidden_state).sample
+
+
+def build(options: Options) -> Storybook:
+    torch.manual_seed(2)
+    return Storybook(
+        UNet2DConditionModel(**options.preset.denoiser_config()).to(memory_format=torch.channels_last),
+        text_encoder.trained(options),
+    )
+
+
+def random_mask(size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """What a person might paint out: a few rectangles, ellipses or strokes; uint8 [size, size], 1 = repaint."""
+    mask = np.zeros((size, size), np.uint8)
+    for _ in range(int(rng.integers(1, 4))):
+        x, y, width, height = rng.integers(size), rng.integers(size), *rng.integers(size // 8, size // 2, size=2)
+        form = rng.integers(3)
+        if form == 0:
+            cv2.rectangle(mask, (x - width // 2, y - height // 2), (x + width // 2, y + height // 2), 1, -1)
+        elif form == 1:
+            cv2.ellipse(mask, (int(x), int(y)), (int(width) // 2, int(height) // 2), 0, 0, 360, 1, -1)
+        else:
+            stroke = rng.integers(0, size, size=(4, 1, 2)).astype(np.int32)
+            cv2.polylines(mask, [stroke], False, 1, int(rng.integers(size // 12, size // 5)))
+    return mask
+
+
+@torch.no_grad()
+def encode(options: Options, first_stage: AutoencoderKL) -> Latents:
+    """Encodes every training picture once, with one random mask each; kept in the run's folder."""
+    preset, path = options.preset, options.folder / "latents.pt"
+    if path.exists():
+        return Latents(**torch.load(path, weights_only=True))
+    pixels = dataset.pictures(preset, options.folder)
+    scale = first_stage.config.scaling_factor
+    side, pictures, masks, masked = preset.latent_side, [], [], []
+
+    def latent(image: torch.Tensor) -> torch.Tensor:
+        return (first_stage.encode(image.to(options.device)).latent_dist.mean * scale).half().cpu()
+
+    for at in tqdm(range(0, len(pixels), ENCODING_BATCH), desc="encoding scenes", mininterval=10):
+        picture = dataset.to_tensor(pixels[at : at + ENCODING_BATCH])
+        rng = np.random.default_rng([at, 41])
+        mask = torch.from_numpy(np.stack([random_mask(preset.size, rng) for _ in picture]))[:, None].float()
+        pictures.append(latent(picture))
+        masked.append(latent(picture * (1 - mask)))
+        masks.append(nn.functional.interpolate(mask, (side, side), mode="area").ceil().half())
+    grey = latent(torch.zeros(1, 3, preset.size, preset.size))[0]
+    cached = {"picture": torch.cat(pictures), "mask": torch.cat(masks), "masked": torch.cat(masked), "grey": grey}
+    torch.save(cached, path)
+    return Latents(**cached)
+
+
+def conditioning(
+    latents: Latents, indices: NDArray[np.int64], rng: np.random.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The mask [B, 1, h, w] and masked latent [B, 4, h, w] of each sample; all ones and grey for plain generation."""
+    plain = torch.from_numpy(rng.random(len(indices)) < PLAIN)[:, None, None, None]
+    mask = torch.where(plain, torch.ones(()), latents.mask[indices].float())
+    masked = torch.where(plain, latents.grey.float(), latents.masked[indices].float())
+    return mask, masked
+
+
+def captions_of(indices: NDArray[np.int64], rng: np.random.Generator) -> list[str]:
+    """A caption for each training scene in a language of its own; some empty."""
+    told = []
+    for seed in indices:
+        if rng.random() < EMPTY_PROMPTS:
+            told.append("")
+        else:
+            told.append(caption(scene(int(seed)), LANGUAGES[int(rng.integers(len(LANGUAGES)))], rng))
+    return told
+
+
+def loss_weight(scheduler: DDPMScheduler, timesteps: torch.Tensor) -> torch.Tensor:
+    """Min-SNR weights for v-prediction, [B]: min(SNR, 5) / (SNR + 1) (Hang et al. 2023, section 3.4)."""
+    signal = scheduler.alphas_cumprod.to(timesteps.device)[timesteps]
+    snr = signal / (1 - signal)
+    return snr.clamp(max=SNR_CEILING) / (snr + 1)
+
+
+@torch.no_grad()
+def sample(
+    model: Storybook, tokens: torch.Tensor, empty: torch.Tensor, grey: torch.Tensor, guidance: float = 4.0, steps: int = 20
+) -> torch.Tensor:
+    """A few pictures with diffusers' own DDIM, to see how training goes: latents [B, 4, h, w]."""
+    scheduler = DDIMScheduler(**NOISE, prediction_type="v_prediction", clip_sample=False)
+    scheduler.set_timesteps(steps)
+    generator = torch.Generator().manual_seed(5)
+    latents = torch.randn((len(tokens), *grey.shape), generator=generator).to(grey.device)
+    rest = torch.cat([torch.ones_like(latents[:, :1]), grey.expand_as(latents)], dim=1)
+    for timestep in scheduler.timesteps:
+        inputs = torch.cat([latents, rest], dim=1).repeat(2, 1, 1, 1)
+        v = model(inputs, timestep.to(grey.device), torch.cat([tokens, empty.expand_as(tokens)]))
+        told, untold = v.chunk(2)
+        latents = scheduler.step(untold + guidance * (told - untold), timestep, latents).prev_sample
+    return latents
+
+
+def trained(options: Options) -> Storybook:
+    """The averaged weights of this stage's run."""
+    run = Run("denoiser", build(options), options.preset.denoiser, options)
+    model = run.averaged(build(options))
+    assert isinstance(model, Storybook)
+    return model
+
+
+def train(options: Options) -> None:
+    preset = options.preset
+    first_stage = autoencoder.trained(options)
+    latents = encode(options, first_stage)
+    tokenizer: PreTrainedTokenizerFast = stored_tokenizer(text_encoder.tokenizer_folder(options))
+    model = build(options)
+    run = Run("denoiser", model, preset.denoiser, options)
+    noising = DDPMScheduler(**NOISE, prediction_type="v_prediction")
+    autocast = pick_autocast(options.device)
+    samples = dataset.batches(preset.scenes, preset.denoiser.batch, run.step)
+
+    def loss_of(step: int) -> torch.Tensor:
+        indices, rng = next(samples), np.random.default_rng([step, 43])
+        generator = torch.Generator().manual_seed(step)
+        clean = latents.picture[indices].float()
+        noise = torch.randn(clean.shape, generator=generator)
+        timesteps = torch.randint(0, noising.config.num_train_timesteps, (len(clean),), generator=generator)
+        mask, masked = conditioning(latents, indices, rng)
+        inputs = torch.cat([noising.add_noise(clean, noise, timesteps), mask, masked], dim=1)
+        target = noising.get_velocity(clean, noise, timesteps).to(options.device)
+        tokens = text_encoder.tokenise(tokenizer, captions_of(indices, rng), options.device)
+        timesteps = timesteps.to(options.device)
+        with autocast:
+            predicted = model(inputs.to(options.device, memory_format=torch.channels_last), timesteps, tokens)
+        error = (predicted.float() - target).square().mean(dim=(1, 2, 3))
+        return (loss_weight(noising, timesteps) * error).mean()
+
+    def show() -> None:
+        average = run.averaged(build(options))
+        assert isinstance(average, Storybook)
+        prompts = [SHEET[language][row] for row in range(8) for language in LANGUAGES]
+        tokens = text_encoder.tokenise(tokenizer, prompts, options.device)
+        empty = text_encoder.tokenise(tokenizer, [""], options.device)
+        with autocast:
+            drawn = sample(average, tokens, empty, latents.grey.float().to(options.device))
+        pictures = _decoded(first_stage, drawn.float())
+        grids.save(run.folder / "grid.png", [pictures[column::3] for column in range(3)])
+
+    run.train(loss_of, show, show_every=1000)
+
+
+@torch.no_grad()
+def _decoded(first_stage: AutoencoderKL, latents: torch.Tensor) -> torch.Tensor:
+    return first_stage.decode(latents / first_stage.config.scaling_factor).sample
+
+
+if __name__ == "__main__":
+    train(options("denoiser"))

@@ -1,0 +1,96 @@
+"""The sizes Storybook comes in: ``small`` trains on two CPU cores in hours, ``full`` on one large GPU in minutes.
+
+``toy`` is for the test suite: every stage end to end in seconds, nothing worth looking at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How long one stage trains: ``steps`` of ``batch`` samples at a peak learning rate ``rate``."""
+
+    steps: int
+    batch: int
+    rate: float
+
+
+@dataclass(frozen=True)
+class Preset:
+    """``size`` is the side of the pictures in pixels, ``crop`` that of the pieces the first stage sees."""
+
+    name: str
+    size: int
+    scenes: int
+    crop: int
+    autoencoder: Stage
+    autoencoder_widths: tuple[int, ...]
+    text: Stage
+    denoiser: Stage
+    denoiser_widths: tuple[int, ...]
+    text_width: int
+    text_layers: int
+
+    @property
+    def latent_side(self) -> int:
+        return self.size // 8
+
+    def autoencoder_config(self) -> dict[str, Any]:
+        """For ``diffusers.AutoencoderKL``: KL-f8, four latent channels, no attention (it is for flat scenes)."""
+        levels = len(self.autoencoder_widths)
+        return {
+            "block_out_channels": self.autoencoder_widths,
+            "down_block_types": ("DownEncoderBlock2D",) * levels,
+            "up_block_types": ("UpDecoderBlock2D",) * levels,
+            "layers_per_block": 1,
+            "latent_channels": 4,
+            "norm_num_groups": 8,
+            "mid_block_add_attention": False,
+            "sample_size": self.size,
+        }
+
+    def denoiser_config(self) -> dict[str, Any]:
+        """For ``diffusers.UNet2DConditionModel``: latent, mask and masked latent in, v out.
+
+        No attention at the finest level: there it took half the time of a step and bought little.
+        """
+        deeper = len(self.denoiser_widths) - 1
+        return {
+            "sample_size": self.latent_side,
+            "in_channels": 9,
+            "out_channels": 4,
+            "block_out_channels": self.denoiser_widths,
+            "down_block_types": ("DownBlock2D",) + ("CrossAttnDownBlock2D",) * deeper,
+            "up_block_types": ("CrossAttnUpBlock2D",) * deeper + ("UpBlock2D",),
+            "layers_per_block": 1,
+            "cross_attention_dim": self.text_width,
+            "attention_head_dim": 4,  # diffusers reads this as the number of heads
+            "norm_num_groups": 16,
+        }
+
+
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        Preset(
+            name="toy", size=64, scenes=48, crop=32,
+            autoencoder=Stage(4, 4, 1e-3), autoencoder_widths=(8, 8, 16, 16),
+            text=Stage(4, 4, 1e-3), denoiser=Stage(4, 4, 1e-3), denoiser_widths=(16, 32), text_width=32, text_layers=1,
+        ),
+        Preset(
+            name="small", size=128, scenes=24_000, crop=64,
+            autoencoder=Stage(4_500, 32, 2e-3), autoencoder_widths=(16, 32, 64, 128),
+            text=Stage(1_500, 96, 1e-3),
+            denoiser=Stage(12_000, 48, 8e-4), denoiser_widths=(96, 160, 192), text_width=192, text_layers=3,
+        ),
+        Preset(
+            name="full", size=256, scenes=100_000, crop=128,
+            autoencoder=Stage(12_000, 64, 1e-3), autoencoder_widths=(32, 64, 128, 128),
+            text=Stage(3_000, 256, 1e-3),
+            denoiser=Stage(30_000, 256, 6e-4), denoiser_widths=(96, 160, 192), text_width=192, text_layers=3,
+        ),
+    )
+}  # fmt: skip

@@ -1,0 +1,151 @@
+"""One training run: resume, step, average, save. What every stage shares, and nothing about any model.
+
+A run lives in a folder outside the repository: ``checkpoint.pt`` (weights, their average, optimiser, step), replaced
+atomically every few minutes, and ``log.csv``. Stopping it at any moment loses at most those minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from studio.training.presets import PRESETS, Preset, Stage
+
+SAVE_EVERY_SECONDS = 180.0
+WARM_UP_STEPS = 200
+COOL_DOWN = 0.25  # the share of the steps over which the learning rate falls to zero
+CLIP_NORM = 1.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person may say to a stage on the command line."""
+
+    preset: Preset
+    folder: Path
+    device: torch.device
+    steps: int | None = None
+    minutes: float | None = None
+
+
+def options(stage: str, arguments: list[str] | None = None) -> Options:
+    """Reads the command line of ``python -m studio.training.<stage>``."""
+    parser = argparse.ArgumentParser(prog=f"python -m studio.training.{stage}")
+    parser.add_argument("--preset", choices=sorted(PRESETS), default="small")
+    parser.add_argument("--folder", type=Path, default=default_folder(), help="where checkpoints and caches live")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--steps", type=int, help="instead of the preset's number of steps")
+    parser.add_argument("--minutes", type=float, help="stop after this long, finished or not; run again to go on")
+    given = parser.parse_args(arguments)
+    preset = PRESETS[given.preset]
+    return Options(preset, given.folder / preset.name, torch.device(given.device), given.steps, given.minutes)
+
+
+def default_folder() -> Path:
+    return Path.home() / ".cache" / "latent-studio" / "training"
+
+
+def learning_rate(step: int, steps: int, peak: float) -> float:
+    """Warm-up, plateau, then linear to zero over the last quarter, so that a longer run can go on from the plateau."""
+    warm = min(1.0, (step + 1) / min(WARM_UP_STEPS, max(1, steps // 4)))
+    left = (steps - step) / max(1.0, COOL_DOWN * steps)
+    return peak * min(warm, 1.0, max(0.0, left))
+
+
+def pick_autocast(device: torch.device) -> torch.autocast:
+    """bfloat16 where the hardware multiplies in it: any CUDA device, and CPUs with AVX512-BF16 or AMX."""
+    supported = device.type == "cuda" or bool(torch.cpu._is_avx512_bf16_supported())
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=supported)
+
+
+class Run:
+    """``model`` is trained in place; ``average`` holds the exponential moving average that is shipped."""
+
+    def __init__(self, name: str, model: nn.Module, stage: Stage, options: Options) -> None:
+        self.name, self.model, self.stage, self.options = name, model.to(options.device), stage, options
+        self.steps = options.steps or stage.steps
+        self.folder = options.folder / name
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.optimiser = torch.optim.AdamW(model.parameters(), lr=stage.rate, betas=(0.9, 0.99), weight_decay=0.01)
+        self.average = {key: value.detach().clone().float() for key, value in model.state_dict().items()}
+        self.step = 0
+        self._resume()
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder / "checkpoint.pt"
+
+    def _resume(self) -> None:
+        if not self.checkpoint.exists():
+            return
+        saved = torch.load(self.checkpoint, map_location=self.options.device, weights_only=True)
+        self.model.load_state_dict(saved["model"])
+        self.optimiser.load_state_dict(saved["optimiser"])
+        self.average, self.step = saved["average"], saved["step"]
+
+    def save(self) -> None:
+        part = self.checkpoint.with_suffix(".part")
+        torch.save(
+            {"model": self.model.state_dict(), "average": self.average, "optimiser": self.optimiser.state_dict(),
+             "step": self.step}, part,
+        )  # fmt: skip
+        os.replace(part, self.checkpoint)
+
+    def averaged(self, model: nn.Module) -> nn.Module:
+        """Loads the average into ``model`` (of the same architecture) and returns it in evaluation mode."""
+        model.load_state_dict({key: value.to(torch.float32) for key, value in self.average.items()})
+        return model.eval().to(self.options.device)
+
+    def train(self, loss_of: Callable[[int], torch.Tensor], show: Callable[[], None], show_every: int) -> None:
+        """Steps until the stage's end or the time limit. ``loss_of(step)`` returns the loss; ``show`` draws a grid."""
+        shown = losses = 0.0
+        for step in self._ticking():
+            rate = learning_rate(step, self.steps, self.stage.rate)
+            for group in self.optimiser.param_groups:
+                group["lr"] = rate
+            loss = loss_of(step)
+            self.optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            norm = nn.utils.clip_grad_norm_(self.model.parameters(), CLIP_NORM)
+            if torch.isfinite(norm):
+                self.optimiser.step()
+            self._update_average(step)
+            losses, shown = losses + float(loss.detach()), shown + 1
+            if step % 50 == 49:
+                self._log(step, losses / shown, rate)
+                losses = shown = 0.0
+            if step % show_every == show_every - 1:
+                show()
+        self.save()
+        show()
+
+    def _update_average(self, step: int) -> None:
+        decay = min(0.999, (1 + step) / (10 + step))
+        for key, value in self.model.state_dict().items():
+            self.average[key].lerp_(value.float(), 1 - decay)
+
+    def _ticking(self) -> Iterator[int]:
+        started = saved = time.monotonic()
+        limit = math.inf if self.options.minutes is None else self.options.minutes * 60
+        with tqdm(total=self.steps, initial=self.step, desc=self.name, mininterval=10) as bar:
+            while self.step < self.steps and time.monotonic() - started < limit:
+                yield self.step
+                self.step += 1
+                bar.update()
+                if time.monotonic() - saved > SAVE_EVERY_SECONDS:
+                    self.save()
+                    saved = time.monotonic()
+
+    def _log(self, step: int, loss: float, rate: float) -> None:
+        with (self.folder / "log.csv").open("a", newline="") as file:
+            csv.writer(file).writerow([step + 1, f"{loss:.5f}", f"{rate:.2e}", f"{time.time():.0f}"])

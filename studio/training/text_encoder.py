@@ -1,0 +1,123 @@
+"""A head start for the text encoder: it learns to read captions before it must steer pictures.
+
+    python -m studio.training.text_encoder --preset small
+
+A denoiser's loss teaches a fresh text encoder slowly, and each language on its own. So the encoder first learns to
+tell, from its pooled output, what a caption says of its scene: time, ground, weather, mountains, and the kind and
+colour of each thing from left to right, or that it is unsaid. The same scene in three languages has the same answers,
+which is what brings the languages together. The denoiser's stage then trains it further, jointly.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn import functional as F
+from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
+
+from studio.training.presets import Preset
+from studio.training.run import Options, Run, options
+from studio.training.tokenizer import MAX_TOKENS, stored_tokenizer
+from studio.training.world import LANGUAGES, Scene, caption, scene
+from studio.training.world.scene import COLOURS, GROUNDS, KINDS, TIMES, WEATHERS
+
+MOST_THINGS = 3
+QUESTIONS = (
+    len(TIMES), len(GROUNDS), len(WEATHERS), 2, *(len(KINDS) + 1,) * MOST_THINGS, *(len(COLOURS) + 1,) * MOST_THINGS
+)  # fmt: skip
+
+
+def config(preset: Preset, tokenizer: PreTrainedTokenizerFast) -> CLIPTextConfig:
+    return CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=preset.text_width,
+        intermediate_size=preset.text_width * 4,
+        num_hidden_layers=preset.text_layers,
+        num_attention_heads=4,
+        max_position_embeddings=MAX_TOKENS,
+        projection_dim=preset.text_width,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+
+
+class CaptionReader(nn.Module):
+    """A text encoder with one classifier per question about the scene."""
+
+    def __init__(self, encoder: CLIPTextModel) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.heads = nn.ModuleList(nn.Linear(encoder.config.hidden_size, answers) for answers in QUESTIONS)
+
+    def forward(self, tokens: torch.Tensor) -> list[torch.Tensor]:
+        """tokens: int64 [B, L]; one logit tensor [B, answers] a question."""
+        pooled = self.encoder(tokens).pooler_output
+        return [head(pooled) for head in self.heads]
+
+
+def answers(scene: Scene) -> NDArray[np.int64]:
+    """What is true of a scene, in the order of QUESTIONS; the last answer of kinds and colours means "no such thing"."""
+    kinds, colours = [len(KINDS)] * MOST_THINGS, [len(COLOURS)] * MOST_THINGS
+    for slot, thing in enumerate(scene.things):
+        kinds[slot], colours[slot] = list(KINDS).index(thing.kind), COLOURS.index(thing.colour)
+    where = [TIMES.index(scene.time), GROUNDS.index(scene.ground), WEATHERS.index(scene.weather), int(scene.mountains)]
+    return np.array([*where, *kinds, *colours])
+
+
+def tokenise(tokenizer: PreTrainedTokenizerFast, captions: list[str], device: torch.device) -> torch.Tensor:
+    """int64 [B, MAX_TOKENS]."""
+    batch = tokenizer(captions, padding="max_length", truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
+    return batch.input_ids.to(device)
+
+
+def build(options: Options, tokenizer: PreTrainedTokenizerFast) -> CaptionReader:
+    torch.manual_seed(1)
+    return CaptionReader(CLIPTextModel(config(options.preset, tokenizer)))
+
+
+def tokenizer_folder(options: Options) -> Path:
+    return options.folder / "tokenizer"
+
+
+def trained(options: Options) -> CLIPTextModel:
+    """The encoder with the averaged weights of this stage's run."""
+    tokenizer = stored_tokenizer(tokenizer_folder(options))
+    run = Run("text_encoder", build(options, tokenizer), options.preset.text, options)
+    reader = run.averaged(build(options, tokenizer))
+    assert isinstance(reader, CaptionReader)
+    return reader.encoder
+
+
+def train(options: Options) -> None:
+    tokenizer = stored_tokenizer(tokenizer_folder(options))
+    model = build(options, tokenizer)
+    run = Run("text_encoder", model, options.preset.text, options)
+
+    def batch_of(step: int, count: int, offset: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+        rng = np.random.default_rng([step, 37, offset])
+        scenes = [scene(int(seed)) for seed in rng.integers(offset, offset + 10**8, size=count)]
+        captions = [caption(each, LANGUAGES[int(rng.integers(3))], rng) for each in scenes]
+        truth = torch.from_numpy(np.stack([answers(each) for each in scenes])).to(options.device)
+        return tokenise(tokenizer, captions, options.device), truth
+
+    def loss_of(step: int) -> torch.Tensor:
+        tokens, truth = batch_of(step, options.preset.text.batch)
+        return torch.stack([F.cross_entropy(logits, truth[:, i]) for i, logits in enumerate(model(tokens))]).mean()
+
+    @torch.no_grad()
+    def show() -> None:
+        tokens, truth = batch_of(0, 256, offset=10**9)
+        guesses = torch.stack([logits.argmax(-1) for logits in run.averaged(build(options, tokenizer))(tokens)], dim=1)
+        right = (guesses == truth).float().mean(0).tolist()
+        print(f"\nstep {run.step}: right answers {' '.join(f'{share:.2f}' for share in right)}", flush=True)
+
+    run.train(loss_of, show, show_every=500)
+
+
+if __name__ == "__main__":
+    train(options("text_encoder"))

@@ -1,0 +1,59 @@
+"""Storybook's tokenizer: byte-level BPE, made from the captions, so that no text is unknown to it.
+
+Chinese characters are tokens of their own, since Chinese writes no spaces between words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import PreTrainedTokenizerFast
+
+from studio.training.dataset import UNSEEN
+from studio.training.world import LANGUAGES, caption, scene
+
+MAX_TOKENS = 48
+VOCABULARY = 1536
+PAD, BEGIN, END = "<pad>", "<begin>", "<end>"
+HAN = Regex(r"\p{Han}")
+CAPTIONS_PER_LANGUAGE = 6000
+
+
+def _captions() -> Iterator[str]:
+    for seed in range(CAPTIONS_PER_LANGUAGE):
+        rng = np.random.default_rng([seed, 31])
+        yield from (caption(scene(UNSEEN // 2 + seed), language, rng) for language in LANGUAGES)
+
+
+def make_tokenizer() -> PreTrainedTokenizerFast:
+    """The same tokenizer every time: ids 0, 1, 2 are padding, begin and end."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(HAN, "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY,
+        special_tokens=[PAD, BEGIN, END],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(_captions(), trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{BEGIN} $A {END}",
+        special_tokens=[(BEGIN, tokenizer.token_to_id(BEGIN)), (END, tokenizer.token_to_id(END))],
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token=PAD, bos_token=BEGIN, eos_token=END, model_max_length=MAX_TOKENS
+    )
+
+
+def stored_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
+    """The tokenizer in ``folder``, made there if there is none yet."""
+    if not (folder / "tokenizer.json").exists():
+        make_tokenizer().save_pretrained(folder)
+    return PreTrainedTokenizerFast.from_pretrained(folder)

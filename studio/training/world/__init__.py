@@ -1,0 +1,12 @@
+"""The picture-book world that Storybook is trained on.
+
+``scene(seed)`` decides what a scene holds (`scene.py`), ``render`` paints it at any size
+(`backdrop.py`, `things.py`, both with the brush of `canvas.py`), ``caption`` tells it in English,
+Chinese or German (`captions.py`). Nothing here knows about models or training.
+"""
+
+from studio.training.world.captions import LANGUAGES, caption, phrase
+from studio.training.world.paint import render
+from studio.training.world.scene import Scene, Thing, scene
+
+__all__ = ["LANGUAGES", "Scene", "Thing", "caption", "phrase", "render", "scene"]
