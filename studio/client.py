@@ -1,0 +1,197 @@
+"""How everybody else talks to the engine: submit a request, follow its events, cancel it.
+
+`EngineClient` is the protocol; `LocalClient` starts the engine's process on this machine, watches over it and starts
+it again when it dies. The client imports no torch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import secrets
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
+from typing import Protocol
+
+from studio.engine.worker import Broken, Cancel, Command, Ready, Submit, WorkerOptions, run_worker
+from studio.errors import EngineStopped, StudioError, UnknownJob
+from studio.events import ENDS, Event, Failed, Previewed, Queued
+from studio.packs.catalogue import PackInfo, find_pack
+from studio.requests import Request
+from studio.settings import Settings
+
+KEPT_JOBS = 1000  # ended jobs that can still be followed
+MOST_DEATHS, DEATHS_WITHIN_SECONDS = 3, 120.0  # then the engine is not started again
+CLOSING_SECONDS = 10.0  # a step may still have to end
+
+
+class EngineClient(Protocol):
+    """What the pages and the command line know of the engine."""
+
+    def packs(self) -> tuple[PackInfo, ...]:
+        """The packs that requests may name."""
+
+    def submit(self, request: Request) -> str:
+        """Takes a request in; returns the job's name, which cannot be guessed."""
+
+    def events(self, job: str, heartbeat: float | None = None) -> Iterator[list[Event]]:
+        """The job so far, then its news as they come, to its end; of previews only the latest of each picture.
+
+        With ``heartbeat``, an empty list comes whenever that many seconds pass without news. Any number may follow a
+        job, at any time. Raises `UnknownJob`.
+        """
+
+    def cancel(self, job: str, *, keep: bool = False) -> None:
+        """Stops the job at its next step; with ``keep``, unfinished pictures are drawn as they are. Never fails."""
+
+
+class _Log:
+    """A job's events as its followers see them: the latest preview of each picture, the latest place in the queue,
+    everything else in full."""
+
+    def __init__(self) -> None:
+        self._news = threading.Condition()
+        self._events: dict[object, tuple[int, Event]] = {}
+        self._count = 0
+        self.has_ended = False
+
+    def add(self, event: Event) -> None:
+        with self._news:
+            if self.has_ended:
+                return
+            self._count += 1
+            slot: object = self._count
+            if isinstance(event, Previewed):
+                slot = Previewed, event.index
+            elif isinstance(event, Queued):
+                slot = Queued
+            self._events[slot] = self._count, event
+            self.has_ended = isinstance(event, ENDS)
+            self._news.notify_all()
+
+    def follow(self, heartbeat: float | None) -> Iterator[list[Event]]:
+        seen = 0
+        while True:
+            with self._news:
+                self._news.wait_for(lambda seen=seen: self._count > seen, heartbeat)  # type: ignore[misc]
+                fresh = sorted((item for item in self._events.values() if item[0] > seen), key=lambda item: item[0])
+                seen = self._count
+            news = [event for _, event in fresh]
+            yield news
+            if news and isinstance(news[-1], ENDS):
+                return
+
+
+class LocalClient:
+    """An engine process on this machine. ``record`` sees each event before anybody else and may replace it.
+
+    Use as a context manager, or call `close`.
+    """
+
+    def __init__(self, settings: Settings, record: Callable[[Event], Event] = lambda event: event) -> None:
+        self._pack = find_pack(settings.pack)
+        self._options = WorkerOptions(self._pack, settings.device, settings.batch, settings.rows)
+        self._record = record
+        self._lock = threading.Lock()
+        self._logs: OrderedDict[str, _Log] = OrderedDict()
+        self._deaths: deque[float] = deque(maxlen=MOST_DEATHS)
+        self._refusal: StudioError | None = None
+        self._is_closing = False
+        self._pipe: Connection
+        self._start()
+
+    def __enter__(self) -> LocalClient:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def packs(self) -> tuple[PackInfo, ...]:
+        return (self._pack,)
+
+    def submit(self, request: Request) -> str:
+        job, log = secrets.token_hex(16), _Log()
+        with self._lock:
+            self._logs[job] = log
+            self._forget_old()
+            if self._refusal:
+                log.add(Failed(job, self._refusal))
+            else:
+                self._send(Submit(job, request))
+        return job
+
+    def events(self, job: str, heartbeat: float | None = None) -> Iterator[list[Event]]:
+        log = self._logs.get(job)
+        if log is None:
+            raise UnknownJob("This job is no longer known. Its finished pictures are kept in the data folder.")
+        return log.follow(heartbeat)
+
+    def cancel(self, job: str, *, keep: bool = False) -> None:
+        with self._lock:
+            self._send(Cancel(job, keep))
+
+    def close(self) -> None:
+        """Ends the engine process; running jobs end with it."""
+        with self._lock:
+            self._is_closing = True
+            self._send(None)
+        self._process.join(CLOSING_SECONDS)
+        if self._process.is_alive():
+            self._process.terminate()
+            self._process.join()
+
+    def _start(self) -> None:
+        spawn = multiprocessing.get_context("spawn")
+        self._pipe, far_end = spawn.Pipe()
+        self._process = spawn.Process(target=run_worker, args=(far_end, self._options), daemon=True, name="engine")
+        self._process.start()
+        far_end.close()
+        threading.Thread(target=self._read, args=(self._pipe,), daemon=True, name="engine events").start()
+
+    def _send(self, command: Command | None) -> None:
+        with contextlib.suppress(OSError):  # the engine is gone; the reader notices, too, and fails the jobs
+            self._pipe.send(command)
+
+    def _read(self, pipe: Connection) -> None:
+        """Passes the worker's messages on until its end of the pipe closes."""
+        while True:
+            try:
+                message = pipe.recv()
+            except (EOFError, OSError):
+                break
+            if isinstance(message, Broken):
+                self._refusal = message.error
+            elif not isinstance(message, Ready):
+                for event in message:
+                    self._publish(event)
+        self._recover()
+
+    def _publish(self, event: Event) -> None:
+        event = self._record(event)
+        log = self._logs.get(event.job)
+        if log is not None:
+            log.add(event)
+
+    def _recover(self) -> None:
+        """The process is gone: its jobs fail, and unless it cannot live at all, it is started again."""
+        with self._lock:
+            now = time.monotonic()
+            self._deaths.append(now)
+            often = len(self._deaths) == MOST_DEATHS and now - self._deaths[0] < DEATHS_WITHIN_SECONDS
+            if often and self._refusal is None:
+                self._refusal = EngineStopped(f"The engine ended {MOST_DEATHS} times in a row. Please restart the studio.")
+            error = self._refusal or EngineStopped("The engine ended while this job was in it. Please try again.")
+            unfinished = [(job, log) for job, log in self._logs.items() if not log.has_ended]
+            if self._refusal is None and not self._is_closing:
+                self._start()
+        for job, log in unfinished:
+            log.add(Failed(job, error))
+
+    def _forget_old(self) -> None:
+        """Drops the oldest ended jobs beyond `KEPT_JOBS`."""
+        spare = len(self._logs) - KEPT_JOBS
+        for job in [job for job, log in self._logs.items() if log.has_ended][: max(0, spare)]:
+            del self._logs[job]

@@ -1,0 +1,67 @@
+"""Every error that may reach a person.
+
+    StudioError
+    ├── InvalidRequest      what was asked for is outside its limits; nothing was started
+    ├── PackError           a pack cannot be found, read or trusted
+    ├── QueueFull           the engine has more to do than it will promise; try again later
+    ├── JobFailed           a job was started and could not be finished
+    │   ├── NotFinite       its numbers ran off to infinity
+    │   ├── OutOfMemory     it does not fit, even alone
+    │   └── EngineStopped   the engine process ended under it
+    ├── UnknownJob          no job of that name, or not yours
+    └── NoRecipe            a picture carries no recipe that can be read
+
+A message says what happened, what was expected and what to do. No traceback and no path of the server is in it.
+"""
+
+from __future__ import annotations
+
+
+class StudioError(Exception):
+    """Base of all; ``str(error)`` may be shown to a person."""
+
+
+class InvalidRequest(StudioError):
+    """A field of a request is outside its limits. ``field`` names it."""
+
+    def __init__(self, field: str, value: object, expected: str) -> None:
+        shown = repr(value)
+        if len(shown) > 60:
+            shown = f"{shown[:57]}..."
+        super().__init__(f"{field} is {shown}; expected {expected}.")
+        self.field, self.value, self.expected = field, value, expected
+
+    def __reduce__(self) -> tuple[type[InvalidRequest], tuple[str, object, str]]:
+        return InvalidRequest, (self.field, self.value, self.expected)
+
+
+class PackError(StudioError):
+    """A pack cannot be found, read or trusted."""
+
+
+class QueueFull(StudioError):
+    """The engine has more to do than it will promise."""
+
+
+class JobFailed(StudioError):
+    """A job was started and could not be finished."""
+
+
+class NotFinite(JobFailed):
+    """A row's latents became infinite or not a number."""
+
+
+class OutOfMemory(JobFailed):
+    """A job does not fit in the device's memory, even alone."""
+
+
+class EngineStopped(JobFailed):
+    """The engine process ended while the job was in it."""
+
+
+class UnknownJob(StudioError):
+    """There is no such job."""
+
+
+class NoRecipe(StudioError):
+    """A picture carries no recipe that can be read."""

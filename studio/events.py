@@ -1,0 +1,97 @@
+"""What a job reports, from the moment it is taken to its end.
+
+    Queued*  Started  Previewed*  Drawn*  then one of  Finished | Failed | Cancelled
+
+Events are frozen and plain, so that they can cross a process border; pictures travel as raw RGB bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from studio.errors import StudioError
+from studio.requests import Request
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """A picture as bytes: RGB, 8 bits a channel, row by row."""
+
+    width: int
+    height: int
+    rgb: bytes
+
+
+@dataclass(frozen=True)
+class Queued:
+    """The job waits; ``ahead`` jobs go first."""
+
+    job: str
+    ahead: int
+
+
+@dataclass(frozen=True)
+class Started:
+    """The job's rows are in the engine from now on."""
+
+    job: str
+
+
+@dataclass(frozen=True)
+class Previewed:
+    """Picture ``index`` as it looks after ``step`` of ``steps`` model calls: a small JPEG.
+
+    ``seconds_left`` is an estimate from the job's own pace so far; None before there is one.
+    """
+
+    job: str
+    index: int
+    step: int
+    steps: int
+    jpeg: bytes
+    seconds_left: float | None
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Picture ``index`` is done. ``request`` makes this very picture again, alone.
+
+    ``stopped_at`` is None for a whole picture, else the step at which it was stopped and kept. ``path`` is None until
+    the recorder has written the picture down; after that ``pixels`` is None.
+    """
+
+    job: str
+    index: int
+    request: Request
+    model_hash: str
+    seconds: float
+    stopped_at: int | None = None
+    pixels: Pixels | None = None
+    path: str | None = None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """All pictures of the job are drawn."""
+
+    job: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The job ended without all of its pictures. ``error`` may be shown to a person."""
+
+    job: str
+    error: StudioError
+
+
+@dataclass(frozen=True)
+class Cancelled:
+    """The job was stopped by its owner."""
+
+    job: str
+
+
+Event: TypeAlias = Queued | Started | Previewed | Drawn | Finished | Failed | Cancelled
+ENDS = (Finished, Failed, Cancelled)

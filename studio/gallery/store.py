@@ -1,0 +1,48 @@
+"""Where finished pictures are kept: ``<data>/pictures/ID.png``, each with its recipe inside."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from PIL import Image
+
+from studio.events import Pixels
+from studio.gallery.recipe import Recipe, png_text
+
+
+class Store:
+    """A folder of pictures. Names are random, so that nobody can guess one."""
+
+    def __init__(self, data: Path) -> None:
+        self.folder = (data / "pictures").absolute()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for half_written in self.folder.glob("*.part"):
+            half_written.unlink()
+
+    def add(self, pixels: Pixels, recipe: Recipe) -> Path:
+        """Writes a picture and returns its path once it is safe on the disk: a crash leaves all of it or nothing."""
+        path = self.folder / f"{secrets.token_hex(16)}.png"
+        write_picture(path, pixels, recipe)
+        return path
+
+
+def write_picture(path: Path, pixels: Pixels, recipe: Recipe) -> None:
+    """Writes beside, flushes, then renames into place, so that ``path`` never holds half a picture."""
+    part = path.with_suffix(".part")
+    try:
+        with part.open("wb") as file:
+            image = Image.frombytes("RGB", (pixels.width, pixels.height), pixels.rgb)
+            image.save(file, "PNG", pnginfo=png_text(recipe))
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

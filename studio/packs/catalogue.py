@@ -1,0 +1,80 @@
+"""The packs that the studio knows by name: one entry each. Pure data; nothing is loaded or downloaded here.
+
+A pack can also be a diffusers folder or a single safetensors file, given by its path.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from studio.errors import PackError
+
+ASSETS = Path(__file__).resolve().parents[2] / "assets" / "packs"
+FACTOR = 8  # pixels a latent, for every autoencoder of the Stable Diffusion family
+
+
+@dataclass(frozen=True)
+class PackInfo:
+    """What a page needs to know of a pack. ``source`` is a folder, a file, or a repository on the Hub.
+
+    ``size`` is the side in pixels that the pack draws best; ``guidance`` and ``steps`` are good first values.
+    ``revision`` pins a Hub repository to one commit.
+    """
+
+    name: str
+    title: str
+    source: str
+    size: int
+    guidance: float = 7.5
+    steps: int = 20
+    revision: str | None = None
+
+
+STORYBOOK = "storybook"
+
+PACKS = {
+    pack.name: pack
+    for pack in (
+        PackInfo(STORYBOOK, "Storybook", str(ASSETS / STORYBOOK), size=128, guidance=4.0),
+        PackInfo(
+            "stable-diffusion-1.5", "Stable Diffusion 1.5", "stable-diffusion-v1-5/stable-diffusion-v1-5", size=512,
+            revision="451f4fe16113bff5a5d2269ed5ad43b0592e9a14",
+        ),
+    )
+}  # fmt: skip
+
+
+def find_pack(name: str) -> PackInfo:
+    """The pack called ``name``, or described by the folder or file at that path. Raises `PackError`."""
+    if name in PACKS:
+        return PACKS[name]
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return _describe(path.resolve())
+    if path.suffix == ".safetensors" and path.is_file():
+        return PackInfo(path.stem, path.stem, str(path.resolve()), size=512)
+    raise PackError(
+        f"There is no pack {name!r}. Give one of {', '.join(PACKS)}, a diffusers folder, or a .safetensors file."
+    )
+
+
+def _describe(folder: Path) -> PackInfo:
+    config = read_json(folder / "unet" / "config.json")
+    side = config.get("sample_size", 64)
+    return PackInfo(folder.name, folder.name, str(folder), size=FACTOR * (side if isinstance(side, int) else side[0]))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a pack's folder. Raises `PackError` where it is missing or broken."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise PackError(f"The pack has no {path.parent.name}/{path.name}; a diffusers folder was expected.") from None
+    except (OSError, ValueError) as error:
+        raise PackError(f"The pack's {path.parent.name}/{path.name} cannot be read: {error}") from None
+    if not isinstance(values, dict):
+        raise PackError(f"The pack's {path.parent.name}/{path.name} is not a JSON object.")
+    return values

@@ -1,0 +1,150 @@
+"""Loads a pack from the Hub, a diffusers folder or a single file. Safetensors only; no code is ever taken from a pack."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from safetensors.torch import load_file
+from transformers import AutoTokenizer, CLIPTextModel
+
+from studio.errors import PackError
+from studio.packs.catalogue import PackInfo, read_json
+from studio.packs.linear_decoder import LinearDecoder, four_colours
+from studio.packs.pack import Denoiser, Pack
+from studio.samplers.table import NoiseSchedule, Tables
+
+PREVIEW_FILE = "preview.safetensors"
+HUB_FILES = ["*.json", "*.safetensors", "tokenizer/*"]
+
+
+def pick_device(setting: str) -> torch.device:
+    """"auto" is the first CUDA device, else the CPU. Raises `PackError` for CUDA where there is none."""
+    if setting == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if setting.startswith("cuda") and not torch.cuda.is_available():
+        raise PackError(f"STUDIO_DEVICE is {setting}, but this machine has no CUDA device. Set it to cpu or auto.")
+    return torch.device(setting)
+
+
+def pick_dtype(device: torch.device) -> torch.dtype:
+    """What the models compute in: bfloat16 on CUDA devices that have it, float16 on older ones, float32 on the CPU."""
+    if device.type != "cuda":
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+
+
+def load_pack(info: PackInfo, device: torch.device) -> Pack:
+    """Loads every model of the pack. Raises `PackError`, which says what is missing."""
+    source = Path(info.source)
+    try:
+        if source.is_file():
+            pack = _load_file(info, source, device)
+        else:
+            pack = _load_folder(info, source if source.is_dir() else _download(info), device)
+    except PackError:
+        raise
+    except Exception as error:
+        raise PackError(f"The pack {info.title} cannot be loaded: {error}") from error
+    _check_finite(pack)
+    return pack
+
+
+def _download(info: PackInfo) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(info.source, revision=info.revision, allow_patterns=HUB_FILES))
+    except Exception as error:
+        raise PackError(
+            f"{info.title} is not on this machine and could not be downloaded ({type(error).__name__}). "
+            "Go online once, or give the path of a diffusers folder."
+        ) from error
+
+
+def _load_folder(info: PackInfo, folder: Path, device: torch.device) -> Pack:
+    dtype = pick_dtype(device)
+    only_safe: dict[str, Any] = {"use_safetensors": True, "local_files_only": True}
+    unet = UNet2DConditionModel.from_pretrained(folder / "unet", dtype=dtype, **only_safe)
+    autoencoder = AutoencoderKL.from_pretrained(folder / "vae", dtype=dtype, **only_safe)
+    text_encoder = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=dtype, **only_safe)
+    tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+    schedule = _schedule(read_json(folder / "scheduler" / "scheduler_config.json"))
+    hashes = sorted((folder / "unet").glob("*.safetensors"))
+    parts = (unet, autoencoder, text_encoder)
+    return _assemble(info, parts, tokenizer, schedule, _preview(folder), _hash(hashes), device)
+
+
+def _load_file(info: PackInfo, file: Path, device: torch.device) -> Pack:
+    """A checkpoint in the original Stable Diffusion layout. Its configuration is a folder of the same name beside it,
+    or comes from the Hub."""
+    from diffusers import StableDiffusionPipeline  # slow to import, and only single files need it
+
+    beside = file.with_suffix("")
+    config = {"config": str(beside), "local_files_only": True} if beside.is_dir() else {}
+    try:
+        pipeline = StableDiffusionPipeline.from_single_file(str(file), dtype=pick_dtype(device), **config)
+    except Exception as error:
+        raise PackError(
+            f"{file.name} cannot be loaded ({type(error).__name__}). A single file holds no configuration: put a "
+            f"diffusers folder with its configuration and tokenizer beside it, named {beside.name}, or go online once."
+        ) from error
+    schedule = _schedule(dict(pipeline.scheduler.config))
+    parts = (pipeline.unet, pipeline.vae, pipeline.text_encoder)
+    return _assemble(info, parts, pipeline.tokenizer, schedule, four_colours(), _hash([file]), device)
+
+
+def _assemble(
+    info: PackInfo,
+    models: tuple[UNet2DConditionModel, AutoencoderKL, Any],
+    tokenizer: Any,
+    schedule: NoiseSchedule,
+    preview: LinearDecoder,
+    model_hash: str,
+    device: torch.device,
+) -> Pack:
+    unet, autoencoder, text_encoder = (model.eval().requires_grad_(False).to(device) for model in models)
+    unet = unet.to(memory_format=torch.channels_last)
+    autoencoder = autoencoder.to(memory_format=torch.channels_last)
+    denoiser = Denoiser(unet, Tables(schedule), channels=unet.config.out_channels)
+    return Pack(info, denoiser, autoencoder, text_encoder, tokenizer, preview.to(device), model_hash)
+
+
+def _schedule(config: dict[str, Any]) -> NoiseSchedule:
+    return NoiseSchedule(
+        prediction=config.get("prediction_type", "epsilon"),
+        beta_start=config["beta_start"],
+        beta_end=config["beta_end"],
+        beta_schedule=config["beta_schedule"],
+        train_steps=config["num_train_timesteps"],
+    )
+
+
+def _preview(folder: Path) -> LinearDecoder:
+    path = folder / PREVIEW_FILE
+    if not path.exists():
+        return four_colours()
+    stored = load_file(path)
+    block = int((stored["bias"].numel() // 3) ** 0.5)
+    return LinearDecoder(stored["weight"].float(), stored["bias"].float(), block)
+
+
+def _hash(files: list[Path]) -> str:
+    """The first ten hexadecimal digits of SHA-256 over the weights, which is how other programs name a model."""
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 22):
+                digest.update(block)
+    return digest.hexdigest()[:10]
+
+
+def _check_finite(pack: Pack) -> None:
+    """A file with missing or broken weights loads without a word and draws black pictures; refuse it here instead."""
+    for name, model in (("U-Net", pack.denoiser.unet), ("autoencoder", pack.autoencoder), ("text encoder", pack.text_encoder)):
+        for key, value in model.state_dict().items():
+            if value.is_floating_point() and not torch.isfinite(value).all():
+                raise PackError(f"The pack {pack.info.title} is damaged: {key} of its {name} is not finite.")

@@ -1,0 +1,117 @@
+"""A pack in memory: the models that serve the tabs, and the few things that one asks of them.
+
+Pure inference: text to conditioning, latents to pictures. It knows nothing of rows, samplers' progress or requests.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+
+from studio.packs.catalogue import FACTOR, PackInfo
+from studio.packs.linear_decoder import LinearDecoder
+from studio.samplers.table import Tables
+
+KEPT_PROMPTS = 512
+KEPT_SIZES = 16
+INPAINTING_CHANNELS = 9  # latent 4, mask 1, masked latent 4
+
+
+@dataclass(frozen=True, eq=False)
+class Denoiser:
+    """A U-Net with its noise schedule; ``channels`` latent channels, ``factor`` pixels a latent."""
+
+    unet: UNet2DConditionModel
+    tables: Tables
+    channels: int
+    factor: int = FACTOR
+
+    @property
+    def device(self) -> torch.device:
+        return self.unet.device
+
+    @property
+    def prediction(self) -> str:
+        return self.tables.schedule.prediction
+
+    def __call__(self, inputs: torch.Tensor, timesteps: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+        """inputs [B, channels in, h, w], timesteps [B] float32, text [B, tokens, width] -> [B, C, h, w] float32.
+
+        Timesteps stay float32 whatever the weights' type: in bfloat16 they would be off by up to four.
+        """
+        dtype = self.unet.dtype
+        with torch.inference_mode():
+            return self.unet(inputs.to(dtype), timesteps, text.to(dtype)).sample.float()
+
+
+@dataclass(eq=False)
+class Pack:
+    """``tokenizer`` is any tokenizer of transformers; ``model_hash`` names the denoiser's weights."""
+
+    info: PackInfo
+    denoiser: Denoiser
+    autoencoder: AutoencoderKL
+    text_encoder: Any
+    tokenizer: Any
+    preview: LinearDecoder
+    model_hash: str
+    _prompts: OrderedDict[str, torch.Tensor] = field(default_factory=OrderedDict)
+    _beside: OrderedDict[tuple[int, int], torch.Tensor] = field(default_factory=OrderedDict)
+
+    @property
+    def device(self) -> torch.device:
+        return self.denoiser.device
+
+    def encode_prompt(self, prompt: str) -> torch.Tensor:
+        """[tokens, width] float32 on the device; prompts longer than the text encoder takes are cut. Cached."""
+        if prompt not in self._prompts:
+            length = min(self.tokenizer.model_max_length, self.text_encoder.config.max_position_embeddings)
+            tokens = self.tokenizer(
+                prompt, padding="max_length", truncation=True, max_length=length, return_tensors="pt"
+            ).input_ids.to(self.device)
+            with torch.inference_mode():
+                self._prompts[prompt] = self.text_encoder(tokens).last_hidden_state[0].float()
+            if len(self._prompts) > KEPT_PROMPTS:
+                self._prompts.popitem(last=False)
+        self._prompts.move_to_end(prompt)
+        return self._prompts[prompt]
+
+    def beside_nothing(self, height: int, width: int) -> torch.Tensor | None:
+        """What an inpainting denoiser sees beside the latent when there is no picture to keep: [5, h, w], else None.
+
+        A mask of ones and the latent of a grey picture. height and width in latents. Cached.
+        """
+        if self.denoiser.unet.config.in_channels != INPAINTING_CHANNELS:
+            return None
+        size = (height, width)
+        if size not in self._beside:
+            factor = self.denoiser.factor
+            grey = self.encode_pictures(torch.zeros(1, 3, height * factor, width * factor))[0]
+            self._beside[size] = torch.cat([torch.ones_like(grey[:1]), grey])
+            if len(self._beside) > KEPT_SIZES:
+                self._beside.popitem(last=False)
+        self._beside.move_to_end(size)
+        return self._beside[size]
+
+    def encode_pictures(self, pictures: torch.Tensor) -> torch.Tensor:
+        """[B, 3, H, W] in -1..1 -> scaled latents [B, C, H / f, W / f], float32, the mean of the posterior."""
+        with torch.inference_mode():
+            pixels = pictures.to(self.device, self.autoencoder.dtype)
+            posterior = self.autoencoder.encode(pixels).latent_dist
+            return (posterior.mean * self.autoencoder.config.scaling_factor).float()
+
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        """Scaled latents [B, C, h, w] -> pictures, uint8 [B, H, W, 3] on the CPU."""
+        with torch.inference_mode():
+            scaled = (latents / self.autoencoder.config.scaling_factor).to(self.autoencoder.dtype)
+            pictures = self.autoencoder.decode(scaled).sample.float()
+        return to_bytes(pictures)
+
+
+def to_bytes(pictures: torch.Tensor) -> torch.Tensor:
+    """Float [B, 3, H, W] in -1..1 -> uint8 [B, H, W, 3] on the CPU."""
+    return ((pictures.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu()

@@ -1,0 +1,131 @@
+"""What can be asked for. A request is frozen, plain and valid: it cannot be made with a value outside its limits.
+
+This is the one place where limits live; the page, the command line and the engine all rely on it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
+
+from studio.errors import InvalidRequest
+from studio.samplers.catalogue import DEFAULT_SAMPLER, find_sampler
+
+LARGEST_SEED = 2**63 - 1
+MOST_STEPS = 150
+SMALLEST_SIDE, LARGEST_SIDE, SIDE_MULTIPLE = 64, 2048, 8
+MOST_PICTURES = 16
+LONGEST_PROMPT = 2000
+LEAST_GUIDANCE, MOST_GUIDANCE = 1.0, 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextToImage:
+    """Pictures from words.
+
+    seed:     0 .. 2^63 - 1; picture i of ``count`` is drawn from ``seed + i``
+    steps:    1 .. 150, within what the sampler can take
+    guidance: 1 .. 30, the scale of classifier-free guidance; 1 is none, and halves the work
+    rescale:  0 .. 1, how far the guided output is brought back to the spread of the unguided (Lin et al. 2024)
+    eta:      0 .. 1, the noise of DDIM; other samplers ignore it
+    width, height: 64 .. 2048 pixels, multiples of 8
+    count:    1 .. 16 pictures
+
+    Raises `InvalidRequest`, naming the field, the value and the limit.
+    """
+
+    TASK: ClassVar[str] = "text-to-image"
+
+    prompt: str
+    pack: str
+    width: int
+    height: int
+    negative: str = ""
+    seed: int = 0
+    steps: int = 20
+    sampler: str = DEFAULT_SAMPLER
+    guidance: float = 4.0
+    rescale: float = 0.0
+    eta: float = 0.0
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        _check_text("prompt", self.prompt)
+        _check_text("negative", self.negative)
+        _check_text("pack", self.pack)
+        _check_side("width", self.width)
+        _check_side("height", self.height)
+        _check_integer("count", self.count, 1, MOST_PICTURES)
+        _check_integer("seed", self.seed, 0, LARGEST_SEED - self.count + 1)
+        _check_integer("steps", self.steps, 1, MOST_STEPS)
+        _check_number("guidance", self.guidance, LEAST_GUIDANCE, MOST_GUIDANCE)
+        _check_number("rescale", self.rescale, 0.0, 1.0)
+        _check_number("eta", self.eta, 0.0, 1.0)
+        _check_text("sampler", self.sampler)
+        sampler = find_sampler(self.sampler)
+        if not sampler.fewest_steps <= self.steps <= sampler.most_steps:
+            expected = f"{sampler.fewest_steps} to {sampler.most_steps} with {sampler.name}"
+            raise InvalidRequest("steps", self.steps, expected)
+        object.__setattr__(self, "sampler", sampler.name)  # the catalogue's spelling, whatever case was typed
+
+
+Request = TextToImage  # grows into a union, one class a tab
+REQUESTS: tuple[type[TextToImage], ...] = (TextToImage,)
+
+_Request = TypeVar("_Request", bound=TextToImage)
+
+
+def to_mapping(request: Request) -> dict[str, Any]:
+    """Plain values, as they go into a recipe; `from_mapping` gives an equal request back."""
+    return {"task": request.TASK, **dataclasses.asdict(request)}
+
+
+def from_mapping(values: Mapping[str, Any]) -> Request:
+    """The request that ``values`` describe. Raises `InvalidRequest` for anything missing, unknown or out of limits."""
+    rest = dict(values)
+    task = rest.pop("task", None)
+    kinds = {kind.TASK: kind for kind in REQUESTS}
+    if task not in kinds:
+        raise InvalidRequest("task", task, f"one of: {', '.join(kinds)}")
+    return _build(kinds[task], rest)
+
+
+def _build(kind: type[_Request], values: dict[str, Any]) -> _Request:
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    for name, value in values.items():
+        if name not in fields:
+            raise InvalidRequest(name, value, f"one of the fields {', '.join(fields)}")
+    for name, field in fields.items():
+        if field.default is dataclasses.MISSING and name not in values:
+            raise InvalidRequest(name, None, "a value; it is missing")
+    return kind(**values)
+
+
+def _check_text(field: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise InvalidRequest(field, value, "text")
+    if len(value) > LONGEST_PROMPT:
+        raise InvalidRequest(field, value, f"at most {LONGEST_PROMPT} characters, not {len(value)}")
+    if "\0" in value or any(0xD800 <= ord(character) <= 0xDFFF for character in value):
+        raise InvalidRequest(field, value, "text without null characters and broken surrogates")
+
+
+def _check_integer(field: str, value: object, least: int, most: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise InvalidRequest(field, value, f"a whole number from {least} to {most}")
+
+
+def _check_number(field: str, value: object, least: float, most: float) -> None:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or not least <= value <= most:  # type: ignore[arg-type, operator]
+        raise InvalidRequest(field, value, f"a number from {least:g} to {most:g}")
+
+
+def _check_side(field: str, value: object) -> None:
+    expected = f"a multiple of {SIDE_MULTIPLE} from {SMALLEST_SIDE} to {LARGEST_SIDE}"
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    if not is_whole or not SMALLEST_SIDE <= value <= LARGEST_SIDE or value % SIDE_MULTIPLE:  # type: ignore[operator]
+        raise InvalidRequest(field, value, expected)

@@ -1,0 +1,93 @@
+"""Row: one picture in flight. It knows its latents, where it stands in its sampler table, and what steers it.
+
+A row knows nothing of other rows, of jobs' lives or of processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field, replace
+
+import torch
+
+from studio.packs.pack import Denoiser
+from studio.requests import Request
+from studio.samplers.table import SamplerTable
+
+
+@dataclass(frozen=True)
+class Steering:
+    """What steers one row.
+
+    told, untold: [tokens, width] text conditioning with and without the prompt; untold is None at guidance 1
+    beside:       [channels, h, w] what the model sees beside the latent (mask and masked latent), or None
+    """
+
+    told: torch.Tensor
+    untold: torch.Tensor | None
+    guidance: float
+    rescale: float = 0.0
+    beside: torch.Tensor | None = None
+
+
+@dataclass
+class Row:
+    """``state`` is [1 + memory, C, h, w] float32: the latent, then what the sampler remembers.
+
+    ``request`` makes this one picture alone: the job's request with this row's seed and a count of one.
+    """
+
+    job: str
+    index: int
+    request: Request
+    denoiser: Denoiser
+    table: SamplerTable
+    steering: Steering
+    state: torch.Tensor
+    generator: torch.Generator = field(repr=False)
+    call: int = 0
+    clean: torch.Tensor | None = None  # [C, h, w], where the row was heading at its last step
+    _drawn: tuple[int, torch.Tensor] | None = None  # the noise of a call, kept so that a retried call gets the same
+
+    @property
+    def latent(self) -> torch.Tensor:
+        return self.state[0]
+
+    @property
+    def is_done(self) -> bool:
+        return self.call == self.table.calls
+
+    @property
+    def inputs(self) -> int:
+        """How many model inputs one step needs."""
+        return 1 if self.steering.untold is None else 2
+
+    @property
+    def batch_key(self) -> Hashable:
+        """Rows with equal keys can share a model call: denoiser, latent shape, conditioning shape."""
+        return id(self.denoiser), tuple(self.latent.shape), tuple(self.steering.told.shape)
+
+    def draw_noise(self) -> torch.Tensor | None:
+        """The noise that this call needs, in the order in which the real scheduler draws it; None if it needs none."""
+        if not self.table.draws[self.call]:
+            return None
+        if self._drawn is None or self._drawn[0] != self.call:
+            self._drawn = self.call, torch.randn(self.latent.shape, generator=self.generator)
+        return self._drawn[1]
+
+
+def begin(
+    job: str, index: int, request: Request, denoiser: Denoiser, table: SamplerTable, steering: Steering
+) -> Row:
+    """A row that begins from nothing but noise, drawn on the CPU from ``request.seed``."""
+    height, width = request.height // denoiser.factor, request.width // denoiser.factor
+    generator = torch.Generator().manual_seed(request.seed)
+    noise = torch.randn((denoiser.channels, height, width), generator=generator)
+    state = torch.zeros((1 + table.memory, *noise.shape))
+    state[0] = noise * table.initial_scale
+    return Row(job, index, request, denoiser, table, steering, state.to(denoiser.device), generator)
+
+
+def single(request: Request, index: int) -> Request:
+    """The request that makes picture ``index`` of ``request`` alone."""
+    return replace(request, seed=request.seed + index, count=1)

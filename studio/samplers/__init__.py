@@ -1,0 +1,1 @@
+"""Samplers: a catalogue of names, and diffusers schedulers traced into tables of coefficients."""

@@ -1,0 +1,106 @@
+"""The samplers that the picker offers: one entry each, a diffusers scheduler class with its options.
+
+To add a sampler, add an entry; the contract tests run over all of them. Not offered, because they are not linear in
+their inputs or not sound: anything with thresholding or ``clip_sample``, UniPC ``bh1`` (NaN at its last step) and iPNDM
+(betas of its own).
+
+Importing this module imports neither torch nor diffusers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from studio.errors import InvalidRequest
+
+Options = Mapping[str, Any]
+MOST_STEPS = 150
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """``scheduler`` is a class of ``diffusers``; ``options`` go to its constructor, ``step_options`` to its ``step``.
+
+    ``known_as`` is what other programs call it: sampler and schedule type, as in the "parameters" text.
+    ``calls`` is how many times a step calls the model (second-order samplers need two, but for the last step).
+    """
+
+    name: str
+    scheduler: str
+    description: str
+    known_as: tuple[str, str]
+    options: Options = field(default_factory=dict)
+    step_options: Options = field(default_factory=dict)
+    calls: int = 1
+    eta: bool = False
+    distilled: bool = False
+    fewest_steps: int = 1
+    most_steps: int = MOST_STEPS
+
+
+KARRAS = {"use_karras_sigmas": True}
+COMPVIS = {"timestep_spacing": "leading", "steps_offset": 1, "set_alpha_to_one": False}
+STOCHASTIC = {"algorithm_type": "sde-dpmsolver++", **KARRAS}
+MULTISTEP, SINGLESTEP = "DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler"
+
+SAMPLERS: Mapping[str, Sampler] = MappingProxyType({
+    sampler.name: sampler
+    for sampler in (
+        Sampler("DPM++ 2M Karras", MULTISTEP, "The all-rounder: clean pictures in 15 to 25 steps.",
+                ("DPM++ 2M", "Karras"), KARRAS),
+        Sampler("DPM++ 2M", MULTISTEP, "The same on an even time grid; steadier with many steps.",
+                ("DPM++ 2M", "SGM Uniform"), {"timestep_spacing": "trailing"}),
+        Sampler("DPM++ 2M SDE Karras", MULTISTEP, "Adds fresh noise at each step: richer texture, wants 25 steps or more.",
+                ("DPM++ 2M SDE", "Karras"), STOCHASTIC),
+        Sampler("DPM++ 3M SDE", MULTISTEP, "Third order with fresh noise; for 30 steps and more.",
+                ("DPM++ 3M SDE", "Karras"), {**STOCHASTIC, "solver_order": 3}),
+        Sampler("DPM++ 2S", SINGLESTEP, "Single-step second order; careful at low guidance.",
+                ("DPM++ 2S", "Automatic"), {"solver_order": 2}),
+        Sampler("UniPC Karras", "UniPCMultistepScheduler", "Predictor and corrector: the most exact at few steps.",
+                ("UniPC", "Karras"), {"solver_type": "bh2", **KARRAS}),
+        Sampler("DEIS", "DEISMultistepScheduler", "Exponential integrator; good in 10 to 20 steps.", ("DEIS", "Automatic")),
+        Sampler("Euler", "EulerDiscreteScheduler", "The simplest: one straight stride a step.",
+                ("Euler", "Automatic"), {"timestep_spacing": "linspace"}),
+        Sampler("Euler Karras", "EulerDiscreteScheduler", "Euler with small strides where detail appears.",
+                ("Euler", "Karras"), {"timestep_spacing": "linspace", **KARRAS}),
+        Sampler("Euler exponential", "EulerDiscreteScheduler", "Euler with strides even in the logarithm of the noise.",
+                ("Euler", "Exponential"), {"timestep_spacing": "linspace", "use_exponential_sigmas": True}),
+        Sampler("Euler a", "EulerAncestralDiscreteScheduler", "Fresh noise at each step: every step count another picture.",
+                ("Euler a", "Automatic"), {"timestep_spacing": "linspace"}),
+        Sampler("Heun", "HeunDiscreteScheduler", "Euler with a second look: twice the work a step, fewer steps needed.",
+                ("Heun", "Automatic"), {"timestep_spacing": "linspace"}, calls=2),
+        Sampler("Heun Karras", "HeunDiscreteScheduler", "Heun with small strides where detail appears.",
+                ("Heun", "Karras"), {"timestep_spacing": "linspace", **KARRAS}, calls=2),
+        Sampler("DPM2 Karras", "KDPM2DiscreteScheduler", "Looks at the middle of each stride; twice the work a step.",
+                ("DPM2", "Karras"), KARRAS, calls=2, fewest_steps=2),
+        Sampler("DPM2 a", "KDPM2AncestralDiscreteScheduler", "DPM2 with fresh noise; twice the work a step.",
+                ("DPM2 a", "Automatic"), calls=2, fewest_steps=2),
+        Sampler("LMS Karras", "LMSDiscreteScheduler", "Remembers four strides; smooth at 20 steps and more.",
+                ("LMS", "Karras"), {"timestep_spacing": "linspace", **KARRAS}),
+        Sampler("DDIM", "DDIMScheduler", "The classic of latent diffusion; eta adds noise, 0 is deterministic.",
+                ("DDIM", "Automatic"), {"clip_sample": False, **COMPVIS}, eta=True),
+        Sampler("PLMS", "PNDMScheduler", "Latent diffusion's first default: DDIM with memory.",
+                ("PLMS", "Automatic"), {"skip_prk_steps": True, **COMPVIS}, fewest_steps=2),
+        Sampler("DDPM", "DDPMScheduler", "The original, noise at every step; wants 50 steps or more.",
+                ("DDPM", "Automatic"), {"clip_sample": False}),
+        Sampler("SA-Solver", "SASolverScheduler", "Stochastic Adams: fresh noise and long memory.",
+                ("SA Solver", "Automatic")),
+        Sampler("LCM", "LCMScheduler", "For distilled models only: pictures in 4 to 8 steps.",
+                ("LCM", "Automatic"), {"clip_sample": False}, distilled=True, most_steps=50),
+        Sampler("TCD", "TCDScheduler", "For distilled models only: like LCM, with less loss at more steps.",
+                ("TCD", "Automatic"), {"clip_sample": False}, {"eta": 0.3}, distilled=True, most_steps=50),
+    )
+})  # fmt: skip
+
+DEFAULT_SAMPLER = "DPM++ 2M Karras"
+
+
+def find_sampler(name: str) -> Sampler:
+    """The sampler called ``name``, whatever the case. Raises `InvalidRequest` if there is none."""
+    for known, sampler in SAMPLERS.items():
+        if known.casefold() == name.casefold():
+            return sampler
+    raise InvalidRequest("sampler", name, f"one of: {', '.join(SAMPLERS)}")

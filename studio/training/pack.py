@@ -1,0 +1,78 @@
+"""Makes the Storybook pack: every stage in turn, then a standard diffusers folder in float16.
+
+    python -m studio.training.pack --preset small               # train what is not trained, then write
+    python -m studio.training.pack --preset small --write-only  # write what the checkpoints hold now
+
+Stages resume from their checkpoints, so this can be stopped and started at will.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler
+from safetensors.torch import save_file
+
+from studio.packs.catalogue import ASSETS, STORYBOOK
+from studio.packs.linear_decoder import fit
+from studio.packs.loading import PREVIEW_FILE
+from studio.training import autoencoder, dataset, denoiser, text_encoder
+from studio.training.run import Options, options
+from studio.training.tokenizer import stored_tokenizer
+
+SHARD = "15MB"
+FITTED_ON = 256  # pictures for the preview's linear decoder
+INDEX = {
+    "_class_name": "StableDiffusionInpaintPipeline",
+    "feature_extractor": [None, None],
+    "image_encoder": [None, None],
+    "requires_safety_checker": False,
+    "safety_checker": [None, None],
+    "scheduler": ["diffusers", "DDIMScheduler"],
+    "text_encoder": ["transformers", "CLIPTextModel"],
+    "tokenizer": ["transformers", "PreTrainedTokenizerFast"],
+    "unet": ["diffusers", "UNet2DConditionModel"],
+    "vae": ["diffusers", "AutoencoderKL"],
+}
+
+
+def write(options: Options, folder: Path) -> None:
+    """Writes the averaged weights of all stages into ``folder``, in the layout that diffusers loads."""
+    first_stage, storybook = autoencoder.trained(options), denoiser.trained(options)
+    preview = _fit_preview(first_stage, options)
+    first_stage.half().save_pretrained(folder / "vae", max_shard_size=SHARD)
+    storybook.unet.half().save_pretrained(folder / "unet", max_shard_size=SHARD)
+    storybook.text.half().save_pretrained(folder / "text_encoder", max_shard_size=SHARD)
+    stored_tokenizer(text_encoder.tokenizer_folder(options)).save_pretrained(folder / "tokenizer")
+    scheduler = DDIMScheduler(
+        **denoiser.NOISE, prediction_type="v_prediction", clip_sample=False, set_alpha_to_one=False, steps_offset=1
+    )
+    scheduler.save_pretrained(folder / "scheduler")
+    save_file(preview, folder / PREVIEW_FILE)
+    (folder / "model_index.json").write_text(json.dumps(INDEX, indent=2) + "\n")
+
+
+@torch.no_grad()
+def _fit_preview(first_stage: AutoencoderKL, options: Options) -> dict[str, torch.Tensor]:
+    pictures = dataset.to_tensor(dataset.unseen(FITTED_ON, options.preset.size)).to(options.device)
+    latents = first_stage.encode(pictures).latent_dist.mean
+    decoded = first_stage.decode(latents).sample
+    linear = fit((latents * first_stage.config.scaling_factor).cpu(), decoded.cpu())
+    return {"weight": linear.weight.half(), "bias": linear.bias.half()}
+
+
+def main(arguments: list[str]) -> None:
+    write_only = "--write-only" in arguments
+    chosen = options("pack", [argument for argument in arguments if argument != "--write-only"])
+    if not write_only:
+        for stage in (autoencoder, text_encoder, denoiser):
+            stage.train(chosen)
+    write(chosen, ASSETS / STORYBOOK)
+    print(f"written to {ASSETS / STORYBOOK}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,1 @@
+"""The pages' tabs: one file a tab, found by its ``TAB``. gradio is imported here and in ``app.py`` only."""

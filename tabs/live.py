@@ -1,0 +1,158 @@
+"""The live view: a job's pictures as they appear, and the plumbing that every tab shares to show a job.
+
+A tab submits a request and yields what `follow` gives it. Closing the page ends the following, not the job; the
+`Desk` remembers each browser's latest job, so that a page that is loaded again can follow it again.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from studio.client import EngineClient
+from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Queued, Started
+from studio.requests import Request
+from tabs.words import live_words
+
+STATIC = Path(__file__).parent / "static"
+PICTURES_URL = "studio/pictures"
+FRAME_SECONDS = 0.06  # between two updates of the page; what happens meanwhile is folded into the next
+HEARTBEAT_SECONDS = 0.3  # so that a closed page is noticed
+KEPT_BROWSERS = 10_000
+
+
+class LiveView(gr.HTML):
+    """Shows a `View`. The template is static; its script only sets texts and sources, never markup."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            value=View().as_json(),
+            html_template=(STATIC / "live.html").read_text(),
+            css_template=(STATIC / "live.css").read_text(),
+            js_on_load=(STATIC / "live.js").read_text(),
+            apply_default_css=False,
+            words=live_words(),
+            **options,
+        )
+
+    def api_info(self) -> dict[str, Any]:
+        return {"type": "object"}
+
+
+@dataclass
+class _Frame:
+    """One picture of the view: ``source`` is a data URL while it appears, then the file's own address."""
+
+    source: str = ""
+    seed: int | None = None
+    step: int = 0
+    is_done: bool = False
+
+
+@dataclass
+class View:
+    """What the live view shows of one job; folds events in, one after the other."""
+
+    prompt: str = ""
+    width: int = 1
+    height: int = 1
+    state: str = "empty"  # empty, waking, queued, running, done, stopped, failed
+    ahead: int = 0
+    steps: int = 0
+    seconds_left: float | None = None
+    message: str = ""
+    frames: list[_Frame] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, request: Request) -> View:
+        frames = [_Frame(seed=request.seed + index) for index in range(request.count)]
+        return cls(request.prompt, request.width, request.height, "waking", frames=frames)
+
+    def fold(self, event: Event) -> None:
+        match event:
+            case Queued(ahead=ahead):
+                self.state, self.ahead = "queued", ahead
+            case Started():
+                self.state = "running"
+            case Previewed(index=index, step=step, steps=steps, jpeg=jpeg, seconds_left=seconds_left):
+                frame = self.frames[index]
+                frame.source = f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+                frame.step, self.steps, self.seconds_left = step, steps, seconds_left
+            case Drawn(index=index, path=path) if path is not None:
+                frame = self.frames[index]
+                frame.source, frame.is_done = f"{PICTURES_URL}/{Path(path).name}", True
+            case Finished():
+                self.state = "done"
+            case Cancelled():
+                self.state = "stopped"
+                self.frames = [frame for frame in self.frames if frame.is_done]
+            case Failed(error=error):
+                self.state, self.message = "failed", str(error)
+                self.frames = [frame for frame in self.frames if frame.is_done]
+
+    def as_json(self) -> dict[str, Any]:
+        behind = min((frame.step for frame in self.frames if not frame.is_done), default=self.steps)
+        return {
+            "state": self.state,
+            "prompt": self.prompt,
+            "width": self.width,
+            "height": self.height,
+            "ahead": self.ahead,
+            "step": behind,
+            "steps": self.steps,
+            "seconds": None if self.seconds_left is None else round(self.seconds_left, 1),
+            "message": self.message,
+            "frames": [
+                {"source": frame.source, "seed": None if frame.seed is None else str(frame.seed), "done": frame.is_done}
+                for frame in self.frames
+            ],
+        }
+
+
+def follow(client: EngineClient, job: str, request: Request) -> Iterator[dict[str, Any] | None]:
+    """The live view's value whenever it changes, to the job's end; None as a heartbeat."""
+    view, shown = View.of(request), 0.0
+    yield view.as_json()
+    for news in client.events(job, HEARTBEAT_SECONDS):
+        for event in news:
+            view.fold(event)
+        if not news:
+            yield None
+            continue
+        yield view.as_json()
+        time.sleep(max(0.0, FRAME_SECONDS - (time.monotonic() - shown)))
+        shown = time.monotonic()
+
+
+def new_browser() -> str:
+    """An identity for a browser: its right to see its own jobs, so it cannot be guessed."""
+    return secrets.token_hex(16)
+
+
+class Desk:
+    """Which browser asked for which job last. Safe to use from many threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._latest: OrderedDict[tuple[str, str], tuple[str, Request]] = OrderedDict()
+
+    def put(self, browser: str, tab: str, job: str, request: Request) -> None:
+        with self._lock:
+            self._latest[browser, tab] = job, request
+            self._latest.move_to_end((browser, tab))
+            if len(self._latest) > KEPT_BROWSERS:
+                self._latest.popitem(last=False)
+
+    def latest(self, browser: str, tab: str) -> tuple[str, Request] | None:
+        """The job and its request, or None."""
+        with self._lock:
+            return self._latest.get((browser, tab))

@@ -1,0 +1,118 @@
+"""The page: finds the tabs, puts them together, and says how the page looks and where its pictures are served."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import gradio as gr
+from starlette.requests import Request as HttpRequest
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+import tabs
+from studio.client import EngineClient
+from studio.gallery.store import Store
+from tabs.live import PICTURES_URL, STATIC, Desk
+from tabs.words import say
+
+PICTURE_NAME = re.compile(r"[0-9a-f]{32}\.png")
+DUSK = gr.themes.Color(
+    name="dusk", c50="#fdf3f1", c100="#fbe3df", c200="#f6c4bd", c300="#ee9c93", c400="#e57c76", c500="#d95d60",
+    c600="#c2474f", c700="#a13741", c800="#7f2c39", c900="#5e2233", c950="#381420",
+)  # fmt: skip
+TWILIGHT = gr.themes.Color(
+    name="twilight", c50="#faf9fc", c100="#f2f0f7", c200="#e4e0ee", c300="#cbc5dc", c400="#a49cbd", c500="#7c7399",
+    c600="#5f567c", c700="#484063", c800="#2c2642", c900="#1d182e", c950="#130f20",
+)  # fmt: skip
+FONTS = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Noto Sans", "Noto Sans CJK SC", "sans-serif")
+
+
+def find_tabs() -> list[ModuleType]:
+    """Every module in ``tabs/`` with a ``TITLE``, in their ORDER. Raises where one lacks what a tab needs."""
+    found = []
+    for file in pkgutil.iter_modules(tabs.__path__):
+        module = importlib.import_module(f"tabs.{file.name}")
+        if not hasattr(module, "TITLE"):
+            continue
+        missing = [name for name in ("ORDER", "build") if not hasattr(module, name)]
+        if missing:
+            raise ImportError(f"tabs/{file.name}.py has a TITLE but no {', '.join(missing)}; a tab needs both.")
+        found.append(module)
+    return sorted(found, key=lambda module: int(module.ORDER))
+
+
+def build_page(client: EngineClient) -> gr.Blocks:
+    """The whole page, ready to be launched with `launch_options`."""
+    desk = Desk()
+    with gr.Blocks(title="Latent Studio", analytics_enabled=False, fill_width=True) as page:
+        browser = gr.BrowserState("", storage_key="latent-studio-browser", secret="latent-studio")
+        gr.HTML((STATIC / "header.html").read_text(), elem_id="studio-header")
+        with gr.Tabs():
+            for tab in find_tabs():
+                with gr.Tab(say(f"tab_{tab.TITLE}"), elem_id=f"tab-{tab.TITLE}"):
+                    tab.build(client, desk, browser, page)
+    page.queue(default_concurrency_limit=None, max_size=None, api_open=False)
+    return page
+
+
+def launch_options(store: Store) -> dict[str, Any]:
+    """What `gr.Blocks.launch` needs beside an address."""
+    return {
+        "theme": _theme(),
+        "css_paths": [STATIC / "page.css"],
+        "js": (STATIC / "page.js").read_text(),
+        "i18n": say,
+        "footer_links": [],
+        "run_history": False,
+        "ssr_mode": False,
+        "pwa": False,
+        "enable_monitoring": False,
+        "max_threads": 256,  # every page that follows a job holds one
+        "app_kwargs": {"routes": [Route(f"/{PICTURES_URL}/{{name}}", _picture_route(store))]},
+    }
+
+
+def _theme() -> gr.themes.Base:
+    theme = gr.themes.Base(
+        primary_hue=DUSK, secondary_hue=TWILIGHT, neutral_hue=TWILIGHT, font=FONTS, font_mono=("ui-monospace", "monospace"),
+        radius_size=gr.themes.sizes.radius_lg, spacing_size=gr.themes.sizes.spacing_lg,
+    )  # fmt: skip
+    return theme.set(
+        body_background_fill="*neutral_50",
+        body_background_fill_dark="*neutral_950",
+        block_background_fill="white",
+        block_background_fill_dark="*neutral_900",
+        block_border_width="1px",
+        block_border_color="*neutral_200",
+        block_border_color_dark="*neutral_800",
+        block_shadow="none",
+        block_label_text_color="*neutral_600",
+        block_title_text_color="*neutral_700",
+        block_title_text_weight="600",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+        button_primary_background_fill_dark="*primary_500",
+        button_primary_background_fill_hover_dark="*primary_400",
+        button_primary_text_color="white",
+        input_background_fill="white",
+        input_background_fill_dark="*neutral_950",
+    )
+
+
+def _picture_route(store: Store) -> Any:
+    """Serves finished pictures by their unguessable names, byte for byte as they lie on the disk."""
+
+    async def serve(request: HttpRequest) -> Response:
+        name = request.path_params["name"]
+        path: Path = store.folder / name
+        if not PICTURE_NAME.fullmatch(name) or not path.is_file():
+            return PlainTextResponse("There is no such picture.", status_code=404)
+        headers = {"Cache-Control": "private, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+        return FileResponse(path, media_type="image/png", headers=headers)
+
+    return serve

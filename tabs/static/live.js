@@ -1,0 +1,88 @@
+// The live view. `props.value` is what tabs/live.py's View.as_json() gives; texts go in as text, never as markup.
+const root = element.querySelector('.live');
+const frames = root.querySelector('.live-frames');
+const status = root.querySelector('.live-status');
+const bar = root.querySelector('.live-bar span');
+const large = root.querySelector('.live-large');
+const language = (navigator.language || 'en').slice(0, 2);
+const words = props.words[language] || props.words.en;
+const ACTIVE = ['waking', 'queued', 'running'];
+
+function say(key, values = {}) {
+  return words['live_' + key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+}
+
+function statusText(view) {
+  if (view.state === 'waking') return say('waking');
+  if (view.state === 'queued') return view.ahead === 0 ? say('waking') : say(view.ahead === 1 ? 'queued_one' : 'queued', view);
+  if (view.state === 'failed') return say('failed') + ' ' + view.message;
+  if (view.state === 'stopped') return say('stopped');
+  if (view.state === 'done') return say('done');
+  if (view.state !== 'running' || !view.steps) return '';
+  const left = view.seconds !== null && view.seconds >= 1 ? ' · ' + say('seconds', { seconds: Math.round(view.seconds) }) : '';
+  return say('step', view) + left;
+}
+
+function makeFrame() {
+  const figure = document.createElement('figure');
+  const open = document.createElement('button');
+  open.type = 'button';
+  open.className = 'live-open';
+  open.setAttribute('aria-label', say('enlarge'));
+  const image = document.createElement('img');
+  open.append(image);
+  open.addEventListener('click', () => {
+    if (!image.src) return;
+    large.querySelector('img').src = image.src;
+    large.querySelector('img').alt = image.alt;
+    large.showModal();
+  });
+  const caption = document.createElement('figcaption');
+  const seed = document.createElement('span');
+  const download = document.createElement('a');
+  download.textContent = say('download');
+  caption.append(seed, download);
+  figure.append(open, caption);
+  return figure;
+}
+
+function showFrame(figure, frame, view) {
+  const image = figure.querySelector('img');
+  const download = figure.querySelector('a');
+  if (frame.source && image.getAttribute('src') !== frame.source) image.src = frame.source;
+  if (!frame.source) image.removeAttribute('src');
+  image.alt = view.prompt;
+  figure.style.aspectRatio = '';
+  figure.querySelector('.live-open').style.aspectRatio = view.width + ' / ' + view.height;
+  figure.classList.toggle('is-done', frame.done);
+  figure.querySelector('figcaption span').textContent = frame.seed === null ? '' : say('seed') + ' ' + frame.seed;
+  download.hidden = !frame.done;
+  if (frame.done) {
+    download.href = frame.source;
+    download.download = 'latent-studio-' + frame.seed + '.png';
+  }
+}
+
+function show(view) {
+  root.dataset.state = view.state;
+  root.dataset.count = view.frames.length;
+  root.dataset.blank = String(view.frames.length === 0);
+  root.style.setProperty('--columns', view.frames.length < 2 ? 1 : view.frames.length < 5 ? 2 : view.frames.length < 10 ? 3 : 4);
+  root.style.setProperty('--ratio', view.width / view.height);
+  while (frames.children.length > view.frames.length) frames.lastChild.remove();
+  while (frames.children.length < view.frames.length) frames.append(makeFrame());
+  view.frames.forEach((frame, index) => showFrame(frames.children[index], frame, view));
+  bar.style.width = view.steps && view.state === 'running' ? (100 * view.step) / view.steps + '%' : '0';
+  const text = statusText(view);
+  if (status.textContent !== text) status.textContent = text;
+  root.setAttribute('aria-busy', String(ACTIVE.includes(view.state)));
+}
+
+root.setAttribute('aria-label', say('region'));
+root.querySelector('.live-empty-title').textContent = say('empty');
+root.querySelector('.live-empty-hint').textContent = say('empty_hint');
+root.querySelector('.live-close').textContent = say('close');
+root.querySelector('.live-close').addEventListener('click', () => large.close());
+large.addEventListener('click', (event) => event.target === large && large.close());
+watch('value', () => show(props.value));
+show(props.value);

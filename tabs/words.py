@@ -1,0 +1,130 @@
+"""Every word on the page, in English, Chinese and German: one table, so that nothing is left out of a language.
+
+`WORDS` maps a key to its three texts. Keys that begin with ``live_`` are used by the live view's JavaScript as well.
+"""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from studio.samplers.catalogue import SAMPLERS, Sampler
+
+LANGUAGES = ("en", "zh", "de")
+
+WORDS: dict[str, tuple[str, str, str]] = {
+    "tab_text_to_image": ("Text to image", "文生图", "Text zu Bild"),
+    "tab_text_to_image_about": (
+        "Write what you would like to see; it is drawn out of noise, step by step (Rombach et al. 2022).",
+        "写下你想看到的画面，它会从噪声中一步步显现（Rombach 等，2022）。",
+        "Schreiben Sie, was Sie sehen möchten; es entsteht Schritt für Schritt aus Rauschen (Rombach u. a. 2022).",
+    ),
+    "prompt": ("Prompt", "提示词", "Beschreibung"),
+    "prompt_hint": (
+        "a red house by the sea at night",
+        "夜晚海边的红房子",
+        "ein rotes Haus am Meer bei Nacht",
+    ),
+    "generate": ("Generate", "生成", "Erzeugen"),
+    "generate_keys": ("Ctrl+Enter draws, Esc stops", "Ctrl+Enter 生成，Esc 停止", "Strg+Enter zeichnet, Esc hält an"),
+    "stop": ("Stop and keep", "停止并保留", "Anhalten, behalten"),
+    "discard": ("Discard", "放弃", "Verwerfen"),
+    "shape": ("Shape", "画幅", "Format"),
+    "shape_square": ("Square", "方形", "Quadrat"),
+    "shape_landscape": ("Landscape", "横幅", "Quer"),
+    "shape_portrait": ("Portrait", "竖幅", "Hoch"),
+    "shape_large": ("Large", "大图", "Groß"),
+    "count": ("Pictures", "张数", "Bilder"),
+    "more": ("More", "更多", "Mehr"),
+    "negative": ("Negative prompt", "反向提示词", "Was nicht ins Bild soll"),
+    "negative_hint": ("what should not be in the picture", "不希望出现的内容", "zum Beispiel: Wolken"),
+    "width": ("Width", "宽度", "Breite"),
+    "height": ("Height", "高度", "Höhe"),
+    "side_hint": ("64 to 2048, in multiples of 8", "64 到 2048，8 的倍数", "64 bis 2048, Vielfache von 8"),
+    "steps": ("Steps", "步数", "Schritte"),
+    "steps_hint": ("More take longer; 20 is plenty for most", "越多越慢；多数情况 20 步足够", "Mehr dauern länger; meist genügen 20"),
+    "guidance": ("Guidance", "引导强度", "Führung"),
+    "guidance_hint": ("How closely the words are followed; 1 is off", "遵循文字的程度；1 为关闭", "Wie eng das Bild den Worten folgt; 1 ist aus"),
+    "rescale": ("Guidance rescale", "引导重缩放", "Führung dämpfen"),
+    "rescale_hint": ("Tames the colours of strong guidance", "缓和强引导带来的过饱和", "Zähmt die Farben starker Führung"),
+    "sampler": ("Sampler", "采样器", "Sampler"),
+    "eta": ("Eta (DDIM)", "Eta（DDIM）", "Eta (DDIM)"),
+    "eta_hint": ("Noise added at each DDIM step; 0 is none", "DDIM 每步加入的噪声；0 为无", "Rauschen je DDIM-Schritt; 0 ist keines"),
+    "seed_mode": ("Seed", "种子", "Startwert"),
+    "seed_random": ("New each time", "每次新的", "Immer neu"),
+    "seed_keep": ("Keep", "固定", "Behalten"),
+    "seed": ("Seed number", "种子数值", "Startwert (Zahl)"),
+    "seed_hint": ("The same seed and settings draw the same picture", "相同种子和设置得到相同的画", "Gleicher Startwert, gleiches Bild"),
+    "reuse": ("Use the last seed", "使用上次的种子", "Letzten Startwert nehmen"),
+    "examples": ("Try one of these", "试试这些", "Zum Ausprobieren"),
+    "seed_not_whole": (
+        "The seed must be a whole number from 0 to 9223372036854775807.",
+        "种子必须是 0 到 9223372036854775807 的整数。",
+        "Der Startwert muss eine ganze Zahl von 0 bis 9223372036854775807 sein.",
+    ),
+    "live_region": ("Pictures", "图片", "Bilder"),
+    "live_empty": ("Your picture appears here.", "你的画将出现在这里。", "Hier entsteht Ihr Bild."),
+    "live_empty_hint": (
+        "Describe a small scene on the left, or take one of the examples.",
+        "描述一个小场景，或选择一个示例。",
+        "Beschreiben Sie eine kleine Szene, oder nehmen Sie ein Beispiel.",
+    ),
+    "live_waking": ("The engine is waking up …", "引擎正在启动……", "Die Maschine wacht auf …"),
+    "live_queued_one": ("1 job ahead of yours", "前面还有 1 个任务", "1 Auftrag vor Ihrem"),
+    "live_queued": ("{ahead} jobs ahead of yours", "前面还有 {ahead} 个任务", "{ahead} Aufträge vor Ihrem"),
+    "live_step": ("Step {step} of {steps}", "第 {step} / {steps} 步", "Schritt {step} von {steps}"),
+    "live_seconds": ("about {seconds} s left", "约剩 {seconds} 秒", "noch etwa {seconds} s"),
+    "live_done": ("Done", "完成", "Fertig"),
+    "live_stopped": ("Stopped", "已停止", "Angehalten"),
+    "live_failed": ("This did not work.", "出错了。", "Das hat nicht geklappt."),
+    "live_download": ("Download", "下载", "Herunterladen"),
+    "live_enlarge": ("Enlarge", "放大", "Vergrößern"),
+    "live_close": ("Close", "关闭", "Schließen"),
+    "live_seed": ("Seed", "种子", "Startwert"),
+}
+
+SAMPLER_WORDS: dict[str, tuple[str, str]] = {
+    "DPM++ 2M Karras": ("全能之选：15 到 25 步即可得到干净的画面。", "Der Alleskönner: saubere Bilder in 15 bis 25 Schritten."),
+    "DPM++ 2M": ("同上，时间均匀；步数多时更稳。", "Dasselbe auf gleichmäßigem Raster; ruhiger bei vielen Schritten."),
+    "DPM++ 2M SDE Karras": ("每步加入新噪声：质感更丰富，建议 25 步以上。", "Frisches Rauschen je Schritt: reicher, ab 25 Schritten."),
+    "DPM++ 3M SDE": ("三阶加新噪声；适合 30 步以上。", "Dritte Ordnung mit frischem Rauschen; ab 30 Schritten."),
+    "DPM++ 2S": ("单步二阶；低引导时更细致。", "Einschrittig, zweite Ordnung; sorgfältig bei wenig Führung."),
+    "UniPC Karras": ("预测加校正：少步数时最精确。", "Vorhersage und Korrektur: bei wenigen Schritten am genauesten."),
+    "DEIS": ("指数积分器；10 到 20 步效果好。", "Exponentieller Integrator; gut in 10 bis 20 Schritten."),
+    "Euler": ("最简单：每步直行。", "Der einfachste: ein gerader Schritt nach dem anderen."),
+    "Euler Karras": ("在出现细节处放小步伐的 Euler。", "Euler mit kleinen Schritten, wo Einzelheiten entstehen."),
+    "Euler exponential": ("步伐按噪声对数均匀的 Euler。", "Euler, gleichmäßig im Logarithmus des Rauschens."),
+    "Euler a": ("每步新噪声：步数不同，画面不同。", "Frisches Rauschen: jede Schrittzahl ein anderes Bild."),
+    "Heun": ("Euler 再看一眼：每步两倍计算，步数更少。", "Euler mit zweitem Blick: doppelte Arbeit, weniger Schritte."),
+    "Heun Karras": ("在出现细节处放小步伐的 Heun。", "Heun mit kleinen Schritten, wo Einzelheiten entstehen."),
+    "DPM2 Karras": ("每步先看中点；计算量两倍。", "Blickt auf die Mitte jedes Schritts; doppelte Arbeit."),
+    "DPM2 a": ("带新噪声的 DPM2；计算量两倍。", "DPM2 mit frischem Rauschen; doppelte Arbeit."),
+    "LMS Karras": ("记住四步；20 步以上很平滑。", "Erinnert sich an vier Schritte; glatt ab 20."),
+    "DDIM": ("潜在扩散的经典；eta 加噪声，0 为确定。", "Der Klassiker; eta fügt Rauschen hinzu, 0 ist fest."),
+    "PLMS": ("潜在扩散最早的默认：有记忆的 DDIM。", "Der erste Standard: DDIM mit Gedächtnis."),
+    "DDPM": ("最初的方法，每步有噪声；建议 50 步以上。", "Das Original, Rauschen in jedem Schritt; ab 50 Schritten."),
+    "SA-Solver": ("随机 Adams：新噪声与长记忆。", "Stochastisches Adams: Rauschen und langes Gedächtnis."),
+    "LCM": ("仅用于蒸馏模型：4 到 8 步成画。", "Nur für destillierte Modelle: 4 bis 8 Schritte."),
+    "TCD": ("仅用于蒸馏模型：类似 LCM，多步时损失更少。", "Nur für destillierte Modelle: wie LCM, verlustärmer."),
+}
+
+
+def sampler_key(sampler: Sampler) -> str:
+    return "sampler_" + "".join(letter if letter.isalnum() else "_" for letter in sampler.name.lower().replace("+", "p"))
+
+
+def table() -> dict[str, dict[str, str]]:
+    """Language -> key -> text, samplers' lines in the picker included."""
+    words = {language: {key: texts[at] for key, texts in WORDS.items()} for at, language in enumerate(LANGUAGES)}
+    for sampler in SAMPLERS.values():
+        chinese, german = SAMPLER_WORDS.get(sampler.name, (sampler.description,) * 2)
+        for language, text in zip(LANGUAGES, (sampler.description, chinese, german), strict=True):
+            words[language][sampler_key(sampler)] = f"{sampler.name} — {text}"
+    return words
+
+
+def live_words() -> dict[str, dict[str, str]]:
+    """The part of the table that the live view's JavaScript needs."""
+    return {language: {key: text for key, text in words.items() if key.startswith("live_")} for language, words in table().items()}
+
+
+say = gr.I18n(**table())
