@@ -69,7 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     draw.add_argument("--height", type=_number, help="likewise")
     draw.add_argument("--count", type=_number, default=1, help="1 to 16 pictures")
     draw.add_argument("--pack", help="name, diffusers folder or .safetensors file")
-    draw.add_argument("--out", type=Path, default=Path(), help="folder for 0.png, 1.png, ...; or a .png for one picture")
+    draw.add_argument(
+        "--out", type=Path, default=Path(), help="folder for 0.png, 1.png, ...; or a .png for one picture"
+    )
     draw.set_defaults(command=_text_to_image)
     again = commands.add_parser("replay", help="make a picture again from its own recipe, and compare")
     again.add_argument("picture", type=Path)
@@ -127,7 +129,9 @@ def _text_to_image(given: argparse.Namespace, settings: Settings) -> int:
 def _replay(given: argparse.Namespace, settings: Settings) -> int:
     recipe = read_recipe(given.picture)
     if recipe.stopped_at is not None:
-        raise StudioError(f"This picture was stopped at step {recipe.stopped_at}; only whole pictures can be made again.")
+        raise StudioError(
+            f"This picture was stopped at step {recipe.stopped_at}; only whole pictures can be made again."
+        )
     pack = given.pack or recipe.request.pack or settings.pack
     try:
         request = replace(recipe.request, pack=find_pack(pack).name)
@@ -139,7 +143,9 @@ def _replay(given: argparse.Namespace, settings: Settings) -> int:
         before = np.asarray(image.convert("RGB"), np.int16)
     after = np.frombuffer(drawn.pixels.rgb, np.uint8).reshape(drawn.pixels.height, drawn.pixels.width, 3)
     if before.shape != after.shape:
-        raise StudioError(f"The picture is {before.shape[1]}x{before.shape[0]}, its recipe makes {request.width}x{request.height}.")
+        raise StudioError(
+            f"The picture is {before.shape[1]}x{before.shape[0]}, its recipe makes {request.width}x{request.height}."
+        )
     if given.out:
         write_picture(given.out, drawn.pixels, Recipe(request, drawn.model_hash))
     same_model = not recipe.model_hash or recipe.model_hash == drawn.model_hash
@@ -163,7 +169,9 @@ def _draw(request: Request, settings: Settings) -> Iterator[Drawn]:
 def _samplers(given: argparse.Namespace, settings: Settings) -> int:
     for sampler in SAMPLERS.values():
         note = " (distilled models only)" if sampler.distilled else ""
-        print(f"{sampler.name}\t{sampler.calls} model call{'s' * (sampler.calls > 1)} a step\t{sampler.description}{note}")
+        print(
+            f"{sampler.name}\t{sampler.calls} model call{'s' * (sampler.calls > 1)} a step\t{sampler.description}{note}"
+        )
     return 0
 
 

@@ -182,7 +182,9 @@ class LocalClient:
             self._deaths.append(now)
             often = len(self._deaths) == MOST_DEATHS and now - self._deaths[0] < DEATHS_WITHIN_SECONDS
             if often and self._refusal is None:
-                self._refusal = EngineStopped(f"The engine ended {MOST_DEATHS} times in a row. Please restart the studio.")
+                self._refusal = EngineStopped(
+                    f"The engine ended {MOST_DEATHS} times in a row. Please restart the studio."
+                )
             error = self._refusal or EngineStopped("The engine ended while this job was in it. Please try again.")
             unfinished = [(job, log) for job, log in self._logs.items() if not log.has_ended]
             if self._refusal is None and not self._is_closing:

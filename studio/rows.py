@@ -76,9 +76,7 @@ class Row:
         return self._drawn[1]
 
 
-def begin(
-    job: str, index: int, request: Request, denoiser: Denoiser, table: SamplerTable, steering: Steering
-) -> Row:
+def begin(job: str, index: int, request: Request, denoiser: Denoiser, table: SamplerTable, steering: Steering) -> Row:
     """A row that begins from nothing but noise, drawn on the CPU from ``request.seed``."""
     height, width = request.height // denoiser.factor, request.width // denoiser.factor
     generator = torch.Generator().manual_seed(request.seed)

@@ -1,12 +1,12 @@
 """Settings from the environment. The only reader of ``os.environ`` in the project.
 
-    STUDIO_HOST    127.0.0.1   address to serve the page on
-    STUDIO_PORT    7860        port to serve the page on
-    STUDIO_PACK    storybook   name, folder or file of the pack
-    STUDIO_DEVICE  auto        auto, cpu, cuda or cuda:N
-    STUDIO_DATA    ./data      folder for pictures
-    STUDIO_BATCH   16          most model inputs in one U-Net call
-    STUDIO_ROWS    32          most pictures in flight; further jobs wait in the queue
+STUDIO_HOST    127.0.0.1   address to serve the page on
+STUDIO_PORT    7860        port to serve the page on
+STUDIO_PACK    storybook   name, folder or file of the pack
+STUDIO_DEVICE  auto        auto, cpu, cuda or cuda:N
+STUDIO_DATA    ./data      folder for pictures
+STUDIO_BATCH   16          most model inputs in one U-Net call
+STUDIO_ROWS    32          most pictures in flight; further jobs wait in the queue
 """
 
 from __future__ import annotations

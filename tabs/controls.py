@@ -47,13 +47,19 @@ class SizeControls:
 
 
 def shape_control() -> gr.Radio:
-    return gr.Radio([(say(f"shape_{shape}"), shape) for shape in SHAPES], value="square", label=say("shape"), elem_id="shape")
+    return gr.Radio(
+        [(say(f"shape_{shape}"), shape) for shape in SHAPES], value="square", label=say("shape"), elem_id="shape"
+    )
 
 
 def side_controls(pack: PackInfo) -> tuple[gr.Number, gr.Number]:
     with gr.Row():
-        width = gr.Number(pack.size, precision=0, step=8, label=say("width"), info=say("side_hint"), elem_id="width", min_width=120)
-        height = gr.Number(pack.size, precision=0, step=8, label=say("height"), info=say("side_hint"), elem_id="height", min_width=120)
+        width = gr.Number(
+            pack.size, precision=0, step=8, label=say("width"), info=say("side_hint"), elem_id="width", min_width=120
+        )
+        height = gr.Number(
+            pack.size, precision=0, step=8, label=say("height"), info=say("side_hint"), elem_id="height", min_width=120
+        )
     return width, height
 
 

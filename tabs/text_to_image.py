@@ -11,7 +11,15 @@ import gradio as gr
 from studio.client import EngineClient
 from studio.errors import StudioError
 from studio.requests import TextToImage
-from tabs.controls import Given, SamplingControls, SeedControls, SizeControls, count_control, shape_control, side_controls
+from tabs.controls import (
+    Given,
+    SamplingControls,
+    SeedControls,
+    SizeControls,
+    count_control,
+    shape_control,
+    side_controls,
+)
 from tabs.live import Desk, LiveView, follow, new_browser
 from tabs.words import say
 
@@ -51,7 +59,11 @@ def build(client: EngineClient, desk: Desk, browser: gr.BrowserState, page: gr.B
             count = count_control()
             with gr.Accordion(say("more"), open=False, elem_id="more"):
                 negative = gr.Textbox(
-                    label=say("negative"), placeholder=say("negative_hint"), lines=1, elem_id="negative", max_length=2000
+                    label=say("negative"),
+                    placeholder=say("negative_hint"),
+                    lines=1,
+                    elem_id="negative",
+                    max_length=2000,
                 )
                 sampling = SamplingControls.build(pack)
                 seed = SeedControls.build()

@@ -41,19 +41,39 @@ WORDS: dict[str, tuple[str, str, str]] = {
     "height": ("Height", "高度", "Höhe"),
     "side_hint": ("64 to 2048, in multiples of 8", "64 到 2048，8 的倍数", "64 bis 2048, Vielfache von 8"),
     "steps": ("Steps", "步数", "Schritte"),
-    "steps_hint": ("More take longer; 20 is plenty for most", "越多越慢；多数情况 20 步足够", "Mehr dauern länger; meist genügen 20"),
+    "steps_hint": (
+        "More take longer; 20 is plenty for most",
+        "越多越慢；多数情况 20 步足够",
+        "Mehr dauern länger; meist genügen 20",
+    ),
     "guidance": ("Guidance", "引导强度", "Führung"),
-    "guidance_hint": ("How closely the words are followed; 1 is off", "遵循文字的程度；1 为关闭", "Wie eng das Bild den Worten folgt; 1 ist aus"),
+    "guidance_hint": (
+        "How closely the words are followed; 1 is off",
+        "遵循文字的程度；1 为关闭",
+        "Wie eng das Bild den Worten folgt; 1 ist aus",
+    ),
     "rescale": ("Guidance rescale", "引导重缩放", "Führung dämpfen"),
-    "rescale_hint": ("Tames the colours of strong guidance", "缓和强引导带来的过饱和", "Zähmt die Farben starker Führung"),
+    "rescale_hint": (
+        "Tames the colours of strong guidance",
+        "缓和强引导带来的过饱和",
+        "Zähmt die Farben starker Führung",
+    ),
     "sampler": ("Sampler", "采样器", "Sampler"),
     "eta": ("Eta (DDIM)", "Eta（DDIM）", "Eta (DDIM)"),
-    "eta_hint": ("Noise added at each DDIM step; 0 is none", "DDIM 每步加入的噪声；0 为无", "Rauschen je DDIM-Schritt; 0 ist keines"),
+    "eta_hint": (
+        "Noise added at each DDIM step; 0 is none",
+        "DDIM 每步加入的噪声；0 为无",
+        "Rauschen je DDIM-Schritt; 0 ist keines",
+    ),
     "seed_mode": ("Seed", "种子", "Startwert"),
     "seed_random": ("New each time", "每次新的", "Immer neu"),
     "seed_keep": ("Keep", "固定", "Behalten"),
     "seed": ("Seed number", "种子数值", "Startwert (Zahl)"),
-    "seed_hint": ("The same seed and settings draw the same picture", "相同种子和设置得到相同的画", "Gleicher Startwert, gleiches Bild"),
+    "seed_hint": (
+        "The same seed and settings draw the same picture",
+        "相同种子和设置得到相同的画",
+        "Gleicher Startwert, gleiches Bild",
+    ),
     "reuse": ("Use the last seed", "使用上次的种子", "Letzten Startwert nehmen"),
     "examples": ("Try one of these", "试试这些", "Zum Ausprobieren"),
     "seed_not_whole": (
@@ -83,9 +103,15 @@ WORDS: dict[str, tuple[str, str, str]] = {
 }
 
 SAMPLER_WORDS: dict[str, tuple[str, str]] = {
-    "DPM++ 2M Karras": ("全能之选：15 到 25 步即可得到干净的画面。", "Der Alleskönner: saubere Bilder in 15 bis 25 Schritten."),
+    "DPM++ 2M Karras": (
+        "全能之选：15 到 25 步即可得到干净的画面。",
+        "Der Alleskönner: saubere Bilder in 15 bis 25 Schritten.",
+    ),
     "DPM++ 2M": ("同上，时间均匀；步数多时更稳。", "Dasselbe auf gleichmäßigem Raster; ruhiger bei vielen Schritten."),
-    "DPM++ 2M SDE Karras": ("每步加入新噪声：质感更丰富，建议 25 步以上。", "Frisches Rauschen je Schritt: reicher, ab 25 Schritten."),
+    "DPM++ 2M SDE Karras": (
+        "每步加入新噪声：质感更丰富，建议 25 步以上。",
+        "Frisches Rauschen je Schritt: reicher, ab 25 Schritten.",
+    ),
     "DPM++ 3M SDE": ("三阶加新噪声；适合 30 步以上。", "Dritte Ordnung mit frischem Rauschen; ab 30 Schritten."),
     "DPM++ 2S": ("单步二阶；低引导时更细致。", "Einschrittig, zweite Ordnung; sorgfältig bei wenig Führung."),
     "UniPC Karras": ("预测加校正：少步数时最精确。", "Vorhersage und Korrektur: bei wenigen Schritten am genauesten."),
@@ -109,7 +135,9 @@ SAMPLER_WORDS: dict[str, tuple[str, str]] = {
 
 
 def sampler_key(sampler: Sampler) -> str:
-    return "sampler_" + "".join(letter if letter.isalnum() else "_" for letter in sampler.name.lower().replace("+", "p"))
+    return "sampler_" + "".join(
+        letter if letter.isalnum() else "_" for letter in sampler.name.lower().replace("+", "p")
+    )
 
 
 def table() -> dict[str, dict[str, str]]:
@@ -124,7 +152,10 @@ def table() -> dict[str, dict[str, str]]:
 
 def live_words() -> dict[str, dict[str, str]]:
     """The part of the table that the live view's JavaScript needs."""
-    return {language: {key: text for key, text in words.items() if key.startswith("live_")} for language, words in table().items()}
+    return {
+        language: {key: text for key, text in words.items() if key.startswith("live_")}
+        for language, words in table().items()
+    }
 
 
 say = gr.I18n(**table())

@@ -58,7 +58,9 @@ def guided_output(rows: Sequence[Row]) -> torch.Tensor:
         inputs = torch.cat([inputs, torch.stack([row.steering.beside for row in rows])], dim=1)  # type: ignore[misc]
     text = [row.steering.told for row in rows] + [rows[index].steering.untold for index in guided]
     output = denoiser(
-        torch.cat([inputs, inputs[guided]]), torch.cat([timesteps, timesteps[guided]]), torch.stack(text)  # type: ignore[arg-type]
+        torch.cat([inputs, inputs[guided]]),
+        torch.cat([timesteps, timesteps[guided]]),
+        torch.stack(text),  # type: ignore[arg-type]
     )
     told, untold = output[: len(rows)], output[len(rows) :]
     if not guided:

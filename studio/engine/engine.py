@@ -60,7 +60,9 @@ class Engine:
         """Puts ``request`` in the queue under the name ``job``."""
         pack = self._packs.get(request.pack)
         if pack is None:
-            return [Failed(job, PackError(f"The pack {request.pack!r} is not loaded; there is {', '.join(self._packs)}."))]
+            return [
+                Failed(job, PackError(f"The pack {request.pack!r} is not loaded; there is {', '.join(self._packs)}."))
+            ]
         self._waiting.append(_Job(job, request, pack))
         return [Queued(job, self._ahead_of(job))]
 

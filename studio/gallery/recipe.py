@@ -132,7 +132,9 @@ def read_recipe(path: Path) -> Recipe:
         return from_json(text[JSON_KEY])
     if TEXT_KEY in text:
         return from_parameters(text[TEXT_KEY])
-    raise NoRecipe(f"{path.name} carries no recipe; it was not made by a program that writes one, or lost it on the way.")
+    raise NoRecipe(
+        f"{path.name} carries no recipe; it was not made by a program that writes one, or lost it on the way."
+    )
 
 
 def _quote(value: str) -> str:

@@ -22,7 +22,7 @@ HUB_FILES = ["*.json", "*.safetensors", "tokenizer/*"]
 
 
 def pick_device(setting: str) -> torch.device:
-    """"auto" is the first CUDA device, else the CPU. Raises `PackError` for CUDA where there is none."""
+    """ "auto" is the first CUDA device, else the CPU. Raises `PackError` for CUDA where there is none."""
     if setting == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if setting.startswith("cuda") and not torch.cuda.is_available():
@@ -144,7 +144,11 @@ def _hash(files: list[Path]) -> str:
 
 def _check_finite(pack: Pack) -> None:
     """A file with missing or broken weights loads without a word and draws black pictures; refuse it here instead."""
-    for name, model in (("U-Net", pack.denoiser.unet), ("autoencoder", pack.autoencoder), ("text encoder", pack.text_encoder)):
+    for name, model in (
+        ("U-Net", pack.denoiser.unet),
+        ("autoencoder", pack.autoencoder),
+        ("text encoder", pack.text_encoder),
+    ):
         for key, value in model.state_dict().items():
             if value.is_floating_point() and not torch.isfinite(value).all():
                 raise PackError(f"The pack {pack.info.title} is damaged: {key} of its {name} is not finite.")

@@ -99,7 +99,10 @@ def widen(weights: torch.Tensor, memory: int) -> torch.Tensor:
 
 
 def predicted_clean(
-    prediction: str, latent: torch.Tensor, output: torch.Tensor, coefficients: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+    prediction: str,
+    latent: torch.Tensor,
+    output: torch.Tensor,
+    coefficients: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
 ) -> torch.Tensor:
     """The clean latent z0 that ``output`` points to, for any sampler.
 

@@ -140,7 +140,12 @@ def loss_weight(scheduler: DDPMScheduler, timesteps: torch.Tensor) -> torch.Tens
 
 @torch.no_grad()
 def sample(
-    model: Storybook, tokens: torch.Tensor, empty: torch.Tensor, grey: torch.Tensor, guidance: float = 4.0, steps: int = 20
+    model: Storybook,
+    tokens: torch.Tensor,
+    empty: torch.Tensor,
+    grey: torch.Tensor,
+    guidance: float = 4.0,
+    steps: int = 20,
 ) -> torch.Tensor:
     """A few pictures with diffusers' own DDIM, to see how training goes: latents [B, 4, h, w]."""
     scheduler = DDIMScheduler(**NOISE, prediction_type="v_prediction", clip_sample=False)

@@ -82,7 +82,7 @@ PRESETS = {
         ),
         Preset(
             name="small", size=128, scenes=24_000, crop=64,
-            autoencoder=Stage(4_500, 32, 2e-3), autoencoder_widths=(16, 32, 64, 128),
+            autoencoder=Stage(7_000, 32, 2e-3), autoencoder_widths=(16, 32, 64, 128),
             text=Stage(1_500, 96, 1e-3),
             denoiser=Stage(12_000, 48, 8e-4), denoiser_widths=(96, 160, 192), text_width=192, text_layers=3,
         ),

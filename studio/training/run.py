@@ -130,7 +130,8 @@ class Run:
         show()
 
     def _update_average(self, step: int) -> None:
-        decay = min(0.999, (1 + step) / (10 + step))
+        """The average looks back over about a twentieth of the run, and over less at its beginning."""
+        decay = min(1 - 20 / max(40, self.steps), (1 + step) / (10 + step))
         for key, value in self.model.state_dict().items():
             self.average[key].lerp_(value.float(), 1 - decay)
 

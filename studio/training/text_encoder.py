@@ -3,9 +3,10 @@
     python -m studio.training.text_encoder --preset small
 
 A denoiser's loss teaches a fresh text encoder slowly, and each language on its own. So the encoder first learns to
-tell, from its pooled output, what a caption says of its scene: time, ground, weather, mountains, and the kind and
-colour of each thing from left to right, or that it is unsaid. The same scene in three languages has the same answers,
-which is what brings the languages together. The denoiser's stage then trains it further, jointly.
+tell what a caption says of its scene: time, ground, weather, mountains, and the kind and colour of each thing from
+left to right. It is asked twice, of the mean over its tokens, which teaches words quickly, and of its pooled output,
+which must bind them. The same scene in three languages has the same answers, which is what brings the languages
+together. The denoiser's stage then trains it further, jointly.
 """
 
 from __future__ import annotations
@@ -47,17 +48,21 @@ def config(preset: Preset, tokenizer: PreTrainedTokenizerFast) -> CLIPTextConfig
 
 
 class CaptionReader(nn.Module):
-    """A text encoder with one classifier per question about the scene."""
+    """A text encoder with one classifier per question about the scene, for its mean and for its pooled output."""
 
     def __init__(self, encoder: CLIPTextModel) -> None:
         super().__init__()
         self.encoder = encoder
         self.heads = nn.ModuleList(nn.Linear(encoder.config.hidden_size, answers) for answers in QUESTIONS)
+        self.mean_heads = nn.ModuleList(nn.Linear(encoder.config.hidden_size, answers) for answers in QUESTIONS)
 
-    def forward(self, tokens: torch.Tensor) -> list[torch.Tensor]:
-        """tokens: int64 [B, L]; one logit tensor [B, answers] a question."""
-        pooled = self.encoder(tokens).pooler_output
-        return [head(pooled) for head in self.heads]
+    def forward(self, tokens: torch.Tensor) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """tokens: int64 [B, L]; one logit tensor [B, answers] a question, from the pooled output and from the mean."""
+        output = self.encoder(tokens)
+        told = (tokens != self.encoder.config.pad_token_id)[:, :, None]
+        mean = (output.last_hidden_state * told).sum(1) / told.sum(1)
+        pooled = output.pooler_output
+        return [head(pooled) for head in self.heads], [head(mean) for head in self.mean_heads]
 
 
 def answers(scene: Scene) -> NDArray[np.int64]:
@@ -107,12 +112,15 @@ def train(options: Options) -> None:
 
     def loss_of(step: int) -> torch.Tensor:
         tokens, truth = batch_of(step, options.preset.text.batch)
-        return torch.stack([F.cross_entropy(logits, truth[:, i]) for i, logits in enumerate(model(tokens))]).mean()
+        pooled, mean = model(tokens)
+        questions = [*zip(pooled, truth.T, strict=True), *zip(mean, truth.T, strict=True)]
+        return torch.stack([F.cross_entropy(logits, answer) for logits, answer in questions]).mean()
 
     @torch.no_grad()
     def show() -> None:
         tokens, truth = batch_of(0, 256, offset=10**9)
-        guesses = torch.stack([logits.argmax(-1) for logits in run.averaged(build(options, tokenizer))(tokens)], dim=1)
+        pooled, _ = run.averaged(build(options, tokenizer))(tokens)
+        guesses = torch.stack([logits.argmax(-1) for logits in pooled], dim=1)
         right = (guesses == truth).float().mean(0).tolist()
         print(f"\nstep {run.step}: right answers {' '.join(f'{share:.2f}' for share in right)}", flush=True)
 

@@ -77,7 +77,9 @@ def mountains(canvas: Canvas, hour: Hour, horizon: float, side: float, rng: np.r
         half = rng.uniform(0.20, 0.29)
         rock = mix(hour.far, hour.sky[2], 0.28 - 0.07 * depth)
         foot = horizon + 0.03
-        canvas.shape([peak, (peak[0] + half, foot), (peak[0] - half, foot)], rock, mix(rock, hour.sky[2], 0.35), shade=side)
+        canvas.shape(
+            [peak, (peak[0] + half, foot), (peak[0] - half, foot)], rock, mix(rock, hour.sky[2], 0.35), shade=side
+        )
         snow = lighter(mix(rgb("ffffff"), hour.sky[1], 0.18), 0.2) if not hour.lamps else rgb("aab6e0")
         down = 0.34 * (foot - peak[1])
         edge = half * 0.34

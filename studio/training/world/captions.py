@@ -56,7 +56,12 @@ ENGLISH_WEATHERS = {
     "rain": ("in the rain", "in the rain", "in rainy weather", "while it rains"),
     "snowfall": ("in falling snow", "while it snows", "while snow is falling"),
 }
-ENGLISH_MOUNTAINS = ("with mountains", "with mountains in the background", "in front of mountains", "with snowy mountains")
+ENGLISH_MOUNTAINS = (
+    "with mountains",
+    "with mountains in the background",
+    "in front of mountains",
+    "with snowy mountains",
+)
 
 CHINESE_KINDS = {
     "house": ("房子", "房子", "小屋", "房屋"),

@@ -116,7 +116,12 @@ def windmill(pen: Pen, colour: Colour) -> None:
     for quarter in range(4):
         angle = np.pi / 4 + quarter * np.pi / 2
         along, across = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
-        sail = [hub + along * 0.09, hub + along * 0.46, hub + along * 0.46 + across * 0.13, hub + along * 0.09 + across * 0.10]
+        sail = [
+            hub + along * 0.09,
+            hub + along * 0.46,
+            hub + along * 0.46 + across * 0.13,
+            hub + along * 0.09 + across * 0.10,
+        ]
         pen.shape([tuple(point) for point in sail], CREAM)
         pen.shape([tuple(hub + across * 0.012), tuple(hub + along * 0.47 + across * 0.012),
                    tuple(hub + along * 0.47 - across * 0.012), tuple(hub - across * 0.012)], TIMBER)  # fmt: skip

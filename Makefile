@@ -1,0 +1,44 @@
+# make run    serve the page         make test   the whole suite, browser included
+# make check  lint and types         make pack   train Storybook     make bench   measure the engine
+# The first run of each sets up .venv; later ones start at once.
+
+PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || command -v python3)
+BIN := .venv/bin
+PRESET ?= small
+
+.PHONY: run test check pack bench browser
+
+run: .venv/runtime
+	@$(BIN)/python app.py
+
+test: .venv/development browser
+	$(BIN)/python -m pytest
+
+check: .venv/development
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+pack: .venv/runtime
+	$(BIN)/python -m studio.training.pack --preset $(PRESET)
+
+bench: .venv/development
+	$(BIN)/python -m benchmarks.serving
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Latent Studio needs Python 3.11 or newer.")'
+	$(PYTHON) -m venv .venv
+
+.venv/runtime: requirements.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/development: requirements.txt requirements-dev.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@ .venv/runtime
+
+# The browser tests drive a Chromium: the system's, Debian's if it can be installed, else Playwright's own.
+browser: .venv/development
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null \
+	|| { command -v apt-get >/dev/null && scripts/install-chromium; } \
+	|| $(BIN)/python -m playwright install chromium

@@ -1,0 +1,24 @@
+"""What several tests share."""
+
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # a test that needs the network is wrong; set before the libraries read it
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+
+import pytest
+import torch
+
+from studio.packs.pack import Pack
+from tests.miniature import make_pack
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Miniatures are too small to share out, and a busy neighbour on the second core would stall every operation."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def pack() -> Pack:
+    """The miniature pack. Packs hold no state but caches, so tests may share one."""
+    return make_pack()

@@ -1,0 +1,207 @@
+"""The engine as its driver sees it: requests in, events out, whoever else is in the batch."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from studio.engine import engine as engine_module
+from studio.engine.engine import Engine, Limits
+from studio.errors import JobFailed, NotFinite, PackError
+from studio.events import Cancelled, Drawn, Event, Failed, Finished, Pixels, Previewed, Queued, Started
+from studio.packs.pack import Pack
+from studio.requests import TextToImage
+from tests.engine.test_denoise import _mixed_requests
+from tests.miniature import NAME, ask
+
+
+def _engine(pack: Pack, **limits: int) -> Engine:
+    return Engine({NAME: pack}, Limits(**limits))
+
+
+def _run(engine: Engine, requests: dict[str, TextToImage]) -> list[Event]:
+    events = [event for job, request in requests.items() for event in engine.submit(job, request)]
+    while engine.has_work:
+        events += engine.step()
+    return events
+
+
+def _pixels(events: list[Event], job: str) -> list[Pixels]:
+    drawn = sorted((event for event in events if isinstance(event, Drawn) and event.job == job), key=lambda e: e.index)
+    return [event.pixels for event in drawn if event.pixels is not None]
+
+
+def _difference(one: Pixels, other: Pixels) -> int:
+    a, b = (torch.frombuffer(bytearray(each.rgb), dtype=torch.uint8).int() for each in (one, other))
+    return int((a - b).abs().max())
+
+
+def _kinds(events: list[Event], job: str) -> list[type]:
+    return [type(event) for event in events if event.job == job]
+
+
+def test_a_job_reports_its_whole_life_in_order(pack: Pack) -> None:
+    events = _run(_engine(pack), {"a": ask(steps=3)})
+    assert _kinds(events, "a") == [Queued, Started, Previewed, Previewed, Previewed, Drawn, Finished]
+    previews = [event for event in events if isinstance(event, Previewed)]
+    assert [(event.step, event.steps) for event in previews] == [(1, 3), (2, 3), (3, 3)]
+    assert all(event.jpeg[:2] == b"\xff\xd8" for event in previews)
+    assert previews[-1].seconds_left == 0
+
+
+def test_twelve_requests_that_arrive_one_after_the_other_come_out_as_alone_in_far_fewer_calls(pack: Pack) -> None:
+    requests = {f"job {i}": request for i, request in enumerate(_mixed_requests())}
+    alone = {job: _pixels(_run(_engine(pack), {job: request}), job)[0] for job, request in requests.items()}
+    engine, events = _engine(pack, inputs=32), []
+    for job, request in requests.items():
+        events += engine.submit(job, request)
+        events += engine.step()
+        events += engine.step()
+    while engine.has_work:
+        events += engine.step()
+    for job in requests:
+        assert _kinds(events, job)[-1] is Finished
+        assert _difference(_pixels(events, job)[0], alone[job]) <= 1, job
+    one_by_one = sum(_calls(pack, request) for request in requests.values())
+    assert engine.calls <= one_by_one / 3
+
+
+def _calls(pack: Pack, request: TextToImage) -> int:
+    engine = _engine(pack)
+    _run(engine, {"a": request})
+    return engine.calls
+
+
+def test_the_others_are_the_same_when_one_is_cancelled_and_one_is_poisoned(pack: Pack) -> None:
+    requests = {f"job {i}": request for i, request in enumerate(_mixed_requests())}
+    alone = {job: _pixels(_run(_engine(pack), {job: request}), job)[0] for job, request in requests.items()}
+    engine = _engine(pack, inputs=32)
+    events = [event for job, request in requests.items() for event in engine.submit(job, request)]
+    for _ in range(3):
+        events += engine.step()
+    events += engine.cancel("job 4")
+    poisoned = next(row for row in engine._running["job 7"].rows)
+    poisoned.state[0, 1, 2, 3] = float("nan")
+    while engine.has_work:
+        events += engine.step()
+    assert _kinds(events, "job 4")[-1] is Cancelled
+    (failure,) = [event for event in events if isinstance(event, Failed)]
+    assert failure.job == "job 7"
+    assert isinstance(failure.error, NotFinite)
+    for job in requests.keys() - {"job 4", "job 7"}:
+        assert _difference(_pixels(events, job)[0], alone[job]) <= 1, job
+
+
+def test_several_pictures_differ_and_each_is_its_own_seed_alone(pack: Pack) -> None:
+    events = _run(_engine(pack), {"a": ask(count=3, seed=5)})
+    pictures = _pixels(events, "a")
+    assert len({picture.rgb for picture in pictures}) == 3
+    drawn = [event for event in events if isinstance(event, Drawn)]
+    assert sorted(event.request.seed for event in drawn) == [5, 6, 7]
+    for event in drawn:
+        alone = _pixels(_run(_engine(pack), {"b": event.request}), "b")[0]
+        assert event.pixels is not None
+        assert _difference(alone, event.pixels) <= 1
+
+
+@pytest.mark.parametrize(("width", "height"), [(64, 64), (96, 64), (64, 72), (136, 200)])
+def test_any_size_comes_out_as_asked(pack: Pack, width: int, height: int) -> None:
+    (picture,) = _pixels(_run(_engine(pack), {"a": ask(width=width, height=height, steps=2)}), "a")
+    assert (picture.width, picture.height, len(picture.rgb)) == (width, height, width * height * 3)
+
+
+def test_rows_of_different_sizes_take_turns(pack: Pack) -> None:
+    engine = _engine(pack)
+    engine.submit("wide", ask(width=96, steps=4))
+    engine.submit("square", ask(steps=4))
+    ran = [[event.job for event in engine.step() if isinstance(event, Previewed)] for _ in range(4)]
+    assert ran == [["wide"], ["square"], ["wide"], ["square"]]
+
+
+def test_a_cancelled_job_takes_no_further_step_and_its_room_is_free(pack: Pack) -> None:
+    engine = _engine(pack, rows=1)
+    engine.submit("a", ask(steps=50))
+    engine.submit("b", ask(steps=2))
+    engine.step()
+    assert engine.cancel("a") == [Cancelled("a")]
+    events = engine.step()
+    assert {event.job for event in events} == {"b"}
+    assert Started("b") in events
+
+
+def test_stopping_can_keep_the_picture_as_it_is(pack: Pack) -> None:
+    engine = _engine(pack)
+    engine.submit("a", ask(steps=10, count=2))
+    for _ in range(4):
+        engine.step()
+    *drawn, end = engine.cancel("a", keep=True)
+    assert end == Cancelled("a")
+    assert [event.stopped_at for event in drawn if isinstance(event, Drawn)] == [4, 4]
+    assert not engine.has_work
+
+
+def test_cancelling_what_waits_or_is_unknown_or_over_is_safe(pack: Pack) -> None:
+    engine = _engine(pack, rows=1)
+    engine.submit("a", ask(steps=2))
+    engine.step()
+    engine.submit("b", ask())
+    engine.submit("c", ask())
+    assert engine.cancel("b", keep=True) == [Cancelled("b"), Queued("c", 1)]
+    assert engine.cancel("b") == []
+    assert engine.cancel("nobody") == []
+
+
+def test_the_queue_tells_everybody_their_place(pack: Pack) -> None:
+    engine = _engine(pack, rows=1)
+    assert engine.submit("a", ask(steps=1)) == [Queued("a", 0)]
+    assert engine.submit("b", ask(steps=1)) == [Queued("b", 1)]
+    assert engine.submit("c", ask(steps=1)) == [Queued("c", 2)]
+    assert Queued("c", 2) in engine.step()
+    assert Queued("c", 1) in engine.step()
+
+
+def test_a_job_larger_than_the_room_still_runs(pack: Pack) -> None:
+    events = _run(_engine(pack, rows=2, inputs=4), {"a": ask(count=5, steps=2)})
+    assert len(_pixels(events, "a")) == 5
+
+
+def test_a_pack_that_is_not_there_is_a_clear_failure(pack: Pack) -> None:
+    (event,) = _engine(pack).submit("a", ask(pack="elsewhere"))
+    assert isinstance(event, Failed)
+    assert isinstance(event.error, PackError)
+
+
+def test_a_call_that_fails_is_split_until_only_the_guilty_row_fails(
+    pack: Pack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fault is injected where memory runs out in earnest: at the model call."""
+    honest = engine_module.step_rows
+
+    def fails_for_job_b(rows):
+        if any(row.job == "b" for row in rows):
+            raise RuntimeError("out of something")
+        return honest(rows)
+
+    monkeypatch.setattr(engine_module, "step_rows", fails_for_job_b)
+    events = _run(_engine(pack), {name: ask(seed=at) for at, name in enumerate("abcd")})
+    assert [kind for job in "acd" for kind in _kinds(events, job) if kind is Finished] == [Finished] * 3
+    (failure,) = [event for event in events if isinstance(event, Failed)]
+    assert failure.job == "b"
+    assert isinstance(failure.error, JobFailed)
+
+
+def test_of_a_job_with_one_bad_row_the_good_pictures_are_kept(pack: Pack) -> None:
+    engine = _engine(pack)
+    events = engine.submit("a", ask(count=3, steps=4)) + engine.step()
+    engine._running["a"].rows[1].state[:] = float("inf")
+    while engine.has_work:
+        events += engine.step()
+    assert len(_pixels(events, "a")) == 2
+    assert isinstance(events[-1], Failed)
+    assert "Picture 2" in str(events[-1].error)
+
+
+def test_a_cold_engine_has_nothing_to_do(pack: Pack) -> None:
+    engine = _engine(pack)
+    assert not engine.has_work
+    assert engine.step() == []
