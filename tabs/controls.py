@@ -81,11 +81,19 @@ class SamplingControls:
     def build(cls, pack: PackInfo) -> SamplingControls:
         choices = [(say(sampler_key(sampler)), sampler.name) for sampler in SAMPLERS.values()]
         return cls(
-            sampler=gr.Dropdown(choices, value=DEFAULT_SAMPLER, label=say("sampler"), elem_id="sampler", filterable=False),
-            steps=gr.Slider(1, MOST_STEPS, pack.steps, step=1, label=say("steps"), info=say("steps_hint"), elem_id="steps"),
-            guidance=gr.Slider(LEAST_GUIDANCE, MOST_GUIDANCE, pack.guidance, step=0.5, label=say("guidance"),
-                               info=say("guidance_hint"), elem_id="guidance"),
-            rescale=gr.Slider(0, 1, 0, step=0.05, label=say("rescale"), info=say("rescale_hint"), elem_id="rescale"),
+            sampler=gr.Dropdown(
+                choices, value=DEFAULT_SAMPLER, label=say("sampler"), elem_id="sampler", filterable=False
+            ),
+            steps=gr.Slider(
+                1, MOST_STEPS, pack.steps, step=1, label=say("steps"), info=say("steps_hint"), elem_id="steps"
+            ),
+            guidance=gr.Slider(
+                LEAST_GUIDANCE, MOST_GUIDANCE, pack.guidance, step=0.5, label=say("guidance"),
+                info=say("guidance_hint"), elem_id="guidance",
+            ),
+            rescale=gr.Slider(
+                0, 1, 0, step=0.05, label=say("rescale"), info=say("rescale_hint"), elem_id="rescale"
+            ),
             eta=gr.Slider(0, 1, 0, step=0.05, label=say("eta"), info=say("eta_hint"), elem_id="eta"),
         )  # fmt: skip
 

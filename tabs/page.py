@@ -79,7 +79,8 @@ def launch_options(store: Store) -> dict[str, Any]:
 
 def _theme() -> gr.themes.Base:
     theme = gr.themes.Base(
-        primary_hue=DUSK, secondary_hue=TWILIGHT, neutral_hue=TWILIGHT, font=FONTS, font_mono=("ui-monospace", "monospace"),
+        primary_hue=DUSK, secondary_hue=TWILIGHT, neutral_hue=TWILIGHT,
+        font=FONTS, font_mono=("ui-monospace", "monospace"),
         radius_size=gr.themes.sizes.radius_lg, spacing_size=gr.themes.sizes.spacing_lg,
     )  # fmt: skip
     return theme.set(

@@ -5,10 +5,14 @@ import os
 os.environ["HF_HUB_OFFLINE"] = "1"  # a test that needs the network is wrong; set before the libraries read it
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from studio.packs.pack import Pack
+from studio.training.pack import train_and_write
+from studio.training.run import options
 from tests.miniature import make_pack
 
 
@@ -22,3 +26,12 @@ def _one_thread() -> None:
 def pack() -> Pack:
     """The miniature pack. Packs hold no state but caches, so tests may share one."""
     return make_pack()
+
+
+@pytest.fixture(scope="session")
+def toy_pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pack folder out of the real training scripts at toy size: every stage runs, and what it writes is loaded."""
+    folder, work = tmp_path_factory.mktemp("packs") / "toybook", tmp_path_factory.mktemp("training")
+    chosen = options("pack", ["--preset", "toy", "--folder", str(work), "--device", "cpu"])
+    train_and_write(chosen, folder)
+    return folder

@@ -91,7 +91,7 @@ class Engine:
         return events + self._run(batch)
 
     def _admit(self) -> list[Event]:
-        """Starts waiting jobs, oldest first, while there is room; a job too large for the room waits for an empty one."""
+        """Starts waiting jobs, oldest first, while there is room; one that is too large waits for an empty engine."""
         events: list[Event] = []
         in_flight = sum(len(job.rows) for job in self._running.values())
         while self._waiting and (not in_flight or in_flight + self._waiting[0].request.count <= self._limits.rows):

@@ -14,7 +14,12 @@ import torch
 from torch.nn import functional as F
 
 # Red, green and blue of each of the four latent channels of Stable Diffusion 1's autoencoder, as ComfyUI measured them.
-STABLE_DIFFUSION_1 = ((0.3512, 0.2297, 0.3227), (0.3250, 0.4974, 0.2350), (-0.2829, 0.1762, 0.2721), (-0.2120, -0.2616, -0.7177))  # fmt: skip
+STABLE_DIFFUSION_1 = (
+    (0.3512, 0.2297, 0.3227),
+    (0.3250, 0.4974, 0.2350),
+    (-0.2829, 0.1762, 0.2721),
+    (-0.2120, -0.2616, -0.7177),
+)
 
 
 @dataclass(frozen=True)

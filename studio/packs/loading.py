@@ -1,4 +1,4 @@
-"""Loads a pack from the Hub, a diffusers folder or a single file. Safetensors only; no code is ever taken from a pack."""
+"""Loads a pack from the Hub, a diffusers folder or a single file. Safetensors only; a pack's code is never run."""
 
 from __future__ import annotations
 

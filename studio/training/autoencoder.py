@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import torch
 from diffusers import AutoencoderKL
-from torch import nn
 from torch.nn import functional as F
 
 from studio.training import dataset, grids
@@ -78,7 +77,7 @@ def train(options: Options) -> None:
 
     @torch.no_grad()
     def show() -> None:
-        average: nn.Module = run.averaged(build(options))
+        average = run.averaged(build(options))
         output = average.decode(average.encode(probe).latent_dist.mean).sample
         print(f"\nstep {run.step}: PSNR on unseen scenes {psnr(output, probe):.2f} dB", flush=True)
         grids.save(run.folder / "grid.png", [probe[:8], output[:8], probe[8:16], output[8:16]])

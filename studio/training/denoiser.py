@@ -164,9 +164,7 @@ def sample(
 def trained(options: Options) -> Storybook:
     """The averaged weights of this stage's run."""
     run = Run("denoiser", build(options), options.preset.denoiser, options)
-    model = run.averaged(build(options))
-    assert isinstance(model, Storybook)
-    return model
+    return run.averaged(build(options))
 
 
 def train(options: Options) -> None:
@@ -198,7 +196,6 @@ def train(options: Options) -> None:
 
     def show() -> None:
         average = run.averaged(build(options))
-        assert isinstance(average, Storybook)
         prompts = [SHEET[language][row] for row in range(8) for language in LANGUAGES]
         tokens = text_encoder.tokenise(tokenizer, prompts, options.device)
         empty = text_encoder.tokenise(tokenizer, [""], options.device)

@@ -12,6 +12,7 @@ import json
 import sys
 from pathlib import Path
 
+import diffusers
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler
 from safetensors.torch import save_file
@@ -23,6 +24,7 @@ from studio.training import autoencoder, dataset, denoiser, text_encoder
 from studio.training.run import Options, options
 from studio.training.tokenizer import stored_tokenizer
 
+STAGES = (autoencoder, text_encoder, denoiser)  # in the order in which they build on each other
 SHARD = "15MB"
 FITTED_ON = 256  # pictures for the preview's linear decoder
 INDEX = {
@@ -52,7 +54,8 @@ def write(options: Options, folder: Path) -> None:
     )
     scheduler.save_pretrained(folder / "scheduler")
     save_file(preview, folder / PREVIEW_FILE)
-    (folder / "model_index.json").write_text(json.dumps(INDEX, indent=2) + "\n")
+    index = {**INDEX, "_diffusers_version": diffusers.__version__}
+    (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
 
 
 @torch.no_grad()
@@ -64,14 +67,19 @@ def _fit_preview(first_stage: AutoencoderKL, options: Options) -> dict[str, torc
     return {"weight": linear.weight.half(), "bias": linear.bias.half()}
 
 
+def train_and_write(options: Options, folder: Path) -> None:
+    """Every stage from where its checkpoint stands, then the pack."""
+    for stage in STAGES:
+        stage.train(options)
+    write(options, folder)
+
+
 def main(arguments: list[str]) -> None:
     write_only = "--write-only" in arguments
     chosen = options("pack", [argument for argument in arguments if argument != "--write-only"])
-    if not write_only:
-        for stage in (autoencoder, text_encoder, denoiser):
-            stage.train(chosen)
-    write(chosen, ASSETS / STORYBOOK)
-    print(f"written to {ASSETS / STORYBOOK}")
+    folder = ASSETS / STORYBOOK
+    (write if write_only else train_and_write)(chosen, folder)
+    print(f"written to {folder}")
 
 
 if __name__ == "__main__":

@@ -9,17 +9,19 @@ from __future__ import annotations
 import argparse
 import csv
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import nn
 from tqdm import tqdm
 
 from studio.training.presets import PRESETS, Preset, Stage
+
+Network = TypeVar("Network", bound=nn.Module)
 
 SAVE_EVERY_SECONDS = 180.0
 WARM_UP_STEPS = 200
@@ -99,9 +101,9 @@ class Run:
             {"model": self.model.state_dict(), "average": self.average, "optimiser": self.optimiser.state_dict(),
              "step": self.step}, part,
         )  # fmt: skip
-        os.replace(part, self.checkpoint)
+        part.replace(self.checkpoint)
 
-    def averaged(self, model: nn.Module) -> nn.Module:
+    def averaged(self, model: Network) -> Network:
         """Loads the average into ``model`` (of the same architecture) and returns it in evaluation mode."""
         model.load_state_dict({key: value.to(torch.float32) for key, value in self.average.items()})
         return model.eval().to(self.options.device)

@@ -66,7 +66,7 @@ class CaptionReader(nn.Module):
 
 
 def answers(scene: Scene) -> NDArray[np.int64]:
-    """What is true of a scene, in the order of QUESTIONS; the last answer of kinds and colours means "no such thing"."""
+    """What is true of a scene, in the order of QUESTIONS; the last kind and colour mean "no such thing"."""
     kinds, colours = [len(KINDS)] * MOST_THINGS, [len(COLOURS)] * MOST_THINGS
     for slot, thing in enumerate(scene.things):
         kinds[slot], colours[slot] = list(KINDS).index(thing.kind), COLOURS.index(thing.colour)
@@ -93,9 +93,7 @@ def trained(options: Options) -> CLIPTextModel:
     """The encoder with the averaged weights of this stage's run."""
     tokenizer = stored_tokenizer(tokenizer_folder(options))
     run = Run("text_encoder", build(options, tokenizer), options.preset.text, options)
-    reader = run.averaged(build(options, tokenizer))
-    assert isinstance(reader, CaptionReader)
-    return reader.encoder
+    return run.averaged(build(options, tokenizer)).encoder
 
 
 def train(options: Options) -> None:

@@ -17,7 +17,9 @@ from studio.training.world import LANGUAGES, caption, scene
 
 MAX_TOKENS = 48
 VOCABULARY = 1536
-PAD, BEGIN, END = "<pad>", "<begin>", "<end>"
+# Their ids are 0, 1 and 2. The end must not be 2: for that id transformers takes the largest id's token as the pooled
+# one, which is how it reads the configurations of early CLIP checkpoints.
+PAD, END, BEGIN = "<pad>", "<end>", "<begin>"
 HAN = Regex(r"\p{Han}")
 CAPTIONS_PER_LANGUAGE = 6000
 
@@ -29,7 +31,7 @@ def _captions() -> Iterator[str]:
 
 
 def make_tokenizer() -> PreTrainedTokenizerFast:
-    """The same tokenizer every time: ids 0, 1, 2 are padding, begin and end."""
+    """The same tokenizer every time."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -38,7 +40,7 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY,
-        special_tokens=[PAD, BEGIN, END],
+        special_tokens=[PAD, END, BEGIN],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )

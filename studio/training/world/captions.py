@@ -6,6 +6,7 @@ and case: "ein rotes Haus", "eine rote Katze", "ein roter Baum".
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,8 +81,9 @@ CHINESE_KINDS = {
     "kite": ("风筝",),
 }
 CHINESE_MEASURES = {
-    "house": "一座", "tree": "一棵", "pine": "一棵", "car": "一辆", "boat": "一艘", "balloon": "一个", "lighthouse": "一座",
-    "windmill": "一座", "cat": "一只", "flower": "一朵", "mushroom": "一个", "tent": "一顶", "castle": "一座", "kite": "一只",
+    "house": "一座", "tree": "一棵", "pine": "一棵", "car": "一辆", "boat": "一艘",
+    "balloon": "一个", "lighthouse": "一座", "windmill": "一座", "cat": "一只", "flower": "一朵",
+    "mushroom": "一个", "tent": "一顶", "castle": "一座", "kite": "一只",
 }  # fmt: skip
 CHINESE_COLOURS = {
     "red": ("红", "红色的"),
@@ -181,6 +183,25 @@ TAGS = 0.08  # how often the caption is a bare list with commas, as people used 
 
 
 @dataclass(frozen=True)
+class _Lexicon:
+    """How one language tells where, when and in what weather a scene is; ``empty`` is for scenes without things."""
+
+    places: Mapping[str, tuple[str, ...]]
+    afloat: tuple[str, ...]
+    empty: Mapping[str, tuple[str, ...]]
+    times: Mapping[str, tuple[str, ...]]
+    weathers: Mapping[str, tuple[str, ...]]
+    mountains: tuple[str, ...]
+
+
+_LEXICONS = {
+    "en": _Lexicon(ENGLISH_PLACES, ENGLISH_AFLOAT, ENGLISH_EMPTY, ENGLISH_TIMES, ENGLISH_WEATHERS, ENGLISH_MOUNTAINS),
+    "zh": _Lexicon(CHINESE_PLACES, CHINESE_AFLOAT, CHINESE_EMPTY, CHINESE_TIMES, CHINESE_WEATHERS, CHINESE_MOUNTAINS),
+    "de": _Lexicon(GERMAN_PLACES, GERMAN_AFLOAT, GERMAN_EMPTY, GERMAN_TIMES, GERMAN_WEATHERS, GERMAN_MOUNTAINS),
+}
+
+
+@dataclass(frozen=True)
 class _Parts:
     """The pieces of one caption in one language; empty where it stays unsaid."""
 
@@ -203,16 +224,16 @@ def caption(scene: Scene, language: str, rng: np.random.Generator) -> str:
     if not scene.things and not (said["place"] or said["time"]):
         said["place"] = True
     afloat = bool(scene.things) and all(thing.kind == "boat" for thing in scene.things)
-    places, adrift, empties, times, weathers, mountains = _LEXICON[language]
+    words = _LEXICONS[language]
     parts = _Parts(
         things=tuple(
             phrase(thing, language, rng, coloured=bool(rng.random() < SAID["colour"])) for thing in scene.things
         ),
-        place=_pick(adrift if afloat else places[scene.ground], rng) if said["place"] else "",
-        time=_pick(times[scene.time], rng) if said["time"] else "",
-        weather=_pick(weathers[scene.weather], rng) if said["weather"] else "",
-        mountains=_pick(mountains, rng) if said["mountains"] and scene.mountains else "",
-        empty=_pick(empties[scene.ground], rng),
+        place=_pick(words.afloat if afloat else words.places[scene.ground], rng) if said["place"] else "",
+        time=_pick(words.times[scene.time], rng) if said["time"] else "",
+        weather=_pick(words.weathers[scene.weather], rng) if said["weather"] else "",
+        mountains=_pick(words.mountains, rng) if said["mountains"] and scene.mountains else "",
+        empty=_pick(words.empty[scene.ground], rng),
     )
     if rng.random() < TAGS:
         pieces = [*parts.things, "" if scene.things else parts.empty, parts.place if scene.things else "", parts.time,
@@ -273,10 +294,3 @@ def _german_thing(thing: Thing, rng: np.random.Generator, coloured: bool) -> str
     ending = "" if stem in UNDECLINED else GERMAN_ENDINGS[gender]
     adjective = stem + (ending.removeprefix("e") if stem.endswith("e") else ending)
     return f"{article} {adjective} {noun}"
-
-
-_LEXICON = {
-    "en": (ENGLISH_PLACES, ENGLISH_AFLOAT, ENGLISH_EMPTY, ENGLISH_TIMES, ENGLISH_WEATHERS, ENGLISH_MOUNTAINS),
-    "zh": (CHINESE_PLACES, CHINESE_AFLOAT, CHINESE_EMPTY, CHINESE_TIMES, CHINESE_WEATHERS, CHINESE_MOUNTAINS),
-    "de": (GERMAN_PLACES, GERMAN_AFLOAT, GERMAN_EMPTY, GERMAN_TIMES, GERMAN_WEATHERS, GERMAN_MOUNTAINS),
-}  # fmt: skip

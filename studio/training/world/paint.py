@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio.training.world import backdrop
-from studio.training.world.canvas import Canvas, Light, Pen
+from studio.training.world.canvas import Canvas, Light, Pen, darker
 from studio.training.world.scene import KINDS, STANDING, Scene
 from studio.training.world.things import DRAW, PAINT
 
@@ -27,7 +27,7 @@ def render(scene: Scene, size: int) -> NDArray[np.uint8]:
     if scene.weather != "rain":
         backdrop.sun_or_moon(canvas, scene.time, sun_x, scene.horizon)
     backdrop.overcast(canvas, scene.weather, hour)
-    cloud = hour.cloud if scene.weather != "rain" else backdrop.darker(hour.cloud, 0.38)
+    cloud = hour.cloud if scene.weather != "rain" else darker(hour.cloud, 0.38)
     if scene.mountains:
         backdrop.mountains(canvas, hour, scene.horizon, light.side, rng)
     backdrop.clouds(canvas, cloud, CLOUDS[scene.weather], scene.horizon, rng)

@@ -118,13 +118,13 @@ def windmill(pen: Pen, colour: Colour) -> None:
         along, across = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
         sail = [
             hub + along * 0.09,
-            hub + along * 0.46,
-            hub + along * 0.46 + across * 0.13,
-            hub + along * 0.09 + across * 0.10,
+            hub + along * 0.36,
+            hub + along * 0.36 + across * 0.11,
+            hub + along * 0.09 + across * 0.08,
         ]
         pen.shape([tuple(point) for point in sail], CREAM)
-        pen.shape([tuple(hub + across * 0.012), tuple(hub + along * 0.47 + across * 0.012),
-                   tuple(hub + along * 0.47 - across * 0.012), tuple(hub - across * 0.012)], TIMBER)  # fmt: skip
+        pen.shape([tuple(hub + across * 0.012), tuple(hub + along * 0.37 + across * 0.012),
+                   tuple(hub + along * 0.37 - across * 0.012), tuple(hub - across * 0.012)], TIMBER)  # fmt: skip
     pen.oval(0.5, 0.34, 0.035, 0.035, SOOT)
 
 

@@ -1,0 +1,39 @@
+"""Contracts over everything that is found: a new file is tested without an edit here."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from studio.events import Finished
+from studio.packs.catalogue import PACKS
+from studio.packs.pack import Pack
+from studio.requests import REQUESTS, Request
+from studio.tasks import find_prepare
+from tabs.page import find_tabs
+from tabs.words import WORDS
+from tests.engine.test_engine import _engine, _run
+from tests.miniature import NAME, SIDE
+
+
+@pytest.mark.parametrize("tab", find_tabs(), ids=lambda tab: tab.TITLE)
+def test_a_tab_says_what_it_is_and_can_be_built(tab) -> None:
+    assert inspect.getdoc(tab)
+    assert f"tab_{tab.TITLE}" in WORDS
+    assert f"tab_{tab.TITLE}_about" in WORDS
+    assert list(inspect.signature(tab.build).parameters) == ["client", "desk", "browser", "page"]
+
+
+@pytest.mark.parametrize("kind", REQUESTS, ids=lambda kind: kind.TASK)
+def test_a_request_has_a_task_that_draws_it(kind: type[Request], pack: Pack) -> None:
+    request = kind(prompt="a red house", pack=NAME, width=SIDE, height=SIDE, steps=2)
+    rows = find_prepare(request)("job", request, pack)
+    assert len(rows) == request.count
+    assert isinstance(_run(_engine(pack), {"job": request})[-1], Finished)
+
+
+@pytest.mark.parametrize("info", PACKS.values(), ids=lambda info: info.name)
+def test_a_pack_of_the_catalogue_has_values_that_a_request_allows(info) -> None:
+    REQUESTS[0](prompt="", pack=info.name, width=info.size, height=info.size, steps=info.steps, guidance=info.guidance)
+    assert info.source.startswith("/") or info.revision, "a pack from the Hub is pinned to one commit"

@@ -1,0 +1,102 @@
+"""A picture carries what makes it again, in our words and in those that other programs read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from studio.errors import NoRecipe
+from studio.gallery.recipe import Recipe, from_json, from_parameters, png_text, read_recipe, to_json, to_parameters
+from studio.requests import LARGEST_SEED
+from studio.samplers.catalogue import SAMPLERS
+from tests.miniature import ask
+
+PROMPTS = (
+    "a red house",
+    "",
+    "two\nlines, and a third:\n\nafter a gap",
+    "夜晚海边的红房子，下着雨",
+    'quotes " and \\ backslashes, commas: colons',
+    "🏠" * 50,
+    "Steps: 20, Sampler: Euler, CFG scale: 7",
+)
+
+
+@pytest.mark.parametrize("prompt", PROMPTS)
+@pytest.mark.parametrize("negative", ["", "rain, clouds: many"])
+def test_json_gives_the_recipe_back(prompt: str, negative: str) -> None:
+    recipe = Recipe(ask(prompt, negative=negative, seed=LARGEST_SEED, rescale=0.7, eta=0.1), "abc", stopped_at=3)
+    assert from_json(to_json(recipe)) == recipe
+
+
+@pytest.mark.parametrize("prompt", PROMPTS)
+@pytest.mark.parametrize("negative", ["", "rain, clouds: many", "two\nlines"])
+def test_the_parameters_text_gives_the_request_back(prompt: str, negative: str) -> None:
+    recipe = Recipe(ask(prompt, negative=negative, seed=7, guidance=4.5, rescale=0.7), "0123456789")
+    assert from_parameters(to_parameters(recipe)) == recipe
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_every_sampler_is_read_back_from_its_name_elsewhere(sampler: str) -> None:
+    recipe = Recipe(ask(sampler=sampler, steps=10))
+    assert from_parameters(to_parameters(recipe)).request.sampler == sampler
+
+
+def test_a_text_of_another_program_is_read() -> None:
+    text = (
+        "girl with a beret, (detailed:1.2)\nblue eyes\nNegative prompt: ugly, blurry\n"
+        "Steps: 20, Sampler: Euler a, Schedule type: Automatic, CFG scale: 7, Seed: 965400086, Size: 512x768, "
+        'Model hash: 45dee52b, Model: v1-5, Lora hashes: "fox: 1a2b, fur: 0a0b", Version: v1.10.1'
+    )
+    request = from_parameters(text).request
+    assert request.prompt == "girl with a beret, (detailed:1.2)\nblue eyes"
+    assert request.negative == "ugly, blurry"
+    assert (request.width, request.height, request.seed) == (512, 768, 965400086)
+    assert request.sampler == "Euler a"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "just a prompt", "Steps: 20, Sampler: Restart, CFG scale: 7, Seed: 1, Size: 64x64", "Steps: x, Seed: y, Size: z",
+     "Steps: 20, Sampler: Euler, CFG scale: nan, Seed: 1, Size: 64x64"],
+)  # fmt: skip
+def test_a_text_that_cannot_be_used_is_refused(text: str) -> None:
+    with pytest.raises(NoRecipe):
+        from_parameters(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "null", '{"format": 2}', '{"format": 1, "request": {}}', '{"format": 1, "request": 5}', "[" * 9999],
+)
+def test_json_that_cannot_be_used_is_refused(text: str) -> None:
+    with pytest.raises(NoRecipe):
+        from_json(text)
+
+
+def test_a_png_gives_its_recipe_back_and_ours_wins(tmp_path: Path) -> None:
+    path, recipe = tmp_path / "a.png", Recipe(ask("夜晚", seed=3), "abc")
+    Image.new("RGB", (8, 8)).save(path, pnginfo=png_text(recipe))
+    assert read_recipe(path) == recipe
+    info = PngInfo()
+    info.add_itxt("parameters", to_parameters(replace(recipe, model_hash="def")))
+    Image.new("RGB", (8, 8)).save(path, pnginfo=info)
+    assert read_recipe(path).model_hash == "def"
+
+
+def test_a_file_without_a_recipe_says_so(tmp_path: Path) -> None:
+    plain, text, gone = tmp_path / "plain.png", tmp_path / "text.png", tmp_path / "gone.png"
+    Image.new("RGB", (8, 8)).save(plain)
+    text.write_text("not a picture")
+    for path in (plain, text, gone):
+        with pytest.raises(NoRecipe, match=path.name):
+            read_recipe(path)
+
+
+def test_json_names_its_format_so_that_later_versions_can_tell() -> None:
+    assert json.loads(to_json(Recipe(ask())))["format"] == 1

@@ -1,0 +1,48 @@
+"""A picture is on the disk whole, with its recipe, or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from studio.events import Pixels
+from studio.gallery import store as store_module
+from studio.gallery.recipe import Recipe, read_recipe
+from studio.gallery.store import Store
+from tests.miniature import ask
+
+PIXELS = Pixels(4, 2, bytes(range(24)))
+
+
+def test_a_picture_comes_back_pixel_for_pixel_with_its_recipe(tmp_path: Path) -> None:
+    path = Store(tmp_path).add(PIXELS, Recipe(ask(seed=9), "abc"))
+    with Image.open(path) as image:
+        assert (image.mode, image.size, image.tobytes()) == ("RGB", (4, 2), PIXELS.rgb)
+    assert read_recipe(path).request.seed == 9
+
+
+def test_names_cannot_be_guessed_and_never_repeat(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    names = {store.add(PIXELS, Recipe(ask())).stem for _ in range(20)}
+    assert len(names) == 20
+    assert all(len(name) == 32 for name in names)
+
+
+def test_a_failed_write_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    store = Store(tmp_path)
+    monkeypatch.setattr(store_module.os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        store.add(PIXELS, Recipe(ask()))
+    assert list(store.folder.iterdir()) == []
+
+
+def test_what_a_crash_left_half_written_is_cleared_at_the_next_start(tmp_path: Path) -> None:
+    half = Store(tmp_path).folder / "0.part"
+    half.write_bytes(b"half a picture")
+    Store(tmp_path)
+    assert not half.exists()

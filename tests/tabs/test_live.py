@@ -1,0 +1,91 @@
+"""The live view folds events into what the page shows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from studio.errors import JobFailed
+from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Queued, Started
+from studio.packs.catalogue import PackInfo
+from studio.requests import Request
+from tabs.live import KEPT_BROWSERS, Desk, View, follow, new_browser
+from tests.miniature import ask
+
+REQUEST = ask("<b>bold</b> ${alert(1)}", count=2, seed=2**62)
+
+
+def _drawn(index: int) -> Drawn:
+    return Drawn("job", index, REQUEST, "abc", 1.0, path=f"/data/pictures/{index:032x}.png")
+
+
+def _view(*events: Event) -> View:
+    view = View.of(REQUEST)
+    for event in events:
+        view.fold(event)
+    return view
+
+
+def test_a_job_from_waking_to_done() -> None:
+    assert _view().state == "waking"
+    assert _view(Queued("job", 3)).as_json()["ahead"] == 3
+    view = _view(
+        Started("job"), Previewed("job", 0, 1, 4, b"\xff\xd8", 2.54), Previewed("job", 1, 2, 4, b"\xff\xd8", 2.0)
+    )
+    shown = view.as_json()
+    assert (shown["state"], shown["step"], shown["steps"], shown["seconds"]) == ("running", 1, 4, 2.0)
+    assert shown["frames"][0]["source"].startswith("data:image/jpeg;base64,")
+    view = _view(Started("job"), _drawn(0), _drawn(1), Finished("job"))
+    assert view.as_json()["state"] == "done"
+    assert [frame["source"] for frame in view.as_json()["frames"]] == [
+        f"studio/pictures/{i:032x}.png" for i in range(2)
+    ]
+
+
+def test_what_is_unfinished_goes_when_the_job_ends_early() -> None:
+    preview = Previewed("job", 1, 1, 4, b"\xff\xd8", None)
+    for end in (Cancelled("job"), Failed("job", JobFailed("no luck"))):
+        view = _view(Started("job"), preview, _drawn(0), end)
+        assert [frame.is_done for frame in view.frames] == [True]
+    assert view.as_json()["message"] == "no luck"
+
+
+def test_seeds_beyond_what_javascript_counts_exactly_travel_as_text() -> None:
+    values = json.loads(json.dumps(_view().as_json()))
+    assert [frame["seed"] for frame in values["frames"]] == [str(2**62), str(2**62 + 1)]
+
+
+class _Client:
+    """An engine that has already said everything."""
+
+    def packs(self) -> tuple[PackInfo, ...]:
+        return ()
+
+    def submit(self, request: Request) -> str:
+        return "job"
+
+    def cancel(self, job: str, *, keep: bool = False) -> None:
+        """Too late."""
+
+    def events(self, job: str, heartbeat: float | None = None) -> Iterator[list[Event]]:
+        yield [Queued(job, 0), Started(job)]
+        yield []
+        yield [_drawn(0), _drawn(1), Finished(job)]
+
+
+def test_following_shows_each_change_and_passes_heartbeats_on() -> None:
+    shown = list(follow(_Client(), "job", REQUEST))
+    assert [None if view is None else view["state"] for view in shown] == ["waking", "running", None, "done"]
+
+
+def test_a_browser_finds_its_own_latest_job_and_no_other() -> None:
+    desk, mine, yours = Desk(), new_browser(), new_browser()
+    assert mine != yours
+    desk.put(mine, "tab", "first", REQUEST)
+    desk.put(mine, "tab", "second", REQUEST)
+    assert desk.latest(mine, "tab") == ("second", REQUEST)
+    assert desk.latest(mine, "other tab") is None
+    assert desk.latest(yours, "tab") is None
+    for _ in range(KEPT_BROWSERS):
+        desk.put(new_browser(), "tab", "job", REQUEST)
+    assert desk.latest(mine, "tab") is None

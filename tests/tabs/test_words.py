@@ -1,0 +1,65 @@
+"""Every word is there in every language, and the page uses no word that is not in the table."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from studio.samplers.catalogue import SAMPLERS
+from tabs.words import LANGUAGES, SAMPLER_WORDS, WORDS, live_words, sampler_key, table
+
+TABS = Path(__file__).parents[2] / "tabs"
+
+
+def test_every_text_is_given_in_every_language() -> None:
+    for key, texts in WORDS.items():
+        assert len(texts) == len(LANGUAGES), key
+        assert all(text.strip() for text in texts), key
+    assert set(SAMPLER_WORDS) == set(SAMPLERS), "each sampler is described in Chinese and German, too"
+    assert len({frozenset(words) for words in table().values()}) == 1
+
+
+@pytest.mark.parametrize("key", WORDS)
+def test_placeholders_are_the_same_in_every_language(key: str) -> None:
+    assert len({frozenset(re.findall(r"\{(\w+)\}", text)) for text in WORDS[key]}) == 1
+
+
+def test_every_word_that_the_page_says_is_in_the_table() -> None:
+    known = set(table()["en"])
+    for file in TABS.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if (
+                isinstance(node, ast.Call)
+                and ast.unparse(node.func) == "say"
+                and isinstance(node.args[0], ast.Constant)
+            ):
+                assert node.args[0].value in known, f"{file.name}: {node.args[0].value}"
+
+
+def test_every_word_of_the_table_is_said() -> None:
+    pages = "".join(file.read_text() for file in [*TABS.glob("*.py"), *TABS.glob("static/*.js")])
+    said = set(re.findall(r"'(\w+)'|\"(\w+)\"", pages))
+    used = {word for pair in said for word in pair if word}
+    for key in WORDS:
+        plain = key.removeprefix("live_")
+        composed = re.sub(r"_(square|landscape|portrait|large)$", "_", key)
+        assert key in used or plain in used or f'f"{composed}' in pages or key.startswith("tab_"), (
+            f"{key} is never said"
+        )
+
+
+def test_the_live_view_gets_its_words_in_every_language() -> None:
+    words = live_words()
+    assert set(words) == set(LANGUAGES)
+    script = (TABS / "static" / "live.js").read_text()
+    for key in re.findall(r"say\('(\w+)'", script):
+        assert f"live_{key}" in words["en"]
+
+
+def test_sampler_keys_are_distinct() -> None:
+    keys = [sampler_key(sampler) for sampler in SAMPLERS.values()]
+    assert len(set(keys)) == len(keys)
+    assert all(re.fullmatch(r"\w+", key) for key in keys)

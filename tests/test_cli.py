@@ -1,0 +1,64 @@
+"""The command line: pictures and one JSON line each; exit code 2 and one line for what cannot be asked for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from studio.cli import main
+from studio.gallery.recipe import read_recipe
+from studio.samplers.catalogue import SAMPLERS
+
+
+def _draw(pack: Path, out: Path, *more: str) -> int:
+    given = ["text-to-image", "a red house", "--pack", str(pack), "--steps", "3", "--seed", "7", "--out", str(out)]
+    return main([*given, *more])
+
+
+def test_pictures_are_written_with_one_json_line_each_and_can_be_made_again(
+    toy_pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _draw(toy_pack, tmp_path, "--count", "2", "--sampler", "euler a") == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert sorted(line["path"] for line in lines) == [str(tmp_path / "0.png"), str(tmp_path / "1.png")]
+    assert sorted(line["seed"] for line in lines) == [7, 8]
+    request = read_recipe(tmp_path / "1.png").request
+    assert (request.prompt, request.seed, request.sampler, request.count) == ("a red house", 8, "Euler a", 1)
+
+    assert main(["replay", str(tmp_path / "1.png"), "--pack", str(toy_pack)]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["same_model"] is True
+    assert report["largest_difference"] <= 1  # it was drawn in a batch of two, and is now alone
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--steps", "0", "steps is 0"), ("--steps", "many", "steps is 'many'"), ("--guidance", "nan", "guidance is nan"),
+        ("--width", "100", "width is 100"), ("--seed", "-1", "seed is -1"), ("--sampler", "Restart", "sampler is 'Restart'"),
+        ("--count", "17", "count is 17"), ("--pack", "nowhere", "no pack 'nowhere'"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_asked_for_is_one_line_and_exit_code_2(
+    toy_pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, value: str, message: str
+) -> None:
+    assert _draw(toy_pack, tmp_path, option, value) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert message in said.err
+    assert said.err.count("\n") == 1
+
+
+def test_a_picture_without_a_recipe_cannot_be_replayed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.png").write_bytes(b"not a picture")
+    assert main(["replay", str(tmp_path / "a.png")]) == 1
+    assert "a.png" in capsys.readouterr().err
+
+
+def test_samplers_and_packs_are_listed_one_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["samplers"]) == 0
+    assert [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()] == list(SAMPLERS)
+    assert main(["packs"]) == 0
+    assert capsys.readouterr().out.startswith("storybook\t")

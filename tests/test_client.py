@@ -1,0 +1,136 @@
+"""The engine in its own process: jobs outlive whoever asked, and a process that dies is a clear failure, not a hang."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+from studio.client import LocalClient
+from studio.errors import EngineStopped, PackError, UnknownJob
+from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Queued, Started
+from studio.requests import TextToImage
+from studio.settings import Settings
+
+
+def _ask(seed: int = 1, steps: int = 4, **changes: object) -> TextToImage:
+    values: dict[str, object] = {"pack": "toybook", "width": 64, "height": 64, "seed": seed, "steps": steps}
+    return TextToImage(prompt="a red house", **{**values, **changes})  # type: ignore[arg-type]
+
+
+def _settings(pack: Path) -> Settings:
+    return Settings(pack=str(pack), device="cpu")
+
+
+def _all(client: LocalClient, job: str) -> list[Event]:
+    return list(chain.from_iterable(client.events(job)))
+
+
+@pytest.fixture(scope="module")
+def client(toy_pack: Path) -> Iterator[LocalClient]:
+    with LocalClient(_settings(toy_pack)) as client:
+        yield client
+
+
+def test_a_request_comes_back_as_a_picture(client: LocalClient) -> None:
+    events = _all(client, client.submit(_ask()))
+    kinds = [type(event) for event in events]
+    assert kinds[-1] is Finished
+    assert Started in kinds
+    assert Previewed in kinds
+    (drawn,) = [event for event in events if isinstance(event, Drawn)]
+    assert drawn.pixels is not None
+    assert len(drawn.pixels.rgb) == 64 * 64 * 3
+
+
+def test_whoever_comes_later_hears_the_story_so_far_with_the_latest_preview_only(client: LocalClient) -> None:
+    job = client.submit(_ask(steps=30))
+    first = _all(client, job)
+    again = _all(client, job)
+    assert [type(event) for event in again] == [Queued, Started, Previewed, Drawn, Finished]
+    assert again[2] == [event for event in first if isinstance(event, Previewed)][-1]
+
+
+def test_many_may_follow_one_job_at_once(client: LocalClient) -> None:
+    job, ends = client.submit(_ask(steps=20)), []
+    followers = [threading.Thread(target=lambda: ends.append(_all(client, job)[-1])) for _ in range(5)]
+    for follower in followers:
+        follower.start()
+    for follower in followers:
+        follower.join(60)
+    assert ends == [Finished(job)] * 5
+
+
+def test_two_jobs_share_the_engine_and_each_hears_of_itself_only(client: LocalClient) -> None:
+    jobs = [client.submit(_ask(seed, steps=10)) for seed in range(2)]
+    for job in jobs:
+        assert {event.job for event in _all(client, job)} == {job}
+
+
+def test_a_heartbeat_tells_a_follower_that_nothing_has_happened(client: LocalClient) -> None:
+    job = client.submit(_ask(steps=150, sampler="Heun", count=4))
+    assert [] in client.events(job, heartbeat=0.0005)
+    client.cancel(job)
+
+
+def test_a_cancelled_job_ends_as_cancelled(client: LocalClient) -> None:
+    job = client.submit(_ask(steps=150, sampler="Heun"))
+    for news in client.events(job):
+        if any(isinstance(event, Previewed) for event in news):
+            client.cancel(job, keep=True)
+    events = _all(client, job)
+    assert isinstance(events[-1], Cancelled)
+    assert [event.stopped_at is not None for event in events if isinstance(event, Drawn)] == [True]
+
+
+def test_an_unknown_job_is_an_error_and_cancelling_it_is_none(client: LocalClient) -> None:
+    client.cancel("nobody")
+    with pytest.raises(UnknownJob):
+        client.events("nobody")
+
+
+def test_the_recorder_sees_each_event_before_any_follower(toy_pack: Path) -> None:
+    recorded: list[Event] = []
+
+    def record(event: Event) -> Event:
+        recorded.append(event)
+        return event
+
+    with LocalClient(_settings(toy_pack), record) as client:
+        for news in client.events(client.submit(_ask())):
+            assert all(event in recorded for event in news)
+
+
+def test_a_killed_engine_fails_its_jobs_and_is_started_again(toy_pack: Path) -> None:
+    """As when the kernel ends a process that took too much memory."""
+    with LocalClient(_settings(toy_pack)) as client:
+        job = client.submit(_ask(steps=150, sampler="Heun", count=16))
+        for news in client.events(job):
+            if any(isinstance(event, Previewed) for event in news):
+                assert client._process.pid is not None
+                os.kill(client._process.pid, signal.SIGKILL)
+        (failure,) = [event for event in _all(client, job) if isinstance(event, Failed)]
+        assert isinstance(failure.error, EngineStopped)
+        assert isinstance(_all(client, client.submit(_ask()))[-1], Finished)
+
+
+def test_a_pack_that_cannot_be_loaded_fails_every_job_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "unet").mkdir()
+    (tmp_path / "unet" / "config.json").write_text('{"sample_size": 8}')
+    with LocalClient(_settings(tmp_path)) as client:
+        for _ in range(2):
+            (*_, end) = _all(client, client.submit(_ask(pack=tmp_path.name)))
+            assert isinstance(end, Failed)
+            assert isinstance(end.error, PackError)
+
+
+def test_closing_ends_the_process(toy_pack: Path) -> None:
+    client = LocalClient(_settings(toy_pack))
+    client.submit(_ask(steps=150))
+    client.close()
+    assert not client._process.is_alive()

@@ -1,0 +1,89 @@
+"""Limits are kept in one place, on the server, and each refusal names the field, the value and the limit."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import pytest
+
+from studio.errors import InvalidRequest
+from studio.requests import LARGEST_SEED, REQUESTS, TextToImage, from_mapping, to_mapping
+from studio.samplers.catalogue import SAMPLERS
+from tests.miniature import ask
+
+NAN, INFINITY = float("nan"), float("inf")
+REFUSED: list[tuple[str, list[Any]]] = [
+    ("seed", [-1, LARGEST_SEED + 1, 1.0, True, "7", None, NAN]),
+    ("steps", [0, 151, -1, 1.5, True, "20", None, NAN, INFINITY]),
+    ("guidance", [0.99, 30.01, -1, NAN, INFINITY, -INFINITY, True, "4", None]),
+    ("rescale", [-0.1, 1.1, NAN, True, "0"]),
+    ("eta", [-0.1, 1.1, INFINITY, False, None]),
+    ("width", [0, 56, 63, 65, 2056, -64, 64.0, True, "64", None, NAN]),
+    ("height", [0, 60, 2049, 128.5, False, "64"]),
+    ("count", [0, 17, -3, 2.0, True, "1", None]),
+    ("prompt", ["x" * 2001, None, 7, b"bytes", "null \0 character", "\ud800"]),
+    ("negative", ["x" * 2001, None, ["a"]]),
+    ("sampler", ["", "Restart", None, 3]),
+]
+
+
+@pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in REFUSED for value in values])
+def test_what_is_outside_the_limits_is_refused_by_name(field: str, value: Any) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        ask(**{field: value} if field != "prompt" else {}, **({"prompt": value} if field == "prompt" else {}))
+    assert caught.value.field == field
+    assert str(caught.value).startswith(f"{field} is ")
+    assert "expected" in str(caught.value)
+    assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("seed", 0), ("seed", LARGEST_SEED), ("steps", 1), ("steps", 150), ("guidance", 1), ("guidance", 30.0),
+        ("width", 64), ("width", 2048), ("height", 72), ("count", 16), ("prompt", ""), ("prompt", "x" * 2000),
+        ("prompt", "夜晚海边的红房子 🏠"), ("rescale", 1.0), ("eta", 0),
+    ],
+)  # fmt: skip
+def test_the_limits_themselves_are_allowed(field: str, value: Any) -> None:
+    request = ask(**{field: value}) if field != "prompt" else ask(value)
+    assert getattr(request, field) == value
+
+
+def test_the_last_pictures_seed_is_within_the_limit_too() -> None:
+    ask(seed=LARGEST_SEED - 3, count=4)
+    with pytest.raises(InvalidRequest, match="seed"):
+        ask(seed=LARGEST_SEED - 2, count=4)
+
+
+def test_steps_are_checked_against_the_sampler() -> None:
+    with pytest.raises(InvalidRequest, match="1 to 50 with LCM"):
+        ask(sampler="LCM", steps=51)
+    for name, sampler in SAMPLERS.items():
+        ask(sampler=name, steps=sampler.fewest_steps)
+
+
+def test_a_samplers_name_is_taken_in_any_case_and_kept_in_the_catalogues() -> None:
+    assert ask(sampler="euler A").sampler == "Euler a"
+
+
+@pytest.mark.parametrize("kind", REQUESTS)
+def test_mapping_and_back_gives_the_request(kind: type[TextToImage]) -> None:
+    request = kind(
+        prompt="a", pack="storybook", width=128, height=64, negative="b", seed=9, sampler="Euler a", eta=0.25
+    )
+    assert from_mapping(to_mapping(request)) == request
+    assert pickle.loads(pickle.dumps(request)) == request
+
+
+def test_a_mapping_with_something_missing_or_unknown_is_refused() -> None:
+    values = to_mapping(ask())
+    for broken in ({**values, "hat": 1}, {**values, "task": "bake"}, {k: v for k, v in values.items() if k != "width"}):
+        with pytest.raises(InvalidRequest):
+            from_mapping(broken)
+
+
+def test_errors_cross_a_process_border() -> None:
+    error = pickle.loads(pickle.dumps(InvalidRequest("steps", 0, "a whole number")))
+    assert str(error) == "steps is 0; expected a whole number."

@@ -1,0 +1,60 @@
+"""Settings come from the environment and nowhere else; nonsense is refused at the start, by name."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from studio.errors import InvalidRequest
+from studio.settings import Settings, read_settings
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    assert read_settings({}) == Settings()
+
+
+def test_every_setting_is_read() -> None:
+    environment = {
+        "STUDIO_HOST": "0.0.0.0", "STUDIO_PORT": "80", "STUDIO_PACK": "p", "STUDIO_DEVICE": "cuda:1",
+        "STUDIO_DATA": "/tmp/x", "STUDIO_BATCH": "4", "STUDIO_ROWS": "64",
+    }  # fmt: skip
+    assert read_settings(environment) == Settings("0.0.0.0", 80, "p", "cuda:1", Path("/tmp/x"), 4, 64)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "0"),
+        ("PORT", "abc"),
+        ("PORT", "65536"),
+        ("DEVICE", "tpu"),
+        ("BATCH", "1"),
+        ("BATCH", "-4"),
+        ("ROWS", "²"),
+    ],
+)
+def test_nonsense_is_refused_by_name(name: str, value: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"STUDIO_{name}"):
+        read_settings({f"STUDIO_{name}": value})
+
+
+def test_the_readme_lists_every_setting() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for name in ("HOST", "PORT", "PACK", "DEVICE", "DATA", "BATCH", "ROWS"):
+        assert f"STUDIO_{name}" in readme
+
+
+def test_settings_are_parsed_in_one_place() -> None:
+    """os.environ may be handed over by an entry point, but is looked into by settings.py only."""
+    for file in (ROOT / "studio").rglob("*.py"):
+        if file.name == "settings.py":
+            continue
+        for node in ast.walk(ast.parse(file.read_text())):
+            subscripted = isinstance(node, ast.Subscript) and ast.unparse(node.value) == "os.environ"
+            called = isinstance(node, ast.Call) and ast.unparse(node.func) in ("os.getenv", "os.environ.get")
+            assert not subscripted, file
+            assert not called, file

@@ -1,0 +1,150 @@
+"""Training that can be stopped at any moment, and writes what diffusers can read."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import diffusers
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from transformers import CLIPTextModel
+
+from studio.packs.catalogue import find_pack
+from studio.packs.loading import load_pack
+from studio.training import dataset, text_encoder
+from studio.training import run as run_module
+from studio.training.autoencoder import psnr, reconstruction_loss
+from studio.training.denoiser import NOISE, loss_weight, random_mask
+from studio.training.presets import PRESETS, Stage
+from studio.training.run import Run, learning_rate, options
+from studio.training.tokenizer import MAX_TOKENS, make_tokenizer
+
+
+def test_the_pack_that_training_writes_is_one_that_diffusers_loads(toy_pack: Path) -> None:
+    pipeline = diffusers.StableDiffusionInpaintPipeline.from_pretrained(
+        toy_pack, use_safetensors=True, local_files_only=True
+    )
+    assert pipeline.unet.config.in_channels == 9
+    assert pipeline.scheduler.config.prediction_type == "v_prediction"
+    assert all(file.stat().st_size < 16_000_000 for file in toy_pack.rglob("*"))
+
+
+def test_the_pack_that_training_writes_is_one_that_we_load(toy_pack: Path) -> None:
+    pack = load_pack(find_pack(str(toy_pack)), torch.device("cpu"))
+    assert pack.info.size == PRESETS["toy"].size
+    assert pack.preview.block == 8
+    picture = pack.decode(torch.zeros(1, 4, 8, 8))
+    assert picture.shape == (1, 64, 64, 3)
+
+
+def _run(folder: Path, steps: int, minutes: float | None = None) -> Run:
+    torch.manual_seed(0)
+    given = ["--preset", "toy", "--folder", str(folder), "--device", "cpu", "--steps", str(steps)]
+    chosen = options("test", given if minutes is None else [*given, "--minutes", str(minutes)])
+    return Run("line", nn.Linear(2, 1), Stage(steps, 1, 0.1), chosen)
+
+
+def _train(run: Run, break_at: int | None = None) -> None:
+    def loss_of(step: int) -> torch.Tensor:
+        if step == break_at:
+            raise KeyboardInterrupt
+        inputs = torch.randn(8, 2, generator=torch.Generator().manual_seed(step))
+        return (run.model(inputs) - inputs.sum(1, keepdim=True)).square().mean()
+
+    run.train(loss_of, lambda: None, show_every=1000)
+
+
+def test_a_run_that_is_broken_off_and_started_again_ends_where_an_unbroken_one_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_module, "SAVE_EVERY_SECONDS", 0.0)
+    whole = _run(tmp_path / "whole", 40)
+    _train(whole)
+    for broken_at in (10, 25):
+        with pytest.raises(KeyboardInterrupt):
+            _train(_run(tmp_path / "parts", 40), broken_at)
+    last = _run(tmp_path / "parts", 40)
+    assert last.step == 25
+    _train(last)
+    for key, value in whole.average.items():
+        assert torch.equal(value, last.average[key])
+
+
+def test_a_run_learns_and_keeps_a_log(tmp_path: Path) -> None:
+    run = _run(tmp_path, 200)
+    _train(run)
+    rows = list(csv.reader((run.folder / "log.csv").read_text().splitlines()))
+    assert [row[0] for row in rows] == ["50", "100", "150", "200"]
+    assert float(rows[-1][1]) < 0.1 * float(rows[0][1])
+    average = run.averaged(nn.Linear(2, 1))
+    assert torch.allclose(average.weight, torch.ones(1, 2), atol=0.05)
+
+
+def test_a_time_limit_ends_a_run_early_with_a_checkpoint(tmp_path: Path) -> None:
+    run = _run(tmp_path, 10_000_000, minutes=0.01)
+    _train(run)
+    assert 0 < run.step < 10_000_000
+    assert _run(tmp_path, 10_000_000).step == run.step
+
+
+def test_the_learning_rate_warms_up_stays_and_cools_down() -> None:
+    rates = [learning_rate(step, 1000, 1.0) for step in range(1000)]
+    assert rates[0] < 0.01
+    assert rates[300:700] == [1.0] * 400
+    assert rates[-1] < 0.01
+    assert rates[750:] == sorted(rates[750:], reverse=True)
+
+
+def test_min_snr_weights_follow_the_paper() -> None:
+    """Hang et al. 2023 for v-prediction: min(SNR, 5) / (SNR + 1)."""
+    scheduler = diffusers.DDPMScheduler(**NOISE, prediction_type="v_prediction")
+    timesteps = torch.tensor([0, 300, 999])
+    signal = scheduler.alphas_cumprod[timesteps]
+    snr = signal / (1 - signal)
+    assert torch.allclose(loss_weight(scheduler, timesteps), torch.minimum(snr, torch.tensor(5.0)) / (snr + 1))
+
+
+def test_masks_are_neither_empty_nor_everything_on_average() -> None:
+    rng = np.random.default_rng(0)
+    shares = [float(random_mask(64, rng).mean()) for _ in range(200)]
+    assert 0.1 < np.mean(shares) < 0.6
+    assert set(np.unique(random_mask(64, rng))) <= {0, 1}
+
+
+def test_every_sample_comes_once_an_epoch_wherever_a_run_resumes() -> None:
+    batches = dataset.batches(12, 4, step=0)
+    epoch = np.concatenate([next(batches) for _ in range(3)])
+    assert sorted(epoch) == list(range(12))
+    resumed = dataset.batches(12, 4, step=1)
+    assert np.array_equal(next(resumed), epoch[4:8])
+
+
+def test_the_tokenizer_knows_every_text_and_gives_chinese_characters_tokens_of_their_own() -> None:
+    tokenizer = make_tokenizer()
+    for text in ("a red house", "夜晚海边的红房子", "ein weißer Leuchtturm", "🏠 spaceship ĉirkaŭ"):
+        ids = tokenizer(text).input_ids
+        assert ids[0] == tokenizer.bos_token_id
+        assert ids[-1] == tokenizer.eos_token_id
+        assert text.lower() in tokenizer.decode(ids, skip_special_tokens=True)
+    assert tokenizer("海红").input_ids[1:-1] == [tokenizer("海").input_ids[1], tokenizer("红").input_ids[1]]
+    assert tokenizer.model_max_length == MAX_TOKENS
+
+
+def test_the_pooled_output_is_the_end_tokens() -> None:
+    """An end token of id 2 once made transformers pool another token, and half of what was learned went unread."""
+    tokenizer = make_tokenizer()
+    torch.manual_seed(0)
+    encoder = CLIPTextModel(text_encoder.config(PRESETS["toy"], tokenizer)).eval()
+    tokens = text_encoder.tokenise(tokenizer, ["a red house", "夜晚海边的红房子"], torch.device("cpu"))
+    output = encoder(tokens)
+    for row, end in enumerate((tokens == tokenizer.eos_token_id).int().argmax(1)):
+        assert torch.equal(output.pooler_output[row], output.last_hidden_state[row, end])
+
+
+def test_losses_are_zero_for_equal_pictures_and_psnr_is_the_textbooks() -> None:
+    picture = torch.rand(2, 3, 8, 8) * 2 - 1
+    assert reconstruction_loss(picture, picture) == 0
+    assert psnr(torch.full((1, 3, 4, 4), 0.2), torch.zeros(1, 3, 4, 4)) == pytest.approx(20.0, abs=1e-4)  # 2 / 0.2 = 10
