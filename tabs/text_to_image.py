@@ -20,7 +20,7 @@ from tabs.controls import (
     shape_control,
     side_controls,
 )
-from tabs.live import Desk, LiveView, follow, new_browser
+from tabs.live import Desk, LiveView, View, follow, new_browser
 from tabs.words import say
 
 TITLE = "text_to_image"
@@ -91,19 +91,17 @@ def build(client: EngineClient, desk: Desk, browser: gr.BrowserState, page: gr.B
             )
         except StudioError as error:
             raise gr.Error(str(error), print_exception=False) from None
+        name = given[browser] or new_browser()  # a quick hand may be here before `attach` has given it one
         job = client.submit(request)
-        desk.put(given[browser], TITLE, job, request)
-        yield {**_running(buttons, True), seed.number: str(request.seed)}
+        desk.put(name, TITLE, job, request)
+        yield {**_running(buttons, True), seed.number: str(request.seed), browser: name}
         yield from _show(job, request)
 
     def attach(kept: str | None) -> Iterator[Update]:
         """Gives a new browser its name; shows a known one its latest job, running or finished, with its form."""
-        if not kept:
-            yield {browser: new_browser()}
-            return
-        latest = desk.latest(kept, TITLE)
+        latest = desk.latest(kept, TITLE) if kept else None
         if latest is None:
-            yield {browser: kept}
+            yield {browser: kept or new_browser(), live: View().greeting()}
             return
         job, request = latest
         yield {**_running(buttons, True), **restore(request)}
@@ -134,10 +132,10 @@ def build(client: EngineClient, desk: Desk, browser: gr.BrowserState, page: gr.B
         if latest:
             client.cancel(latest[0], keep=keep)
 
-    shown = [live, *buttons, seed.number]
+    shown = [live, *buttons, seed.number, browser]
     go.click(generate, form, shown, show_progress="hidden", api_visibility="private", concurrency_limit=None)
-    page.load(
-        attach, browser, [browser, *shown, prompt, negative, width, height, count, *sampling.inputs()],
+    live.ready(
+        attach, browser, [*shown, prompt, negative, width, height, count, *sampling.inputs()],
         show_progress="hidden", api_visibility="private", concurrency_limit=None,
     )  # fmt: skip
     quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}

@@ -84,5 +84,16 @@ root.querySelector('.live-empty-hint').textContent = say('empty_hint');
 root.querySelector('.live-close').textContent = say('close');
 root.querySelector('.live-close').addEventListener('click', () => large.close());
 large.addEventListener('click', (event) => event.target === large && large.close());
-watch('value', () => show(props.value));
+// What the server sends before this view is listening is lost, so it asks, until it is answered, for what it missed.
+let isAnswered = false;
+watch('value', () => {
+  isAnswered = true;
+  show(props.value);
+});
+function ask() {
+  if (isAnswered || !element.isConnected) return;
+  trigger('ready');
+  setTimeout(ask, 2000);
+}
 show(props.value);
+setTimeout(ask);
