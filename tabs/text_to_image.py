@@ -47,7 +47,7 @@ def build(client: EngineClient, desk: Desk, browser: gr.BrowserState, page: gr.B
                 label=say("prompt"), placeholder=say("prompt_hint"), lines=3, max_lines=8, autofocus=True,
                 elem_id="prompt", max_length=2000,
             )  # fmt: skip
-            with gr.Row():
+            with gr.Row(elem_classes="studio-actions"):
                 go = gr.Button(say("generate"), variant="primary", size="lg", elem_id="generate", min_width=140)
                 stop = gr.Button(say("stop"), variant="stop", size="lg", visible=False, elem_id="stop", min_width=140)
                 discard = gr.Button(say("discard"), size="lg", visible=False, elem_id="discard", min_width=100)
@@ -69,7 +69,7 @@ def build(client: EngineClient, desk: Desk, browser: gr.BrowserState, page: gr.B
                 seed = SeedControls.build()
                 width, height = side_controls(pack)
             gr.Markdown(say("tab_text_to_image_about"), elem_classes="studio-about")
-        with gr.Column(scale=3, min_width=320):
+        with gr.Column(scale=3, min_width=320, elem_classes="studio-view"):
             live = LiveView(elem_id="live")
     SizeControls(shape, width, height).connect(pack)
 

@@ -84,7 +84,7 @@ WORDS: dict[str, tuple[str, str, str]] = {
     "live_region": ("Pictures", "图片", "Bilder"),
     "live_empty": ("Your picture appears here.", "你的画将出现在这里。", "Hier entsteht Ihr Bild."),
     "live_empty_hint": (
-        "Describe a small scene on the left, or take one of the examples.",
+        "Describe a small scene, or take one of the examples.",
         "描述一个小场景，或选择一个示例。",
         "Beschreiben Sie eine kleine Szene, oder nehmen Sie ein Beispiel.",
     ),

@@ -1,0 +1,76 @@
+"""Draws the contact sheet of the shipped pack: sixteen prompts, each in three languages from the same seed.
+
+    python -m studio.training.contact_sheet
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+
+from studio.engine.engine import Engine
+from studio.events import Drawn, Failed, Pixels
+from studio.packs.catalogue import PACKS, STORYBOOK, PackInfo
+from studio.packs.loading import load_pack
+from studio.requests import TextToImage
+from studio.training.prompts import SHEET
+from studio.training.world import LANGUAGES
+
+SEED = 11
+CELLS_ACROSS = 4
+LABEL_HEIGHT, GAP = 24, 12
+PAPER, INK = (250, 249, 252), (44, 38, 66)
+
+
+def draw_all(info: PackInfo, device: torch.device) -> dict[tuple[str, int], np.ndarray]:
+    """(language, number of the prompt) -> picture, uint8 [size, size, 3]; with the pack's own steps and guidance."""
+    engine = Engine({info.name: load_pack(info, device)})
+    pictures = {}
+    for language in LANGUAGES:
+        for number, prompt in enumerate(SHEET[language]):
+            request = TextToImage(
+                prompt=prompt, pack=info.name, width=info.size, height=info.size, seed=SEED + number,
+                steps=info.steps, guidance=info.guidance,
+            )  # fmt: skip
+            engine.submit(f"{language} {number}", request)
+    while engine.has_work:
+        for event in engine.step():
+            if isinstance(event, Failed):
+                raise event.error
+            if isinstance(event, Drawn) and event.pixels is not None:
+                language, number = event.job.split()
+                pictures[language, int(number)] = _array(event.pixels)
+    return pictures
+
+
+def _array(pixels: Pixels) -> np.ndarray:
+    return np.frombuffer(pixels.rgb, np.uint8).reshape(pixels.height, pixels.width, 3)
+
+
+def lay_out(pictures: dict[tuple[str, int], np.ndarray], size: int) -> Image.Image:
+    """One cell a prompt: its pictures in English, Chinese and German, above the prompt in English."""
+    prompts = SHEET["en"]
+    width, height = len(LANGUAGES) * size + GAP, size + LABEL_HEIGHT + GAP
+    rows = -(-len(prompts) // CELLS_ACROSS)
+    sheet = Image.new("RGB", (CELLS_ACROSS * width + GAP, rows * height + GAP), PAPER)
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(15)
+    for number, prompt in enumerate(prompts):
+        x, y = GAP + number % CELLS_ACROSS * width, GAP + number // CELLS_ACROSS * height
+        for place, language in enumerate(LANGUAGES):
+            sheet.paste(Image.fromarray(pictures[language, number]), (x + place * size, y))
+        pen.text((x, y + size + 3), prompt, fill=INK, font=font)
+    return sheet
+
+
+def main() -> None:
+    info = PACKS[STORYBOOK]
+    path = Path(info.source) / "contact-sheet.webp"
+    lay_out(draw_all(info, torch.device("cpu")), info.size).save(path, quality=88)
+    print(f"written to {path}")
+
+
+if __name__ == "__main__":
+    main()
