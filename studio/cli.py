@@ -25,7 +25,7 @@ from PIL import Image
 
 from studio.client import LocalClient
 from studio.errors import InvalidRequest, PackError, StudioError
-from studio.events import Cancelled, Drawn, Failed
+from studio.events import Cancelled, Drawn, Failed, Started
 from studio.gallery.recipe import Recipe, read_recipe
 from studio.gallery.store import write_picture
 from studio.packs.catalogue import PACKS, find_pack
@@ -158,7 +158,9 @@ def _draw(request: Request, settings: Settings) -> Iterator[Drawn]:
     """Draws ``request`` in an engine process of its own. Raises the error that the job ends with, if any."""
     with LocalClient(settings) as client:
         for event in itertools.chain.from_iterable(client.events(client.submit(request))):
-            if isinstance(event, Drawn):
+            if isinstance(event, Started) and event.is_prompt_cut:
+                print("The prompt is longer than this pack reads; its end has no effect.", file=sys.stderr)
+            elif isinstance(event, Drawn):
                 yield event
             elif isinstance(event, Failed):
                 raise event.error

@@ -18,7 +18,7 @@ from typing import Protocol
 
 from studio.engine.worker import Broken, Cancel, Command, Ready, Submit, WorkerOptions, run_worker
 from studio.errors import EngineStopped, StudioError, UnknownJob
-from studio.events import ENDS, Event, Failed, Previewed, Queued
+from studio.events import ENDS, Drawn, Event, Failed, Previewed, Queued
 from studio.packs.catalogue import PackInfo, find_pack
 from studio.requests import Request
 from studio.settings import Settings
@@ -68,9 +68,17 @@ class _Log:
                 slot = Previewed, event.index
             elif isinstance(event, Queued):
                 slot = Queued
-            self._events[slot] = self._count, event
             self.has_ended = isinstance(event, ENDS)
+            self._drop_previews_of(event)
+            self._events[slot] = self._count, event
             self._news.notify_all()
+
+    def _drop_previews_of(self, event: Event) -> None:
+        """What is drawn, or over, needs no previews any more; they would fill the memory."""
+        if isinstance(event, Drawn):
+            self._events.pop((Previewed, event.index), None)
+        elif isinstance(event, ENDS):
+            self._events = {slot: item for slot, item in self._events.items() if not isinstance(item[1], Previewed)}
 
     def follow(self, heartbeat: float | None) -> Iterator[list[Event]]:
         seen = 0

@@ -33,9 +33,13 @@ class Queued:
 
 @dataclass(frozen=True)
 class Started:
-    """The job's rows are in the engine from now on."""
+    """The job's rows are in the engine from now on.
+
+    ``is_prompt_cut`` tells that the prompt is longer than the text encoder reads, and its end has no effect.
+    """
 
     job: str
+    is_prompt_cut: bool = False
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,7 @@ class View:
     steps: int = 0
     seconds_left: float | None = None
     message: str = ""
+    is_prompt_cut: bool = False
     frames: list[_Frame] = field(default_factory=list)
 
     @classmethod
@@ -81,8 +82,8 @@ class View:
         match event:
             case Queued(ahead=ahead):
                 self.state, self.ahead = "queued", ahead
-            case Started():
-                self.state = "running"
+            case Started(is_prompt_cut=is_prompt_cut):
+                self.state, self.is_prompt_cut = "running", is_prompt_cut
             case Previewed(index=index, step=step, steps=steps, jpeg=jpeg, seconds_left=seconds_left):
                 frame = self.frames[index]
                 frame.source = f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
@@ -115,6 +116,7 @@ class View:
             "steps": self.steps,
             "seconds": None if self.seconds_left is None else round(self.seconds_left, 1),
             "message": self.message,
+            "cut": self.is_prompt_cut,
             "frames": [
                 {"source": frame.source, "seed": None if frame.seed is None else str(frame.seed), "done": frame.is_done}
                 for frame in self.frames

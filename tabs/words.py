@@ -96,6 +96,11 @@ WORDS: dict[str, tuple[str, str, str]] = {
     "live_done": ("Done", "完成", "Fertig"),
     "live_stopped": ("Stopped", "已停止", "Angehalten"),
     "live_failed": ("This did not work.", "出错了。", "Das hat nicht geklappt."),
+    "live_cut": (
+        "The prompt is longer than this model reads; its end has no effect.",
+        "提示词超出模型可读的长度，结尾部分不起作用。",
+        "Die Beschreibung ist länger, als das Modell liest; ihr Ende bleibt ohne Wirkung.",
+    ),
     "live_download": ("Download", "下载", "Herunterladen"),
     "live_enlarge": ("Enlarge", "放大", "Vergrößern"),
     "live_close": ("Close", "关闭", "Schließen"),

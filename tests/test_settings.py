@@ -25,6 +25,12 @@ def test_every_setting_is_read() -> None:
     assert read_settings(environment) == Settings("0.0.0.0", 80, "p", "cuda:1", Path("/tmp/x"), 4, 64)
 
 
+def test_on_spaces_the_address_is_the_one_that_spaces_says() -> None:
+    spaces = {"GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_SERVER_PORT": "7861"}
+    assert read_settings(spaces) == Settings(host="0.0.0.0", port=7861)
+    assert read_settings({**spaces, "STUDIO_HOST": "localhost", "STUDIO_PORT": "80"}) == Settings("localhost", 80)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -6,6 +6,7 @@ again and again: the worker process, a test, or a hosted function that has a GPU
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -79,8 +80,12 @@ class Engine:
             return [Cancelled(job), *self._positions()] if len(self._waiting) < known else []
         for row in running.rows:
             self._turns.forget(row)
-        halfway = [row for row in running.rows if row.clean is not None] if keep else []
-        return [*(self._draw(running, row, stopped=True) for row in halfway), Cancelled(job)]
+        events: list[Event] = []
+        for row in running.rows if keep else []:
+            if row.clean is not None:
+                with contextlib.suppress(Exception):  # it is being thrown away; what can be kept of it, is
+                    events.append(self._draw(running, row, stopped=True))
+        return [*events, Cancelled(job)]
 
     def step(self) -> list[Event]:
         """Lets waiting jobs in, and takes one model call for as many rows as can share it."""
@@ -104,7 +109,7 @@ class Engine:
             job.started = time.monotonic()
             self._running[job.name] = job
             in_flight += len(job.rows)
-            events.append(Started(job.name))
+            events.append(Started(job.name, job.pack.cuts(job.request.prompt)))
         return [*events, *self._positions()] if events else []
 
     def _positions(self) -> list[Event]:
@@ -144,10 +149,16 @@ class Engine:
             row.call += 1
             events.append(self._preview(row, previews[place]))
             if row.is_done:
-                job = self._running[row.job]
-                events.append(self._draw(job, row))
-                events += self._release(job, row)
+                events += self._finish(row)
         return events
+
+    def _finish(self, row: Row) -> list[Event]:
+        job = self._running[row.job]
+        try:
+            drawn = self._draw(job, row)
+        except Exception as error:
+            return self._fail(row, _speakable(error))
+        return [drawn, *self._release(job, row)]
 
     def _preview(self, row: Row, jpeg: bytes) -> Previewed:
         pace = (time.monotonic() - self._running[row.job].started) / row.call

@@ -66,12 +66,20 @@ class Pack:
     def device(self) -> torch.device:
         return self.denoiser.device
 
+    @property
+    def longest_prompt(self) -> int:
+        """In tokens, the begin and the end among them."""
+        return int(min(self.tokenizer.model_max_length, self.text_encoder.config.max_position_embeddings))
+
+    def cuts(self, prompt: str) -> bool:
+        """Whether ``prompt`` is longer than the text encoder reads."""
+        return len(self.tokenizer(prompt, truncation=False, verbose=False).input_ids) > self.longest_prompt
+
     def encode_prompt(self, prompt: str) -> torch.Tensor:
-        """[tokens, width] float32 on the device; prompts longer than the text encoder takes are cut. Cached."""
+        """[tokens, width] float32 on the device; prompts longer than the text encoder reads are cut. Cached."""
         if prompt not in self._prompts:
-            length = min(self.tokenizer.model_max_length, self.text_encoder.config.max_position_embeddings)
             tokens = self.tokenizer(
-                prompt, padding="max_length", truncation=True, max_length=length, return_tensors="pt"
+                prompt, padding="max_length", truncation=True, max_length=self.longest_prompt, return_tensors="pt"
             ).input_ids.to(self.device)
             with torch.inference_mode():
                 self._prompts[prompt] = self.text_encoder(tokens).last_hidden_state[0].float()

@@ -1,6 +1,6 @@
 """Draws the contact sheet of the shipped pack: sixteen prompts, each in three languages from the same seed.
 
-    python -m studio.training.contact_sheet
+python -m studio.training.contact_sheet
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ function show(view) {
   while (frames.children.length < view.frames.length) frames.append(makeFrame());
   view.frames.forEach((frame, index) => showFrame(frames.children[index], frame, view));
   bar.style.width = view.steps && view.state === 'running' ? (100 * view.step) / view.steps + '%' : '0';
-  const text = statusText(view);
+  const text = statusText(view) + (view.cut ? ' · ' + say('cut') : '');
   if (status.textContent !== text) status.textContent = text;
   root.setAttribute('aria-busy', String(ACTIVE.includes(view.state)));
 }

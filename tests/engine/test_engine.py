@@ -201,6 +201,28 @@ def test_of_a_job_with_one_bad_row_the_good_pictures_are_kept(pack: Pack) -> Non
     assert "Picture 2" in str(events[-1].error)
 
 
+def test_a_prompt_that_is_too_long_is_drawn_and_said_to_be_cut(pack: Pack) -> None:
+    for prompt, is_cut in (("a red house", False), ("red " * 400, True), ("🏠" * 500, True), ("", False)):
+        events = _run(_engine(pack), {"a": ask(prompt, steps=1)})
+        assert Started("a", is_cut) in events
+        assert isinstance(events[-1], Finished)
+
+
+def test_a_picture_that_cannot_be_decoded_fails_alone(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decoding needs more memory than a step, so it is where memory ends first."""
+    honest, calls = pack.decode, iter([False, True, False])
+
+    def sometimes(latents: torch.Tensor) -> torch.Tensor:
+        if next(calls):
+            raise MemoryError
+        return honest(latents)
+
+    monkeypatch.setattr(pack, "decode", sometimes)
+    events = _run(_engine(pack), {"a": ask(count=3)})
+    assert len(_pixels(events, "a")) == 2
+    assert isinstance(events[-1], Failed)
+
+
 def test_a_cold_engine_has_nothing_to_do(pack: Pack) -> None:
     engine = _engine(pack)
     assert not engine.has_work
