@@ -1,0 +1,92 @@
+"""The pack that ships: small enough to travel, and it draws what people ask for, in three languages.
+
+What a person sees is judged by eye on the contact sheet; held here is what can be measured without doubt.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from studio.engine.engine import Engine
+from studio.events import Drawn
+from studio.packs.catalogue import PACKS, STORYBOOK
+from studio.packs.loading import load_pack
+from studio.packs.pack import Pack
+from studio.requests import TextToImage
+from studio.training import dataset
+from studio.training.autoencoder import psnr
+
+FOLDER = Path(PACKS[STORYBOOK].source)
+
+
+@pytest.fixture(scope="module")
+def storybook() -> Pack:
+    return load_pack(PACKS[STORYBOOK], torch.device("cpu"))
+
+
+def _draw(pack: Pack, prompt: str, count: int = 4) -> np.ndarray:
+    """[count, size, size, 3] in 0..1."""
+    size = pack.info.size
+    request = TextToImage(prompt=prompt, pack=STORYBOOK, width=size, height=size, count=count, steps=12, seed=1)
+    engine, pictures = Engine({STORYBOOK: pack}), []
+    engine.submit("job", request)
+    while engine.has_work:
+        for event in engine.step():
+            if isinstance(event, Drawn) and event.pixels:
+                pictures.append(np.frombuffer(event.pixels.rgb, np.uint8).reshape(size, size, 3) / 255)
+    assert len(pictures) == count
+    return np.stack(pictures)
+
+
+def test_it_is_small_enough_to_travel_and_holds_no_code() -> None:
+    files = [file for file in FOLDER.rglob("*") if file.is_file()]
+    assert sum(file.stat().st_size for file in files) < 50_000_000
+    assert max(file.stat().st_size for file in files) < 16_000_000
+    assert {file.suffix for file in files} <= {".json", ".safetensors", ".md", ".webp"}
+
+
+def test_its_card_says_how_it_was_made_and_what_it_scores() -> None:
+    card = (FOLDER / "README.md").read_text()
+    for word in ("dB", "steps", "contact-sheet.webp", "python -m studio.training"):
+        assert word in card
+
+
+def test_its_autoencoder_is_as_good_as_its_card_says(storybook: Pack) -> None:
+    pictures = dataset.to_tensor(dataset.unseen(16, storybook.info.size))
+    decoded = storybook.decode(storybook.encode_pictures(pictures))
+    assert psnr(dataset.to_tensor(decoded.numpy()), pictures) > 28
+
+
+def test_previews_look_like_the_picture(storybook: Pack) -> None:
+    pictures = dataset.to_tensor(dataset.unseen(8, storybook.info.size))
+    latents = storybook.encode_pictures(pictures)
+    assert psnr(storybook.preview(latents), dataset.to_tensor(storybook.decode(latents).numpy())) > 17
+
+
+@pytest.mark.parametrize(
+    ("night", "day"),
+    [
+        ("a house in a meadow at night", "a house in a meadow by day"),
+        ("夜晚草地上的房子", "白天草地上的房子"),
+        ("ein Haus auf einer Wiese bei Nacht", "ein Haus auf einer Wiese am Tag"),
+    ],
+)
+def test_night_is_darker_than_day_in_every_language(storybook: Pack, night: str, day: str) -> None:
+    assert _draw(storybook, night).mean() < _draw(storybook, day).mean() - 0.15
+
+
+@pytest.mark.parametrize("prompt", ["a meadow by day", "白天的草地", "eine Wiese am Tag"])
+def test_a_meadow_is_green_under_a_blue_sky_in_every_language(storybook: Pack, prompt: str) -> None:
+    pictures = _draw(storybook, prompt)
+    ground, sky = pictures[:, -12:].mean((0, 1, 2)), pictures[:, :12].mean((0, 1, 2))
+    assert ground.argmax() == 1
+    assert sky.argmax() == 2
+
+
+@pytest.mark.parametrize("prompt", ["", "a spaceship", "une maison rouge", "🏠🌊🌙", "x" * 2000, "%s \n\t {0} <b>"])
+def test_prompts_from_outside_its_world_give_a_picture(storybook: Pack, prompt: str) -> None:
+    assert _draw(storybook, prompt, count=1).std() > 0.02
