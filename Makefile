@@ -2,7 +2,7 @@
 # make check  lint and types         make pack   train Storybook     make bench   measure the engine
 # The first run of each sets up .venv; later ones start at once.
 
-PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || command -v python3)
+PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || command -v python3 || echo python3)
 BIN := .venv/bin
 PRESET ?= small
 
@@ -27,7 +27,7 @@ bench: .venv/development
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Latent Studio needs Python 3.11 or newer.")'
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv .venv || { rm -rf .venv; echo "On Debian: apt-get install python3-venv" >&2; exit 1; }
 
 .venv/runtime: requirements.txt | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt

@@ -19,13 +19,19 @@ def main() -> int:
         settings = read_settings(os.environ)
         store = Store(settings.data)
         client = LocalClient(settings, Recorder(store))
-    except StudioError as error:
+    except (StudioError, OSError) as error:
         print(f"Latent Studio cannot start: {error}", file=sys.stderr)
         return 2
     with client:
         page = build_page(client)
+        address = {"server_name": settings.host, "server_port": settings.port}
+        try:
+            page.launch(prevent_thread_lock=True, quiet=True, **address, **launch_options(store))
+        except OSError:
+            print(f"Port {settings.port} is taken; set STUDIO_PORT to another one.", file=sys.stderr)
+            return 2
         print(f"Latent Studio is at http://{settings.host}:{settings.port}", flush=True)
-        page.launch(server_name=settings.host, server_port=settings.port, quiet=True, **launch_options(store))
+        page.block_thread()
     return 0
 
 

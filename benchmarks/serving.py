@@ -18,7 +18,7 @@ from collections.abc import Callable
 import torch
 
 from studio.engine.engine import Engine
-from studio.packs.catalogue import PACKS, STORYBOOK
+from studio.packs.catalogue import STORYBOOK, find_pack
 from studio.packs.loading import load_pack, pick_device
 from studio.packs.pack import Pack
 from studio.requests import TextToImage
@@ -103,7 +103,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--device", default="auto")
     given = parser.parse_args()
-    pack = load_pack(PACKS[STORYBOOK], pick_device(given.device))
+    pack = load_pack(find_pack(STORYBOOK), pick_device(given.device))
     requests = mixed_requests(given.requests, pack)
     for arm in ARMS.values():  # once without a clock: traces, prompts, and the first call's allocations
         arm(pack, requests)

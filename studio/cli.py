@@ -19,6 +19,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 from PIL import Image
@@ -29,11 +30,9 @@ from studio.events import Cancelled, Drawn, Failed, Started
 from studio.gallery.recipe import Recipe, read_recipe
 from studio.gallery.store import write_picture
 from studio.packs.catalogue import PACKS, find_pack
-from studio.requests import Request, TextToImage
+from studio.requests import RANDOM_SEEDS, Request, TextToImage
 from studio.samplers.catalogue import DEFAULT_SAMPLER, SAMPLERS
 from studio.settings import Settings, read_settings
-
-RANDOM_SEEDS = 2**32  # random seeds are kept short enough to be read out
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,12 +48,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except StudioError as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"{parser.prog}: {error.strerror or error}: {error.filename or ''}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, like every other error here."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m studio", description="Latent Studio on the command line.")
+    parser = _Parser(prog="python -m studio", description="Latent Studio on the command line.")
     commands = parser.add_subparsers(required=True, metavar="command")
     draw = commands.add_parser("text-to-image", help="pictures from words")
     draw.add_argument("prompt")

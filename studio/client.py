@@ -7,6 +7,7 @@ it again when it dies. The client imports no torch.
 from __future__ import annotations
 
 import contextlib
+import logging
 import multiprocessing
 import secrets
 import threading
@@ -17,11 +18,13 @@ from multiprocessing.connection import Connection
 from typing import Protocol
 
 from studio.engine.worker import Broken, Cancel, Command, Ready, Submit, WorkerOptions, run_worker
-from studio.errors import EngineStopped, StudioError, UnknownJob
+from studio.errors import EngineStopped, JobFailed, StudioError, UnknownJob
 from studio.events import ENDS, Drawn, Event, Failed, Previewed, Queued
 from studio.packs.catalogue import PackInfo, find_pack
 from studio.requests import Request
 from studio.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 KEPT_JOBS = 1000  # ended jobs that can still be followed
 MOST_DEATHS, DEATHS_WITHIN_SECONDS = 3, 120.0  # then the engine is not started again
@@ -150,6 +153,7 @@ class LocalClient:
         if self._process.is_alive():
             self._process.terminate()
             self._process.join()
+        self._reader.join(CLOSING_SECONDS)  # what was drawn before is still written down
 
     def _start(self) -> None:
         spawn = multiprocessing.get_context("spawn")
@@ -157,7 +161,8 @@ class LocalClient:
         self._process = spawn.Process(target=run_worker, args=(far_end, self._options), daemon=True, name="engine")
         self._process.start()
         far_end.close()
-        threading.Thread(target=self._read, args=(self._pipe,), daemon=True, name="engine events").start()
+        self._reader = threading.Thread(target=self._read, args=(self._pipe,), daemon=True, name="engine events")
+        self._reader.start()
 
     def _send(self, command: Command | None) -> None:
         with contextlib.suppress(OSError):  # the engine is gone; the reader notices, too, and fails the jobs
@@ -168,7 +173,10 @@ class LocalClient:
         while True:
             try:
                 message = pipe.recv()
-            except (EOFError, OSError):
+            except Exception as error:  # the end of the pipe, or a message cut short by a process that died
+                if not isinstance(error, (EOFError, OSError)):
+                    logger.exception("the engine's message cannot be read")
+                    self._process.terminate()
                 break
             if isinstance(message, Broken):
                 self._refusal = message.error
@@ -178,7 +186,11 @@ class LocalClient:
         self._recover()
 
     def _publish(self, event: Event) -> None:
-        event = self._record(event)
+        try:
+            event = self._record(event)
+        except Exception:
+            logger.exception("an event could not be recorded")
+            event = Failed(event.job, JobFailed("The picture could not be written down; the log says why."))
         log = self._logs.get(event.job)
         if log is not None:
             log.add(event)

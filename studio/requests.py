@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 from studio.errors import InvalidRequest
-from studio.samplers.catalogue import DEFAULT_SAMPLER, find_sampler
+from studio.samplers.catalogue import DEFAULT_SAMPLER, MOST_STEPS, find_sampler
 
 LARGEST_SEED = 2**63 - 1
-MOST_STEPS = 150
+RANDOM_SEEDS = 2**32  # a random seed is below this, short enough to be read out
 SMALLEST_SIDE, LARGEST_SIDE, SIDE_MULTIPLE = 64, 2048, 8
 MOST_PICTURES = 16
 LONGEST_PROMPT = 2000

@@ -63,6 +63,12 @@ class Row:
         return 1 if self.steering.untold is None else 2
 
     @property
+    def cost(self) -> float:
+        """What one step needs, in model inputs of the size that the denoiser was trained at."""
+        _, height, width = self.latent.shape
+        return self.inputs * height * width / self.denoiser.native_area
+
+    @property
     def batch_key(self) -> Hashable:
         """Rows with equal keys can share a model call: denoiser, latent shape, conditioning shape."""
         return id(self.denoiser), tuple(self.latent.shape), tuple(self.steering.told.shape)

@@ -1,1 +1,1 @@
-"""The pages' tabs: one file a tab, found by its ``TAB``. gradio is imported here and in ``app.py`` only."""
+"""The pages' tabs: one file a tab, found by its ``TITLE``. gradio is imported here and in ``app.py`` only."""

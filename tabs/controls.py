@@ -15,12 +15,11 @@ import gradio as gr
 
 from studio.errors import InvalidRequest
 from studio.packs.catalogue import PackInfo
-from studio.requests import LARGEST_SEED, LEAST_GUIDANCE, MOST_GUIDANCE, MOST_PICTURES, MOST_STEPS, Request
-from studio.samplers.catalogue import DEFAULT_SAMPLER, SAMPLERS
+from studio.requests import LARGEST_SEED, LEAST_GUIDANCE, MOST_GUIDANCE, MOST_PICTURES, RANDOM_SEEDS, Request
+from studio.samplers.catalogue import DEFAULT_SAMPLER, MOST_STEPS, SAMPLERS
 from tabs.words import sampler_key, say
 
 Given = Mapping[Any, Any]  # component -> value, as gradio hands over a set of inputs
-RANDOM_SEEDS = 2**32
 SHAPES = {"square": (1.0, 1.0), "landscape": (1.5, 1.0), "portrait": (1.0, 1.5), "large": (2.0, 2.0)}
 STEP_OF_SIDES = 32
 
@@ -29,6 +28,11 @@ def shape_sides(shape: str, pack: PackInfo) -> tuple[int, int]:
     """Width and height in pixels of a named shape at the size that the pack draws best."""
     width, height = (round(pack.size * share / STEP_OF_SIDES) * STEP_OF_SIDES for share in SHAPES[shape])
     return width, height
+
+
+def shape_of(width: int, height: int, pack: PackInfo) -> str | None:
+    """The shape with these sides, or None if a person chose them freely."""
+    return next((shape for shape in SHAPES if shape_sides(shape, pack) == (width, height)), None)
 
 
 @dataclass(frozen=True)

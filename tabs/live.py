@@ -28,6 +28,7 @@ PICTURES_URL = "studio/pictures"
 FRAME_SECONDS = 0.06  # between two updates of the page; what happens meanwhile is folded into the next
 HEARTBEAT_SECONDS = 0.3  # so that a closed page is noticed
 KEPT_BROWSERS = 10_000
+KEPT_JOBS = 20  # of each browser
 
 
 class LiveView(gr.HTML):
@@ -125,10 +126,14 @@ class View:
 
 
 def follow(client: EngineClient, job: str, request: Request) -> Iterator[dict[str, Any] | None]:
-    """The live view's value whenever it changes, to the job's end; None as a heartbeat."""
+    """The live view's value whenever it changes, to the job's end; None as a heartbeat.
+
+    Raises `UnknownJob` before anything is shown.
+    """
+    events = client.events(job, HEARTBEAT_SECONDS)
     view, shown = View.of(request), 0.0
     yield view.as_json()
-    for news in client.events(job, HEARTBEAT_SECONDS):
+    for news in events:
         for event in news:
             view.fold(event)
         if not news:
@@ -145,20 +150,29 @@ def new_browser() -> str:
 
 
 class Desk:
-    """Which browser asked for which job last. Safe to use from many threads."""
+    """Which browser asked for which jobs. Safe to use from many threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._latest: OrderedDict[tuple[str, str], tuple[str, Request]] = OrderedDict()
+        self._jobs: OrderedDict[tuple[str, str], OrderedDict[str, Request]] = OrderedDict()
 
     def put(self, browser: str, tab: str, job: str, request: Request) -> None:
         with self._lock:
-            self._latest[browser, tab] = job, request
-            self._latest.move_to_end((browser, tab))
-            if len(self._latest) > KEPT_BROWSERS:
-                self._latest.popitem(last=False)
+            jobs = self._jobs.setdefault((browser, tab), OrderedDict())
+            jobs[job] = request
+            if len(jobs) > KEPT_JOBS:
+                jobs.popitem(last=False)
+            self._jobs.move_to_end((browser, tab))
+            if len(self._jobs) > KEPT_BROWSERS:
+                self._jobs.popitem(last=False)
 
     def latest(self, browser: str, tab: str) -> tuple[str, Request] | None:
-        """The job and its request, or None."""
+        """The browser's latest job and its request, or None."""
         with self._lock:
-            return self._latest.get((browser, tab))
+            jobs = self._jobs.get((browser, tab))
+            return next(reversed(jobs.items())) if jobs else None
+
+    def owns(self, browser: str, tab: str, job: str) -> bool:
+        """Whether the browser asked for ``job`` (lately)."""
+        with self._lock:
+            return job in self._jobs.get((browser, tab), {})

@@ -4,12 +4,13 @@ them appear. Everything else is folded away and has a good first value."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from studio.client import EngineClient
-from studio.errors import StudioError
+from studio.errors import StudioError, UnknownJob
 from studio.requests import TextToImage
 from tabs.controls import (
     Given,
@@ -18,6 +19,7 @@ from tabs.controls import (
     SizeControls,
     count_control,
     shape_control,
+    shape_of,
     side_controls,
 )
 from tabs.live import Desk, LiveView, View, follow, new_browser
@@ -44,7 +46,8 @@ def build(client: EngineClient, desk: Desk, browser: gr.BrowserState, page: gr.B
     with gr.Row(equal_height=False, elem_classes="studio-room"):
         with gr.Column(scale=2, min_width=320, elem_classes="studio-desk"):
             prompt = gr.Textbox(
-                label=say("prompt"), placeholder=say("prompt_hint"), lines=3, max_lines=8, autofocus=True,
+                label=say("prompt"), info=say("generate_keys"), placeholder=say("prompt_hint"),
+                lines=3, max_lines=8, autofocus=True,
                 elem_id="prompt", max_length=2000,
             )  # fmt: skip
             with gr.Row(elem_classes="studio-actions"):
@@ -73,6 +76,7 @@ def build(client: EngineClient, desk: Desk, browser: gr.BrowserState, page: gr.B
             live = LiveView(elem_id="live")
     SizeControls(shape, width, height).connect(pack)
 
+    shown_job = gr.State("")  # what Stop stops: another page of the same browser may show another job
     form = {prompt, negative, width, height, count, browser, *sampling.inputs(), *seed.inputs()}
     buttons = (go, stop, discard)
 
@@ -94,7 +98,7 @@ def build(client: EngineClient, desk: Desk, browser: gr.BrowserState, page: gr.B
         name = given[browser] or new_browser()  # a quick hand may be here before `attach` has given it one
         job = client.submit(request)
         desk.put(name, TITLE, job, request)
-        yield {**_running(buttons, True), seed.number: str(request.seed), browser: name}
+        yield {**_running(buttons, True), shown_job: job, seed.number: str(request.seed), browser: name}
         yield from _show(job, request)
 
     def attach(kept: str | None) -> Iterator[Update]:
@@ -104,7 +108,7 @@ def build(client: EngineClient, desk: Desk, browser: gr.BrowserState, page: gr.B
             yield {browser: kept or new_browser(), live: View().greeting()}
             return
         job, request = latest
-        yield {**_running(buttons, True), **restore(request)}
+        yield {**_running(buttons, True), shown_job: job, **restore(request)}
         yield from _show(job, request)
 
     def restore(request: TextToImage) -> Update:
@@ -114,6 +118,7 @@ def build(client: EngineClient, desk: Desk, browser: gr.BrowserState, page: gr.B
             width: request.width,
             height: request.height,
             count: request.count,
+            shape: shape_of(request.width, request.height, pack),
             seed.number: str(request.seed),
             **sampling.restore(request),
         }
@@ -122,25 +127,23 @@ def build(client: EngineClient, desk: Desk, browser: gr.BrowserState, page: gr.B
         try:
             for view in follow(client, job, request):
                 yield {go: gr.skip()} if view is None else {live: view}
-        except StudioError as error:
-            yield _running(buttons, False)
-            raise gr.Error(str(error), print_exception=False) from None
+        except UnknownJob:  # so long ago that the engine has forgotten it; its pictures are in the data folder
+            yield {live: View().greeting()}
         yield _running(buttons, False)
 
-    def halt(kept: str, *, keep: bool) -> None:
-        latest = desk.latest(kept, TITLE)
-        if latest:
-            client.cancel(latest[0], keep=keep)
+    def halt(kept: str, job: str, *, keep: bool) -> None:
+        if desk.owns(kept, TITLE, job):
+            client.cancel(job, keep=keep)
 
-    shown = [live, *buttons, seed.number, browser]
+    shown = [live, *buttons, seed.number, browser, shown_job]
     go.click(generate, form, shown, show_progress="hidden", api_visibility="private", concurrency_limit=None)
     live.ready(
-        attach, browser, [*shown, prompt, negative, width, height, count, *sampling.inputs()],
+        attach, browser, [*shown, prompt, negative, width, height, shape, count, *sampling.inputs()],
         show_progress="hidden", api_visibility="private", concurrency_limit=None,
     )  # fmt: skip
     quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    stop.click(lambda kept: halt(kept, keep=True), browser, None, **quiet)
-    discard.click(lambda kept: halt(kept, keep=False), browser, None, **quiet)
+    stop.click(partial(halt, keep=True), [browser, shown_job], None, **quiet)
+    discard.click(partial(halt, keep=False), [browser, shown_job], None, **quiet)
     examples.click(lambda sample: sample[0], examples, prompt, **quiet)
     seed.reuse.click(lambda: "keep", None, seed.mode, **quiet)
 

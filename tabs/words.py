@@ -76,11 +76,6 @@ WORDS: dict[str, tuple[str, str, str]] = {
     ),
     "reuse": ("Use the last seed", "使用上次的种子", "Letzten Startwert nehmen"),
     "examples": ("Try one of these", "试试这些", "Zum Ausprobieren"),
-    "seed_not_whole": (
-        "The seed must be a whole number from 0 to 9223372036854775807.",
-        "种子必须是 0 到 9223372036854775807 的整数。",
-        "Der Startwert muss eine ganze Zahl von 0 bis 9223372036854775807 sein.",
-    ),
     "live_region": ("Pictures", "图片", "Bilder"),
     "live_empty": ("Your picture appears here.", "你的画将出现在这里。", "Hier entsteht Ihr Bild."),
     "live_empty_hint": (

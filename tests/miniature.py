@@ -33,7 +33,7 @@ def make_pack(prediction: str = "v_prediction", seed: int = 0) -> Pack:
     text = CLIPTextModel(text_encoder.config(preset, tokenizer)).eval().requires_grad_(False)
     for parameter in [*unet.parameters(), *text.parameters()]:
         parameter.copy_(parameter + 0.05 * torch.randn_like(parameter))
-    denoiser = Denoiser(unet, Tables(NoiseSchedule(prediction)), channels=4)
+    denoiser = Denoiser(unet, Tables(NoiseSchedule(prediction)), channels=4, native_area=(SIDE // 8) ** 2)
     info = PackInfo(NAME, "Miniature", "", size=SIDE)
     return Pack(info, denoiser, autoencoder, text, tokenizer, four_colours(), model_hash="0123456789")
 

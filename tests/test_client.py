@@ -107,6 +107,20 @@ def test_the_recorder_sees_each_event_before_any_follower(toy_pack: Path) -> Non
             assert all(event in recorded for event in news)
 
 
+def test_a_recorder_that_breaks_fails_the_job_and_not_the_client(toy_pack: Path) -> None:
+    """An exception in the thread that reads events would leave everybody waiting for ever."""
+    broken = iter([True])
+
+    def record(event: Event) -> Event:
+        if isinstance(event, Drawn) and next(broken, False):
+            raise MemoryError
+        return event
+
+    with LocalClient(_settings(toy_pack), record) as client:
+        assert isinstance(_all(client, client.submit(_ask()))[-1], Failed)
+        assert isinstance(_all(client, client.submit(_ask()))[-1], Finished)
+
+
 def test_a_killed_engine_fails_its_jobs_and_is_started_again(toy_pack: Path) -> None:
     """As when the kernel ends a process that took too much memory."""
     with LocalClient(_settings(toy_pack)) as client:

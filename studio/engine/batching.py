@@ -12,13 +12,13 @@ from typing import Protocol, TypeVar
 
 
 class Batchable(Protocol):
-    """What the plan needs to know of a row: who can share its call, and how many model inputs it needs."""
+    """What the plan needs to know of a row: who can share its call, and how much room it takes there."""
 
     @property
     def batch_key(self) -> Hashable: ...
 
     @property
-    def inputs(self) -> int: ...
+    def cost(self) -> float: ...
 
 
 Waiting = TypeVar("Waiting", bound=Batchable)
@@ -44,17 +44,17 @@ class Turns:
         self._last.pop(id(row), None)
 
 
-def plan(waiting: Sequence[Waiting], capacity: int) -> list[Waiting]:
-    """The rows of the next call, out of ``waiting`` in order of precedence; at most ``capacity`` model inputs.
+def plan(waiting: Sequence[Waiting], capacity: float) -> list[Waiting]:
+    """The rows of the next call, out of ``waiting`` in order of precedence, whose costs add up to ``capacity`` or less.
 
     The first row always goes, even when it alone is over the capacity.
     """
     if not waiting:
         return []
     first = waiting[0]
-    batch, room = [first], capacity - first.inputs
+    batch, room = [first], capacity - first.cost
     for row in waiting[1:]:
-        if row.batch_key == first.batch_key and row.inputs <= room:
+        if row.batch_key == first.batch_key and row.cost <= room:
             batch.append(row)
-            room -= row.inputs
+            room -= row.cost
     return batch

@@ -1,4 +1,4 @@
-"""Previews: the clean latents that rows are heading for, as small JPEGs."""
+"""Previews: the clean latent that a row is heading for, as a small JPEG."""
 
 from __future__ import annotations
 
@@ -11,20 +11,16 @@ from torch.nn import functional as F
 from studio.packs.linear_decoder import LinearDecoder
 from studio.packs.pack import to_bytes
 
-LARGEST_SIDE = 384  # pixels; what is larger is averaged down, because encoding costs more than decoding
+LARGEST_SIDE = 384  # pixels; the latents of larger pictures are averaged down, because encoding is what costs
 QUALITY = 80
 
 
-def encode_previews(clean: torch.Tensor, decoder: LinearDecoder) -> list[bytes]:
-    """Clean latents [B, C, h, w] -> a JPEG each."""
-    pictures = decoder(clean)
-    shrink = -(-max(pictures.shape[-2:]) // LARGEST_SIDE)
+def encode_preview(clean: torch.Tensor, decoder: LinearDecoder) -> bytes:
+    """A clean latent [C, h, w] -> a JPEG of the whole picture."""
+    latents = clean[None]
+    shrink = -(-max(latents.shape[-2:]) * decoder.block // LARGEST_SIDE)
     if shrink > 1:
-        pictures = F.avg_pool2d(pictures, shrink)
-    return [_jpeg(picture) for picture in to_bytes(pictures)]
-
-
-def _jpeg(pixels: torch.Tensor) -> bytes:
+        latents = F.avg_pool2d(latents, shrink, ceil_mode=True)
     stream = io.BytesIO()
-    Image.fromarray(pixels.numpy()).save(stream, "JPEG", quality=QUALITY)
+    Image.fromarray(to_bytes(decoder(latents))[0].numpy()).save(stream, "JPEG", quality=QUALITY)
     return stream.getvalue()

@@ -2,6 +2,7 @@
 
 ``parameters`` is the text that AUTOMATIC1111's web UI writes and that most programs and sites read;
 ``latent-studio`` is our own JSON, which holds everything and wins when both are there. Both live in PNG text chunks.
+(The text has one flaw that all its readers share: a prompt with a line that begins "Negative prompt:" is cut there.)
 """
 
 from __future__ import annotations
@@ -67,13 +68,13 @@ def to_parameters(recipe: Recipe) -> str:
         "Steps": request.steps,
         "Sampler": sampler,
         "Schedule type": schedule,
-        "CFG scale": f"{request.guidance:g}",
+        "CFG scale": _number(request.guidance),
         "Seed": request.seed,
         "Size": f"{request.width}x{request.height}",
         "Model hash": recipe.model_hash or None,
         "Model": request.pack,
-        "CFG Rescale": f"{request.rescale:g}" if request.rescale else None,
-        "Eta DDIM": f"{request.eta:g}" if request.eta else None,
+        "CFG Rescale": _number(request.rescale) if request.rescale else None,
+        "Eta DDIM": _number(request.eta) if request.eta else None,
         "RNG": "CPU",
         "Version": "Latent Studio",
     }
@@ -89,11 +90,11 @@ def from_parameters(text: str) -> Recipe:
     if len(settings) < 3 or "Seed" not in settings:
         raise NoRecipe("This picture's text holds no generation parameters.")
     start = next((at for at, line in enumerate(lines) if line.startswith(NEGATIVE)), len(lines))
-    negative = "\n".join(lines[start:]).removeprefix(NEGATIVE).strip()
+    negative = "\n".join(lines[start:]).removeprefix(NEGATIVE).removeprefix(" ")
     try:
         width, height = (int(side) for side in settings["Size"].split("x"))
         request = TextToImage(
-            prompt="\n".join(lines[:start]).strip(),
+            prompt="\n".join(lines[:start]),
             negative=negative,
             pack=settings.get("Model", ""),
             width=width,
@@ -126,7 +127,7 @@ def read_recipe(path: Path) -> Recipe:
         with Image.open(path, formats=("PNG",)) as image:
             image.load()  # text may follow the pixels
             text = dict(image.text)  # type: ignore[attr-defined]
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError) as error:
         raise NoRecipe(f"{path.name} cannot be read as a PNG ({type(error).__name__}).") from None
     if JSON_KEY in text:
         return from_json(text[JSON_KEY])
@@ -135,6 +136,11 @@ def read_recipe(path: Path) -> Recipe:
     raise NoRecipe(
         f"{path.name} carries no recipe; it was not made by a program that writes one, or lost it on the way."
     )
+
+
+def _number(value: float) -> str:
+    """As short as it can be read back exactly: "4", "7.5", "4.1234567"."""
+    return repr(int(value)) if value == int(value) else repr(float(value))
 
 
 def _quote(value: str) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from pathlib import Path
 
 from PIL import Image
 
 from studio.events import Pixels
 from studio.gallery.recipe import Recipe, png_text
+
+ABANDONED_AFTER_SECONDS = 3600.0
 
 
 class Store:
@@ -18,8 +21,9 @@ class Store:
     def __init__(self, data: Path) -> None:
         self.folder = (data / "pictures").absolute()
         self.folder.mkdir(parents=True, exist_ok=True)
-        for half_written in self.folder.glob("*.part"):
-            half_written.unlink()
+        for part in self.folder.glob("*.part"):
+            if time.time() - part.stat().st_mtime > ABANDONED_AFTER_SECONDS:  # another studio may be writing here now
+                part.unlink(missing_ok=True)
 
     def add(self, pixels: Pixels, recipe: Recipe) -> Path:
         """Writes a picture and returns its path once it is safe on the disk: a crash leaves all of it or nothing."""

@@ -6,7 +6,7 @@ A pack can also be a diffusers folder or a single safetensors file, given by its
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ FACTOR = 8  # pixels a latent, for every autoencoder of the Stable Diffusion fam
 class PackInfo:
     """What a page needs to know of a pack. ``source`` is a folder, a file, or a repository on the Hub.
 
-    ``size`` is the side in pixels that the pack draws best; ``guidance`` and ``steps`` are good first values.
+    ``size`` is the side in pixels that the pack draws best (a folder's configuration knows better, see `find_pack`);
+    ``guidance`` and ``steps`` are good first values.
     ``revision`` pins a Hub repository to one commit.
     """
 
@@ -50,7 +51,9 @@ PACKS = {
 def find_pack(name: str) -> PackInfo:
     """The pack called ``name``, or described by the folder or file at that path. Raises `PackError`."""
     if name in PACKS:
-        return PACKS[name]
+        pack = PACKS[name]
+        folder = Path(pack.source)
+        return replace(pack, size=_describe(folder).size) if folder.is_dir() else pack
     path = Path(name).expanduser()
     if path.is_dir():
         return _describe(path.resolve())

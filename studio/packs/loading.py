@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,15 @@ from safetensors.torch import load_file
 from transformers import AutoTokenizer, CLIPTextModel
 
 from studio.errors import PackError
-from studio.packs.catalogue import PackInfo, read_json
+from studio.packs.catalogue import FACTOR, PackInfo, read_json
 from studio.packs.linear_decoder import LinearDecoder, four_colours
-from studio.packs.pack import Denoiser, Pack
+from studio.packs.pack import INPAINTING_CHANNELS, Denoiser, Pack
 from studio.samplers.table import NoiseSchedule, Tables
 
+logger = logging.getLogger(__name__)
+
 PREVIEW_FILE = "preview.safetensors"
-HUB_FILES = ["*.json", "*.safetensors", "tokenizer/*"]
+MODELS = {"unet": "diffusion_pytorch_model", "vae": "diffusion_pytorch_model", "text_encoder": "model"}
 
 
 def pick_device(setting: str) -> torch.device:
@@ -48,7 +51,10 @@ def load_pack(info: PackInfo, device: torch.device) -> Pack:
     except PackError:
         raise
     except Exception as error:
-        raise PackError(f"The pack {info.title} cannot be loaded: {error}") from error
+        logger.error("the pack %s cannot be loaded", info.title, exc_info=error)
+        raise PackError(
+            f"The pack {info.title} cannot be loaded ({type(error).__name__}); the log says more."
+        ) from error
     _check_finite(pack)
     return pack
 
@@ -57,7 +63,7 @@ def _download(info: PackInfo) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(info.source, revision=info.revision, allow_patterns=HUB_FILES))
+        return Path(snapshot_download(info.source, revision=info.revision, allow_patterns=_hub_files()))
     except Exception as error:
         raise PackError(
             f"{info.title} is not on this machine and could not be downloaded ({type(error).__name__}). "
@@ -65,15 +71,26 @@ def _download(info: PackInfo) -> Path:
         ) from error
 
 
+def _hub_files() -> list[str]:
+    """What a pack needs and nothing else: a repository may hold every model in half a dozen variants."""
+    files = ["model_index.json", "scheduler/scheduler_config.json", "tokenizer/*"]
+    for folder, name in MODELS.items():
+        files += [f"{folder}/config.json", f"{folder}/{name}.safetensors", f"{folder}/{name}.safetensors.index.json"]
+        files += [f"{folder}/{name}-?????-of-?????.safetensors"]
+    return files
+
+
 def _load_folder(info: PackInfo, folder: Path, device: torch.device) -> Pack:
     dtype = pick_dtype(device)
     only_safe: dict[str, Any] = {"use_safetensors": True, "local_files_only": True}
     unet = UNet2DConditionModel.from_pretrained(folder / "unet", dtype=dtype, **only_safe)
-    autoencoder = AutoencoderKL.from_pretrained(folder / "vae", dtype=dtype, **only_safe)
+    autoencoder = AutoencoderKL.from_pretrained(folder / "vae", dtype=_autoencoder_dtype(dtype), **only_safe)
     text_encoder = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=dtype, **only_safe)
     tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
     schedule = _schedule(read_json(folder / "scheduler" / "scheduler_config.json"))
-    hashes = sorted((folder / "unet").glob("*.safetensors"))
+    name = MODELS["unet"]
+    shards = sorted((folder / "unet").glob(f"{name}-?????-of-?????.safetensors"))
+    hashes = shards or [folder / "unet" / f"{name}.safetensors"]
     parts = (unet, autoencoder, text_encoder)
     return _assemble(info, parts, tokenizer, schedule, _preview(folder), _hash(hashes), device)
 
@@ -93,7 +110,7 @@ def _load_file(info: PackInfo, file: Path, device: torch.device) -> Pack:
             f"diffusers folder with its configuration and tokenizer beside it, named {beside.name}, or go online once."
         ) from error
     schedule = _schedule(dict(pipeline.scheduler.config))
-    parts = (pipeline.unet, pipeline.vae, pipeline.text_encoder)
+    parts = (pipeline.unet, pipeline.vae.to(_autoencoder_dtype(pipeline.unet.dtype)), pipeline.text_encoder)
     return _assemble(info, parts, pipeline.tokenizer, schedule, four_colours(), _hash([file]), device)
 
 
@@ -109,11 +126,21 @@ def _assemble(
     unet, autoencoder, text_encoder = (model.eval().requires_grad_(False).to(device) for model in models)
     unet = unet.to(memory_format=torch.channels_last)
     autoencoder = autoencoder.to(memory_format=torch.channels_last)
-    denoiser = Denoiser(unet, Tables(schedule), channels=unet.config.out_channels)
+    if unet.config.addition_embed_type is not None or unet.config.in_channels not in (4, INPAINTING_CHANNELS):
+        raise PackError(f"{info.title} is not of the Stable Diffusion 1 or 2 family, the only ones served so far.")
+    native_area = (info.size // FACTOR) ** 2
+    denoiser = Denoiser(unet, Tables(schedule), channels=unet.config.out_channels, native_area=native_area)
     return Pack(info, denoiser, autoencoder, text_encoder, tokenizer, preview.to(device), model_hash)
 
 
+def _autoencoder_dtype(dtype: torch.dtype) -> torch.dtype:
+    """float32 where the denoiser is in float16, whose range Stable Diffusion's autoencoder overflows."""
+    return torch.float32 if dtype == torch.float16 else dtype
+
+
 def _schedule(config: dict[str, Any]) -> NoiseSchedule:
+    if config.get("rescale_betas_zero_snr") or config.get("trained_betas") or "beta_start" not in config:
+        raise PackError("The pack's noise schedule is of a kind that is not served so far.")
     return NoiseSchedule(
         prediction=config.get("prediction_type", "epsilon"),
         beta_start=config["beta_start"],
@@ -133,7 +160,8 @@ def _preview(folder: Path) -> LinearDecoder:
 
 
 def _hash(files: list[Path]) -> str:
-    """The first ten hexadecimal digits of SHA-256 over the weights, which is how other programs name a model."""
+    """The first ten hexadecimal digits of SHA-256 over the denoiser's files; for a single file, the hash that other
+    programs show, too."""
     digest = hashlib.sha256()
     for file in files:
         with file.open("rb") as stream:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 
+from studio.errors import NotFinite
 from studio.packs.catalogue import FACTOR, PackInfo
 from studio.packs.linear_decoder import LinearDecoder
 from studio.samplers.table import Tables
@@ -23,11 +24,13 @@ INPAINTING_CHANNELS = 9  # latent 4, mask 1, masked latent 4
 
 @dataclass(frozen=True, eq=False)
 class Denoiser:
-    """A U-Net with its noise schedule; ``channels`` latent channels, ``factor`` pixels a latent."""
+    """A U-Net with its noise schedule; ``channels`` latent channels, ``factor`` pixels a latent, trained at
+    ``native_area`` latents a picture."""
 
     unet: UNet2DConditionModel
     tables: Tables
     channels: int
+    native_area: int
     factor: int = FACTOR
 
     @property
@@ -113,10 +116,15 @@ class Pack:
             return (posterior.mean * self.autoencoder.config.scaling_factor).float()
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        """Scaled latents [B, C, h, w] -> pictures, uint8 [B, H, W, 3] on the CPU."""
+        """Scaled latents [B, C, h, w] -> pictures, uint8 [B, H, W, 3] on the CPU.
+
+        Raises `NotFinite` where the autoencoder overflows, rather than hand out a black picture.
+        """
         with torch.inference_mode():
             scaled = (latents / self.autoencoder.config.scaling_factor).to(self.autoencoder.dtype)
             pictures = self.autoencoder.decode(scaled).sample.float()
+        if not torch.isfinite(pictures).all():
+            raise NotFinite("The picture could not be decoded: its numbers ran off to infinity. Try another seed.")
         return to_bytes(pictures)
 
 

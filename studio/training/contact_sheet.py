@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from studio.engine.engine import Engine
 from studio.events import Drawn, Failed, Pixels
-from studio.packs.catalogue import PACKS, STORYBOOK, PackInfo
+from studio.packs.catalogue import STORYBOOK, PackInfo, find_pack
 from studio.packs.loading import load_pack
 from studio.requests import TextToImage
 from studio.training.prompts import SHEET
@@ -41,8 +41,8 @@ def draw_all(info: PackInfo, device: torch.device) -> dict[tuple[str, int], np.n
             if isinstance(event, Failed):
                 raise event.error
             if isinstance(event, Drawn) and event.pixels is not None:
-                language, number = event.job.split()
-                pictures[language, int(number)] = _array(event.pixels)
+                language, which = event.job.split()
+                pictures[language, int(which)] = _array(event.pixels)
     return pictures
 
 
@@ -66,7 +66,7 @@ def lay_out(pictures: dict[tuple[str, int], np.ndarray], size: int) -> Image.Ima
 
 
 def main() -> None:
-    info = PACKS[STORYBOOK]
+    info = find_pack(STORYBOOK)
     path = Path(info.source) / "contact-sheet.webp"
     lay_out(draw_all(info, torch.device("cpu")), info.size).save(path, quality=88)
     print(f"written to {path}")

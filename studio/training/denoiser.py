@@ -23,7 +23,7 @@ from transformers import CLIPTextModel, PreTrainedTokenizerFast
 
 from studio.training import autoencoder, dataset, grids, text_encoder
 from studio.training.prompts import SHEET
-from studio.training.run import Options, Run, options, pick_autocast
+from studio.training.run import Options, Run, options, pick_autocast, steps_done
 from studio.training.tokenizer import stored_tokenizer
 from studio.training.world import LANGUAGES, caption, scene
 
@@ -87,7 +87,8 @@ def random_mask(size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
 @torch.no_grad()
 def encode(options: Options, first_stage: AutoencoderKL) -> Latents:
     """Encodes every training picture once, with one random mask each; kept in the run's folder."""
-    preset, path = options.preset, options.folder / "latents.pt"
+    done = steps_done("autoencoder", options)
+    preset, path = options.preset, options.folder / f"latents-{done}.pt"  # a first stage trained further makes its own
     if path.exists():
         return Latents(**torch.load(path, weights_only=True))
     pixels = dataset.pictures(preset, options.folder)
@@ -106,7 +107,8 @@ def encode(options: Options, first_stage: AutoencoderKL) -> Latents:
         masks.append(nn.functional.interpolate(mask, (side, side), mode="area").ceil().half())
     grey = latent(torch.zeros(1, 3, preset.size, preset.size))[0]
     cached = {"picture": torch.cat(pictures), "mask": torch.cat(masks), "masked": torch.cat(masked), "grey": grey}
-    torch.save(cached, path)
+    torch.save(cached, path.with_suffix(".part"))
+    path.with_suffix(".part").replace(path)
     return Latents(**cached)
 
 

@@ -23,6 +23,7 @@ from studio.training.presets import PRESETS, Preset, Stage
 
 Network = TypeVar("Network", bound=nn.Module)
 
+CHECKPOINT = "checkpoint.pt"
 SAVE_EVERY_SECONDS = 180.0
 WARM_UP_STEPS = 200
 COOL_DOWN = 0.25  # the share of the steps over which the learning rate falls to zero
@@ -57,6 +58,11 @@ def default_folder() -> Path:
     return Path.home() / ".cache" / "latent-studio" / "training"
 
 
+def steps_done(name: str, options: Options) -> int:
+    """How far the checkpoint of the run called ``name`` is."""
+    return int(torch.load(options.folder / name / CHECKPOINT, mmap=True, weights_only=True)["step"])
+
+
 def learning_rate(step: int, steps: int, peak: float) -> float:
     """Warm-up, plateau, then linear to zero over the last quarter, so that a longer run can go on from the plateau."""
     warm = min(1.0, (step + 1) / min(WARM_UP_STEPS, max(1, steps // 4)))
@@ -65,7 +71,7 @@ def learning_rate(step: int, steps: int, peak: float) -> float:
 
 
 def pick_autocast(device: torch.device) -> torch.autocast:
-    """bfloat16 where the hardware multiplies in it: any CUDA device, and CPUs with AVX512-BF16 or AMX."""
+    """bfloat16 on CUDA devices and on CPUs that multiply in it (AVX512-BF16), float32 elsewhere."""
     supported = device.type == "cuda" or bool(torch.cpu._is_avx512_bf16_supported())
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=supported)
 
@@ -85,7 +91,7 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
-        return self.folder / "checkpoint.pt"
+        return self.folder / CHECKPOINT
 
     def _resume(self) -> None:
         if not self.checkpoint.exists():

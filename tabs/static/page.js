@@ -6,6 +6,7 @@
     return Boolean(button);
   };
   document.addEventListener('keydown', (event) => {
+    if (event.isComposing || event.defaultPrevented) return; // a key of an input method, or one that closed a menu
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       press('generate');

@@ -11,7 +11,7 @@ from studio.engine.batching import Turns, plan
 class _Row:
     name: str
     batch_key: str = "a"
-    inputs: int = 2
+    cost: float = 2
 
 
 def _names(rows: list[_Row]) -> str:
@@ -23,7 +23,7 @@ def test_nothing_to_do_is_an_empty_plan() -> None:
 
 
 def test_rows_of_one_key_share_a_call_up_to_its_capacity() -> None:
-    rows = [_Row("p"), _Row("q", inputs=1), _Row("r"), _Row("s", inputs=1)]
+    rows = [_Row("p"), _Row("q", cost=1), _Row("r"), _Row("s", cost=1)]
     assert _names(plan(rows, 16)) == "pqrs"
     assert _names(plan(rows, 4)) == "pqs"  # r does not fit any more, s does
 
@@ -34,7 +34,7 @@ def test_rows_of_other_keys_wait_their_turn() -> None:
 
 
 def test_a_row_over_the_capacity_runs_alone_rather_than_never() -> None:
-    assert _names(plan([_Row("p", inputs=9), _Row("q")], 4)) == "p"
+    assert _names(plan([_Row("p", cost=9), _Row("q")], 4)) == "p"
 
 
 def test_keys_take_turns() -> None:

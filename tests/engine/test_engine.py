@@ -7,12 +7,12 @@ import torch
 
 from studio.engine import engine as engine_module
 from studio.engine.engine import Engine, Limits
-from studio.errors import JobFailed, NotFinite, PackError
+from studio.errors import JobFailed, NotFinite, PackError, QueueFull
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Pixels, Previewed, Queued, Started
 from studio.packs.pack import Pack
 from studio.requests import TextToImage
 from tests.engine.test_denoise import _mixed_requests
-from tests.miniature import NAME, ask
+from tests.miniature import NAME, SIDE, ask
 
 
 def _engine(pack: Pack, **limits: int) -> Engine:
@@ -123,7 +123,7 @@ def test_a_cancelled_job_takes_no_further_step_and_its_room_is_free(pack: Pack) 
     engine.submit("a", ask(steps=50))
     engine.submit("b", ask(steps=2))
     engine.step()
-    assert engine.cancel("a") == [Cancelled("a")]
+    assert engine.cancel("a") == [Cancelled("a"), Queued("b", 0)]
     events = engine.step()
     assert {event.job for event in events} == {"b"}
     assert Started("b") in events
@@ -151,13 +151,61 @@ def test_cancelling_what_waits_or_is_unknown_or_over_is_safe(pack: Pack) -> None
     assert engine.cancel("nobody") == []
 
 
-def test_the_queue_tells_everybody_their_place(pack: Pack) -> None:
+def test_the_queue_tells_everybody_their_place_whenever_it_changes(pack: Pack) -> None:
     engine = _engine(pack, rows=1)
-    assert engine.submit("a", ask(steps=1)) == [Queued("a", 0)]
-    assert engine.submit("b", ask(steps=1)) == [Queued("b", 1)]
-    assert engine.submit("c", ask(steps=1)) == [Queued("c", 2)]
-    assert Queued("c", 2) in engine.step()
-    assert Queued("c", 1) in engine.step()
+    events = [event for job in "abc" for event in engine.submit(job, ask(steps=2))]
+    assert events == [Queued("a", 0), Queued("b", 1), Queued("c", 2)]
+    while engine.has_work:
+        events += engine.step()
+    assert [event.ahead for event in events if isinstance(event, Queued) and event.job == "c"] == [2, 1, 0]
+
+
+def test_a_full_queue_refuses_at_once(pack: Pack) -> None:
+    engine = _engine(pack, rows=1, waiting=2)
+    engine.submit("a", ask())
+    engine.submit("b", ask())
+    (event,) = engine.submit("c", ask())
+    assert isinstance(event, Failed)
+    assert isinstance(event.error, QueueFull)
+    engine.step()  # "a" is let in
+    assert isinstance(engine.submit("d", ask())[0], Queued)
+
+
+def test_large_pictures_take_as_much_room_in_a_call_as_they_need(pack: Pack) -> None:
+    """Sixteen huge pictures in one call would end the engine for want of memory."""
+    engine = _engine(pack, inputs=16)
+    engine.submit("a", ask(width=SIDE * 2, height=SIDE * 2, count=6))
+    assert len([event for event in engine.step() if isinstance(event, Previewed)]) == 2  # of 2 inputs times 4 each
+
+
+def test_pictures_that_end_together_are_handed_out_one_by_one(pack: Pack) -> None:
+    """What is drawn must be on its way to the disk before the next is decoded."""
+    engine = _engine(pack)
+    engine.submit("a", ask(count=3, steps=2))
+    drawn = [[event.index for event in engine.step() if isinstance(event, Drawn)] for _ in range(5)]
+    assert drawn == [[], [], [0], [1], [2]]
+
+
+def test_a_lost_device_ends_the_engine_so_that_it_is_started_again(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(rows):
+        raise torch.AcceleratorError("an illegal memory access was encountered")
+
+    monkeypatch.setattr(engine_module, "step_rows", lost)
+    engine = _engine(pack)
+    engine.submit("a", ask())
+    with pytest.raises(torch.AcceleratorError):
+        engine.step()
+
+
+def test_a_picture_whose_decoding_overflows_fails_instead_of_being_black(pack: Pack) -> None:
+    engine = _engine(pack)
+    engine.submit("a", ask(steps=1))
+    events = engine.step()
+    engine._running["a"].rows[0].state[:] = 1e38
+    while engine.has_work:
+        events += engine.step()
+    assert isinstance(events[-1], Failed)
+    assert isinstance(events[-1].error, NotFinite)
 
 
 def test_a_job_larger_than_the_room_still_runs(pack: Pack) -> None:

@@ -19,6 +19,7 @@ from tests.miniature import ask
 PROMPTS = (
     "a red house",
     "",
+    "  spaces around  ",
     "two\nlines, and a third:\n\nafter a gap",
     "夜晚海边的红房子，下着雨",
     'quotes " and \\ backslashes, commas: colons',
@@ -37,7 +38,7 @@ def test_json_gives_the_recipe_back(prompt: str, negative: str) -> None:
 @pytest.mark.parametrize("prompt", PROMPTS)
 @pytest.mark.parametrize("negative", ["", "rain, clouds: many", "two\nlines"])
 def test_the_parameters_text_gives_the_request_back(prompt: str, negative: str) -> None:
-    recipe = Recipe(ask(prompt, negative=negative, seed=7, guidance=4.5, rescale=0.7), "0123456789")
+    recipe = Recipe(ask(prompt, negative=negative, seed=7, guidance=4.1234567, rescale=0.7), "0123456789")
     assert from_parameters(to_parameters(recipe)) == recipe
 
 

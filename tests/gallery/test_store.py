@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -41,8 +42,11 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytes
     assert list(store.folder.iterdir()) == []
 
 
-def test_what_a_crash_left_half_written_is_cleared_at_the_next_start(tmp_path: Path) -> None:
-    half = Store(tmp_path).folder / "0.part"
-    half.write_bytes(b"half a picture")
+def test_what_a_crash_left_half_written_is_cleared_later_and_what_is_being_written_is_not(tmp_path: Path) -> None:
+    folder = Store(tmp_path).folder
+    abandoned, current = folder / "0.part", folder / "1.part"
+    for half in (abandoned, current):
+        half.write_bytes(b"half a picture")
+    os.utime(abandoned, (0, 0))
     Store(tmp_path)
-    assert not half.exists()
+    assert [path.name for path in folder.iterdir()] == ["1.part"]

@@ -13,19 +13,19 @@ import torch
 
 from studio.engine.engine import Engine
 from studio.events import Drawn
-from studio.packs.catalogue import PACKS, STORYBOOK
+from studio.packs.catalogue import STORYBOOK, find_pack
 from studio.packs.loading import load_pack
 from studio.packs.pack import Pack
 from studio.requests import TextToImage
 from studio.training import dataset
 from studio.training.autoencoder import psnr
 
-FOLDER = Path(PACKS[STORYBOOK].source)
+FOLDER = Path(find_pack(STORYBOOK).source)
 
 
 @pytest.fixture(scope="module")
 def storybook() -> Pack:
-    return load_pack(PACKS[STORYBOOK], torch.device("cpu"))
+    return load_pack(find_pack(STORYBOOK), torch.device("cpu"))
 
 
 def _draw(pack: Pack, prompt: str, count: int = 4) -> np.ndarray:

@@ -84,6 +84,8 @@ def test_a_browser_finds_its_own_latest_job_and_no_other() -> None:
     desk.put(mine, "tab", "first", REQUEST)
     desk.put(mine, "tab", "second", REQUEST)
     assert desk.latest(mine, "tab") == ("second", REQUEST)
+    assert desk.owns(mine, "tab", "first")
+    assert not desk.owns(yours, "tab", "first")
     assert desk.latest(mine, "other tab") is None
     assert desk.latest(yours, "tab") is None
     for _ in range(KEPT_BROWSERS):
