@@ -1,16 +1,14 @@
-"""The live view: a job's pictures as they appear, and the plumbing that every tab shares to show a job.
+"""The live view: a job's pictures as they appear.
 
-A tab submits a request and yields what `follow` gives it. Closing the page ends the following, not the job; the
-`Desk` remembers each browser's latest job, so that a page that is loaded again can follow it again.
+`View` folds a job's events into what the page shows, `follow` yields it whenever it changes, and `LiveView` is the
+component that shows it. Closing the page ends the following, not the job.
 """
 
 from __future__ import annotations
 
 import base64
 import secrets
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,8 +25,6 @@ STATIC = Path(__file__).parent / "static"
 PICTURES_URL = "studio/pictures"
 FRAME_SECONDS = 0.06  # between two updates of the page; what happens meanwhile is folded into the next
 HEARTBEAT_SECONDS = 0.3  # so that a closed page is noticed
-KEPT_BROWSERS = 10_000
-KEPT_JOBS = 20  # of each browser
 
 
 class LiveView(gr.HTML):
@@ -142,37 +138,3 @@ def follow(client: EngineClient, job: str, request: Request) -> Iterator[dict[st
         yield view.as_json()
         time.sleep(max(0.0, FRAME_SECONDS - (time.monotonic() - shown)))
         shown = time.monotonic()
-
-
-def new_browser() -> str:
-    """An identity for a browser: its right to see its own jobs, so it cannot be guessed."""
-    return secrets.token_hex(16)
-
-
-class Desk:
-    """Which browser asked for which jobs. Safe to use from many threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._jobs: OrderedDict[tuple[str, str], OrderedDict[str, Request]] = OrderedDict()
-
-    def put(self, browser: str, tab: str, job: str, request: Request) -> None:
-        with self._lock:
-            jobs = self._jobs.setdefault((browser, tab), OrderedDict())
-            jobs[job] = request
-            if len(jobs) > KEPT_JOBS:
-                jobs.popitem(last=False)
-            self._jobs.move_to_end((browser, tab))
-            if len(self._jobs) > KEPT_BROWSERS:
-                self._jobs.popitem(last=False)
-
-    def latest(self, browser: str, tab: str) -> tuple[str, Request] | None:
-        """The browser's latest job and its request, or None."""
-        with self._lock:
-            jobs = self._jobs.get((browser, tab))
-            return next(reversed(jobs.items())) if jobs else None
-
-    def owns(self, browser: str, tab: str, job: str) -> bool:
-        """Whether the browser asked for ``job`` (lately)."""
-        with self._lock:
-            return job in self._jobs.get((browser, tab), {})

@@ -17,7 +17,8 @@ from starlette.routing import Route
 import tabs
 from studio.client import EngineClient
 from studio.gallery.store import Store
-from tabs.live import PICTURES_URL, STATIC, Desk
+from tabs.job import Desk
+from tabs.live import PICTURES_URL, STATIC
 from tabs.words import say
 
 PICTURE_NAME = re.compile(r"[0-9a-f]{32}\.png")
@@ -55,7 +56,7 @@ def build_page(client: EngineClient) -> gr.Blocks:
         with gr.Tabs():
             for tab in find_tabs():
                 with gr.Tab(say(f"tab_{tab.TITLE}"), elem_id=f"tab-{tab.TITLE}"):
-                    tab.build(client, desk, browser, page)
+                    tab.build(client, desk, browser)
     page.queue(default_concurrency_limit=None, max_size=None, api_open=False)
     return page
 

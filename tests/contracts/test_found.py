@@ -22,7 +22,7 @@ def test_a_tab_says_what_it_is_and_can_be_built(tab) -> None:
     assert inspect.getdoc(tab)
     assert f"tab_{tab.TITLE}" in WORDS
     assert f"tab_{tab.TITLE}_about" in WORDS
-    assert list(inspect.signature(tab.build).parameters) == ["client", "desk", "browser", "page"]
+    assert list(inspect.signature(tab.build).parameters) == ["client", "desk", "browser"]
 
 
 @pytest.mark.parametrize("kind", REQUESTS, ids=lambda kind: kind.TASK)

@@ -9,7 +9,7 @@ from studio.errors import JobFailed
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Queued, Started
 from studio.packs.catalogue import PackInfo
 from studio.requests import Request
-from tabs.live import KEPT_BROWSERS, Desk, View, follow, new_browser
+from tabs.live import View, follow
 from tests.miniature import ask
 
 REQUEST = ask("<b>bold</b> ${alert(1)}", count=2, seed=2**62)
@@ -76,18 +76,3 @@ class _Client:
 def test_following_shows_each_change_and_passes_heartbeats_on() -> None:
     shown = list(follow(_Client(), "job", REQUEST))
     assert [None if view is None else view["state"] for view in shown] == ["waking", "running", None, "done"]
-
-
-def test_a_browser_finds_its_own_latest_job_and_no_other() -> None:
-    desk, mine, yours = Desk(), new_browser(), new_browser()
-    assert mine != yours
-    desk.put(mine, "tab", "first", REQUEST)
-    desk.put(mine, "tab", "second", REQUEST)
-    assert desk.latest(mine, "tab") == ("second", REQUEST)
-    assert desk.owns(mine, "tab", "first")
-    assert not desk.owns(yours, "tab", "first")
-    assert desk.latest(mine, "other tab") is None
-    assert desk.latest(yours, "tab") is None
-    for _ in range(KEPT_BROWSERS):
-        desk.put(new_browser(), "tab", "job", REQUEST)
-    assert desk.latest(mine, "tab") is None

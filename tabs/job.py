@@ -1,0 +1,144 @@
+"""What every tab does with a request: submit it, show it, stop it, and find it again when the page is loaded anew.
+
+A tab says how its form becomes a request and back; `Job.connect` does the rest.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import gradio as gr
+
+from studio.client import EngineClient
+from studio.errors import StudioError, UnknownJob
+from studio.requests import Request
+from tabs.live import LiveView, View, follow
+from tabs.words import say
+
+Given = Mapping[Any, Any]  # component -> value, as gradio hands over a set of inputs
+Update = dict[gr.Component, Any]
+KEPT_BROWSERS = 10_000
+KEPT_JOBS = 20  # of each browser
+
+
+def new_browser() -> str:
+    """An identity for a browser: its right to see its own jobs, so it cannot be guessed."""
+    return secrets.token_hex(16)
+
+
+class Desk:
+    """Which browser asked for which jobs. Safe to use from many threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._jobs: OrderedDict[tuple[str, str], OrderedDict[str, Request]] = OrderedDict()
+
+    def put(self, browser: str, tab: str, job: str, request: Request) -> None:
+        with self._lock:
+            jobs = self._jobs.setdefault((browser, tab), OrderedDict())
+            jobs[job] = request
+            if len(jobs) > KEPT_JOBS:
+                jobs.popitem(last=False)
+            self._jobs.move_to_end((browser, tab))
+            if len(self._jobs) > KEPT_BROWSERS:
+                self._jobs.popitem(last=False)
+
+    def latest(self, browser: str, tab: str) -> tuple[str, Request] | None:
+        """The browser's latest job and its request, or None."""
+        with self._lock:
+            jobs = self._jobs.get((browser, tab))
+            return next(reversed(jobs.items())) if jobs else None
+
+    def owns(self, browser: str, tab: str, job: str) -> bool:
+        """Whether the browser asked for ``job`` (lately)."""
+        with self._lock:
+            return job in self._jobs.get((browser, tab), {})
+
+
+class Job:
+    """The buttons, the live view and the state that show one job on one page.
+
+    Make it where the buttons belong, put the live view elsewhere with `add_view`, then `connect` it.
+    """
+
+    def __init__(self, tab: str, client: EngineClient, desk: Desk, browser: gr.BrowserState) -> None:
+        self._tab, self._client, self._desk, self._browser = tab, client, desk, browser
+        with gr.Row(elem_classes="studio-actions"):
+            self.go = gr.Button(say("generate"), variant="primary", size="lg", elem_id="generate", min_width=140)
+            self.stop = gr.Button(say("stop"), variant="stop", size="lg", visible=False, elem_id="stop", min_width=140)
+            self.discard = gr.Button(say("discard"), size="lg", visible=False, elem_id="discard", min_width=100)
+        self.name = gr.State("")  # what Stop stops: another page of the same browser may show another job
+        self.view: LiveView
+
+    def add_view(self) -> None:
+        self.view = LiveView(elem_id="live")
+
+    def connect(
+        self,
+        form: set[gr.Component],
+        read: Callable[[Given], Request],
+        write: Callable[[Request], Update],
+    ) -> None:
+        """Wires the buttons. ``read`` makes the request from the values of ``form`` (it may raise `StudioError`);
+        ``write`` gives the values of the form for a request, and is asked when a page finds its job again."""
+
+        def generate(given: Given) -> Iterator[Update]:
+            try:
+                request = read(given)
+            except StudioError as error:
+                raise gr.Error(str(error), print_exception=False) from None
+            browser = given[self._browser] or new_browser()  # a quick hand may be here before `attach` has named it
+            job = self._client.submit(request)
+            self._desk.put(browser, self._tab, job, request)
+            yield {**self._running(True), self.name: job, self._browser: browser, **write(request)}
+            yield from self._show(job, request)
+
+        def attach(browser: str | None) -> Iterator[Update]:
+            """Gives a new browser its name; shows a known one its latest job, running or finished, with its form."""
+            latest = self._desk.latest(browser, self._tab) if browser else None
+            if latest is None:
+                yield {self._browser: browser or new_browser(), self.view: View().greeting()}
+                return
+            job, request = latest
+            yield {**self._running(True), self.name: job, **write(request)}
+            yield from self._show(job, request)
+
+        def keep(browser: str, job: str) -> None:
+            self._cancel(browser, job, keep=True)
+
+        def discard(browser: str, job: str) -> None:
+            self._cancel(browser, job, keep=False)
+
+        shown: Sequence[gr.Component] = [
+            self.view, self.go, self.stop, self.discard, self.name, self._browser, *(form - {self._browser})
+        ]  # fmt: skip
+        long: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
+        quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+        self.go.click(generate, form | {self._browser}, shown, **long)
+        self.view.ready(attach, self._browser, shown, **long)
+        self.stop.click(keep, [self._browser, self.name], None, **quick)
+        self.discard.click(discard, [self._browser, self.name], None, **quick)
+
+    def _show(self, job: str, request: Request) -> Iterator[Update]:
+        try:
+            for view in follow(self._client, job, request):
+                yield {self.go: gr.skip()} if view is None else {self.view: view}
+        except UnknownJob:  # so long ago that the engine has forgotten it; its pictures are in the data folder
+            yield {self.view: View().greeting()}
+        yield self._running(False)
+
+    def _cancel(self, browser: str, job: str, *, keep: bool) -> None:
+        if self._desk.owns(browser, self._tab, job):
+            self._client.cancel(job, keep=keep)
+
+    def _running(self, running: bool) -> Update:
+        """Generate while nothing runs; stop and discard while something does."""
+        return {
+            self.go: gr.update(visible=not running),
+            self.stop: gr.update(visible=running),
+            self.discard: gr.update(visible=running),
+        }

@@ -1,0 +1,32 @@
+"""Each browser finds its own jobs, and no other's."""
+
+from __future__ import annotations
+
+from tabs.job import KEPT_BROWSERS, KEPT_JOBS, Desk, new_browser
+from tests.miniature import ask
+
+REQUEST = ask()
+
+
+def test_a_browser_finds_its_own_latest_job_and_no_other() -> None:
+    desk, mine, yours = Desk(), new_browser(), new_browser()
+    assert mine != yours
+    desk.put(mine, "tab", "first", REQUEST)
+    desk.put(mine, "tab", "second", REQUEST)
+    assert desk.latest(mine, "tab") == ("second", REQUEST)
+    assert desk.owns(mine, "tab", "first")
+    assert not desk.owns(yours, "tab", "first")
+    assert not desk.owns(mine, "other tab", "first")
+    assert desk.latest(mine, "other tab") is None
+    assert desk.latest(yours, "tab") is None
+    for _ in range(KEPT_BROWSERS):
+        desk.put(new_browser(), "tab", "job", REQUEST)
+    assert desk.latest(mine, "tab") is None
+
+
+def test_only_the_latest_jobs_of_a_browser_are_remembered() -> None:
+    desk, mine = Desk(), new_browser()
+    for number in range(KEPT_JOBS + 1):
+        desk.put(mine, "tab", f"job {number}", REQUEST)
+    assert not desk.owns(mine, "tab", "job 0")
+    assert desk.owns(mine, "tab", "job 1")
