@@ -16,11 +16,11 @@ ORDER = 1
 EXAMPLES = (
     "a red house by the sea at night",
     "a yellow hot-air balloon with mountains in the background",
-    "a white cat in the snow at dawn",
+    "a blue windmill in the snow at dawn",
     "日落时的蓝色帆船",
     "夜里沙漠中的紫色城堡",
     "ein weißer Leuchtturm am Meer im Morgengrauen",
-    "ein rotes Auto und eine grüne Tanne im Schnee",
+    "ein grüner Baum auf einer Wiese am Tag",
 )
 
 
