@@ -2,7 +2,9 @@
 # make check  lint and types         make pack   train Storybook     make bench   measure the engine
 # The first run of each sets up .venv; later ones start at once.
 
-PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || command -v python3 || echo python3)
+# The first of these that runs and is new enough; a name on the path alone does not mean that it does.
+PYTHON ?= $(shell for python in python3.12 python3.11 python3; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
 PRESET ?= small
 
@@ -26,7 +28,7 @@ bench: .venv/development
 	$(BIN)/python -m benchmarks.serving
 
 .venv/bin/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Latent Studio needs Python 3.11 or newer.")'
+	@test -n "$(PYTHON)" || { echo "Latent Studio needs Python 3.11 or newer." >&2; exit 1; }
 	$(PYTHON) -m venv .venv || { rm -rf .venv; echo "On Debian: apt-get install python3-venv" >&2; exit 1; }
 
 .venv/runtime: requirements.txt | .venv/bin/python
