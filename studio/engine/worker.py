@@ -7,6 +7,7 @@ It ends when the client sends None, or is gone.
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import signal
 import threading
@@ -17,6 +18,10 @@ from typing import TypeAlias
 from studio.errors import PackError, StudioError
 from studio.packs.catalogue import PackInfo
 from studio.requests import Request
+
+# How often a thread of the CPU's math library looks whether the others are done before it sleeps; read when torch is
+# loaded. The usual 300,000 stall a whole machine when one other program is busy (see ARCHITECTURE.md).
+SPINS = "2000"
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,7 @@ def _listen(pipe: Connection, inbox: Inbox) -> None:
 
 
 def _serve(pipe: Connection, inbox: Inbox, options: WorkerOptions) -> None:
+    os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
     _quieten()
     from studio.engine.engine import Engine, Limits  # torch is imported here, in this process only
     from studio.packs.loading import load_pack, pick_device
