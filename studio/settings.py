@@ -5,7 +5,7 @@ STUDIO_PORT    7860        port to serve the page on (else GRADIO_SERVER_PORT)
 STUDIO_PACK    storybook   name, folder or file of the pack
 STUDIO_DEVICE  auto        auto, cpu, cuda or cuda:N
 STUDIO_DATA    ./data      folder for pictures
-STUDIO_BATCH   16          most model inputs in one U-Net call
+STUDIO_BATCH   16          most model inputs of the pack's own size in one U-Net call
 STUDIO_ROWS    32          most pictures in flight; further jobs wait in the queue
 """
 

@@ -2,8 +2,8 @@
 
 Each block of pixels is a weighted sum of the latents in its neighbourhood, fitted by least squares against the real
 decoder. With a 3x3 neighbourhood and blocks as large as the decoder's own, a preview has the picture's full size
-and costs a thousandth of decoding; with a neighbourhood of one and blocks of one pixel it is the familiar table of
-four colours.
+and costs less than a hundredth of decoding; with a neighbourhood of one and blocks of one pixel it is the familiar
+table of four colours.
 """
 
 from __future__ import annotations
