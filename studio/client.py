@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from typing import Protocol
 
+from studio.engine.batching import Limits
 from studio.engine.worker import Broken, Cancel, Command, Ready, Submit, WorkerOptions, run_worker
 from studio.errors import EngineStopped, JobFailed, StudioError, UnknownJob
 from studio.events import ENDS, Drawn, Event, Failed, Previewed, Queued
@@ -37,8 +38,8 @@ class EngineClient(Protocol):
     def packs(self) -> tuple[PackInfo, ...]:
         """The packs that requests may name."""
 
-    def submit(self, request: Request) -> str:
-        """Takes a request in; returns the job's name, which cannot be guessed."""
+    def submit(self, request: Request, owner: str = "") -> str:
+        """Takes a request in; returns the job's name, which cannot be guessed. Owners take turns in the engine."""
 
     def events(self, job: str, heartbeat: float | None = None) -> Iterator[list[Event]]:
         """The job so far, then its news as they come, to its end; of previews only the latest of each picture.
@@ -96,6 +97,17 @@ class _Log:
                 return
 
 
+def _worker_options(pack: PackInfo, settings: Settings) -> WorkerOptions:
+    limits = Limits(
+        inputs=settings.batch or Limits.inputs,
+        rows=settings.rows,
+        waiting=settings.queue,
+        each=settings.each,
+        strict=settings.strict,
+    )
+    return WorkerOptions(pack, settings.device, limits, settings.batch is None, settings.patience)
+
+
 class LocalClient:
     """An engine process on this machine. ``record`` sees each event before anybody else and may replace it.
 
@@ -104,7 +116,7 @@ class LocalClient:
 
     def __init__(self, settings: Settings, record: Callable[[Event], Event] = lambda event: event) -> None:
         self._pack = find_pack(settings.pack)
-        self._options = WorkerOptions(self._pack, settings.device, settings.batch, settings.rows)
+        self._options = _worker_options(self._pack, settings)
         self._record = record
         self._lock = threading.Lock()
         self._logs: OrderedDict[str, _Log] = OrderedDict()
@@ -123,7 +135,7 @@ class LocalClient:
     def packs(self) -> tuple[PackInfo, ...]:
         return (self._pack,)
 
-    def submit(self, request: Request) -> str:
+    def submit(self, request: Request, owner: str = "") -> str:
         job, log = secrets.token_hex(16), _Log()
         with self._lock:
             self._logs[job] = log
@@ -131,7 +143,7 @@ class LocalClient:
             if self._refusal:
                 log.add(Failed(job, self._refusal))
             else:
-                self._send(Submit(job, request))
+                self._send(Submit(job, request, owner))
         return job
 
     def events(self, job: str, heartbeat: float | None = None) -> Iterator[list[Event]]:
@@ -205,7 +217,10 @@ class LocalClient:
                 self._refusal = EngineStopped(
                     f"The engine ended {MOST_DEATHS} times in a row. Please restart the studio."
                 )
-            error = self._refusal or EngineStopped("The engine ended while this job was in it. Please try again.")
+            error = self._refusal or EngineStopped(
+                "The engine ended, or was stuck, while this job was in it, and has been started again. "
+                "Please try again."
+            )
             unfinished = [(job, log) for job, log in self._logs.items() if not log.has_ended]
             if self._refusal is None and not self._is_closing:
                 self._start()

@@ -40,7 +40,14 @@ class PackError(StudioError):
 
 
 class QueueFull(StudioError):
-    """The engine has more to do than it will promise."""
+    """The engine has more to do than it will promise; ``seconds`` of work are ahead, if that is known."""
+
+    def __init__(self, reason: str, seconds: float | None = None) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
+
+    def __reduce__(self) -> tuple[type[QueueFull], tuple[str, float | None]]:
+        return QueueFull, (str(self), self.seconds)
 
 
 class JobFailed(StudioError):

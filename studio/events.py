@@ -25,21 +25,24 @@ class Pixels:
 
 @dataclass(frozen=True)
 class Queued:
-    """The job waits; ``ahead`` jobs go first."""
+    """The job waits; ``ahead`` jobs go first, which takes about ``seconds``, if that is known."""
 
     job: str
     ahead: int
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
 class Started:
     """The job's rows are in the engine from now on.
 
-    ``is_prompt_cut`` tells that the prompt is longer than the text encoder reads, and its end has no effect.
+    ``is_prompt_cut`` tells that the prompt is longer than the text encoder reads, and its end has no effect;
+    ``unknown_words`` what of the prompt the pack has never met.
     """
 
     job: str
     is_prompt_cut: bool = False
+    unknown_words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,8 @@ class Steering:
 class Row:
     """``state`` is [1 + memory, C, h, w] float32: the latent, then what the sampler remembers.
 
-    ``request`` makes this one picture alone: the job's request with this row's seed and a count of one.
+    ``request`` makes this one picture alone: the job's request with this row's seed and a count of one. ``owner`` is
+    whose turn it is when this row runs.
     """
 
     job: str
@@ -45,6 +46,7 @@ class Row:
     steering: Steering
     state: torch.Tensor
     generator: torch.Generator = field(repr=False)
+    owner: str = ""
     call: int = 0
     clean: torch.Tensor | None = None  # [C, h, w], where the row was heading at its last step
     _drawn: tuple[int, torch.Tensor] | None = None  # the noise of a call, kept so that a retried call gets the same

@@ -5,8 +5,12 @@ STUDIO_PORT    7860        port to serve the page on (else GRADIO_SERVER_PORT)
 STUDIO_PACK    storybook   name, folder or file of the pack
 STUDIO_DEVICE  auto        auto, cpu, cuda or cuda:N
 STUDIO_DATA    ./data      folder for pictures
-STUDIO_BATCH   16          most model inputs of the pack's own size in one U-Net call
+STUDIO_BATCH   auto        most model inputs of the pack's own size in one U-Net call; auto tries at the start
 STUDIO_ROWS    32          most pictures in flight; further jobs wait in the queue
+STUDIO_QUEUE   64          most jobs that wait; further ones are refused
+STUDIO_EACH    32          most jobs of one browser that wait
+STUDIO_PATIENCE 300        seconds after which a step counts as stuck and the engine is started anew; 0 is never
+STUDIO_STRICT  0           1: the same seed gives the same bits whoever else draws (fixed batches, slower alone)
 """
 
 from __future__ import annotations
@@ -23,15 +27,19 @@ PREFIX = "STUDIO_"
 
 @dataclass(frozen=True)
 class Settings:
-    """See the module's table."""
+    """See the module's table. ``batch`` None is "auto"."""
 
     host: str = "127.0.0.1"
     port: int = 7860
     pack: str = "storybook"
     device: str = "auto"
     data: Path = Path("data")
-    batch: int = 16
+    batch: int | None = None
     rows: int = 32
+    queue: int = 64
+    each: int = 32
+    patience: int = 300
+    strict: bool = False
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -40,6 +48,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     device = environment.get(f"{PREFIX}DEVICE", defaults.device)
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
         raise InvalidRequest(f"{PREFIX}DEVICE", device, "auto, cpu, cuda or cuda:N")
+    batch = environment.get(f"{PREFIX}BATCH", "auto")
     port_name = f"{PREFIX}PORT" if f"{PREFIX}PORT" in environment else "GRADIO_SERVER_PORT"
     return Settings(
         host=environment.get(f"{PREFIX}HOST", environment.get("GRADIO_SERVER_NAME", defaults.host)),
@@ -47,8 +56,12 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         pack=environment.get(f"{PREFIX}PACK", defaults.pack),
         device=device,
         data=Path(environment.get(f"{PREFIX}DATA", str(defaults.data))).expanduser(),
-        batch=_integer(environment, f"{PREFIX}BATCH", defaults.batch, 2, 256),
+        batch=None if batch == "auto" else _integer(environment, f"{PREFIX}BATCH", 2, 2, 256),
         rows=_integer(environment, f"{PREFIX}ROWS", defaults.rows, 16, 1024),
+        queue=_integer(environment, f"{PREFIX}QUEUE", defaults.queue, 1, 100_000),
+        each=_integer(environment, f"{PREFIX}EACH", defaults.each, 1, 100_000),
+        patience=_integer(environment, f"{PREFIX}PATIENCE", defaults.patience, 0, 86_400),
+        strict=_integer(environment, f"{PREFIX}STRICT", 0, 0, 1) == 1,
     )
 
 

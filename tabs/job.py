@@ -92,7 +92,7 @@ class Job:
             except StudioError as error:
                 raise gr.Error(str(error), print_exception=False) from None
             browser = given[self._browser] or new_browser()  # a quick hand may be here before `attach` has named it
-            job = self._client.submit(request)
+            job = self._client.submit(request, browser)
             self._desk.put(browser, self._tab, job, request)
             yield {**self._running(True), self.name: job, self._browser: browser, **write(request)}
             yield from self._show(job, request)

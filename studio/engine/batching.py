@@ -1,17 +1,48 @@
-"""Which rows share the next model call. Pure Python: no tensors, so it is tested in microseconds.
+"""Who goes next: jobs into the engine, rows into the next model call. Pure Python, no tensors.
 
-Rows take turns: whoever has waited longest since its last step goes first and brings along every row that can share
-its call, longest waiting first, until the call is full. No row can be passed over for ever, and rows of equal shape
-stay together, whatever their samplers.
+Owners (browsers) take turns, and within an owner whoever has waited longest goes first; a call is then filled with
+every row that can share it, whatever its sampler. So nobody is passed over for ever, and who asks for sixteen pictures
+does not keep out who asks for one.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+KEPT_OWNERS = 1000  # whose last turn is remembered
+CALLS_BEFORE_GROWING = 200  # calls without trouble after which a halved batch may be one input larger
 
-class Batchable(Protocol):
+
+@dataclass(frozen=True)
+class Limits:
+    """What the engine takes on.
+
+    inputs:  most model inputs in one call, counted at the size that the pack draws best (four times the area counts
+             four times)
+    rows:    most pictures in flight
+    waiting: most jobs in the queue; more are refused
+    each:    most jobs of one owner in the queue
+    strict:  every call is padded to ``inputs``, so that a seed gives the same bits whoever else is in the batch
+    """
+
+    inputs: float = 16
+    rows: int = 32
+    waiting: int = 64
+    each: int = 32
+    strict: bool = False
+
+
+class Owned(Protocol):
+    """Whatever takes turns: a job that waits to be let in, or a row that waits for its next step."""
+
+    @property
+    def owner(self) -> str: ...
+
+
+class Batchable(Owned, Protocol):
     """What the plan needs to know of a row: who can share its call, and how much room it takes there."""
 
     @property
@@ -21,30 +52,78 @@ class Batchable(Protocol):
     def cost(self) -> float: ...
 
 
-Waiting = TypeVar("Waiting", bound=Batchable)
+Waiting = TypeVar("Waiting", bound=Owned)
+WaitingRow = TypeVar("WaitingRow", bound=Batchable)
 
 
 class Turns:
-    """Remembers in which order rows were last served."""
+    """Remembers when owners, and what is theirs, were last served."""
 
     def __init__(self) -> None:
-        self._last: dict[int, int] = {}
+        self._owners: OrderedDict[str, int] = OrderedDict()
+        self._served: dict[int, int] = {}
         self._clock = 0
 
-    def order(self, rows: Iterable[Waiting]) -> list[Waiting]:
-        """Longest waiting first; rows that never ran come before all others, in the order given."""
-        return sorted(rows, key=lambda row: self._last.get(id(row), -1))
+    def order(self, waiting: Iterable[Waiting]) -> list[Waiting]:
+        """Round by round one of each owner's, the owner first whose last turn is longest ago.
 
-    def served(self, rows: Iterable[Batchable]) -> None:
+        Within an owner, what was served longest ago goes first, and what never was before that, in the order given.
+        """
+        rounds: dict[str, int] = {}
+        places: list[tuple[int, int, Waiting]] = []
+        for item in sorted(waiting, key=lambda item: self._served.get(id(item), -1)):
+            turn = rounds[item.owner] = rounds.get(item.owner, -1) + 1
+            places.append((turn, self._owners.get(item.owner, -1), item))
+        return [item for _, _, item in sorted(places, key=lambda place: place[:2])]
+
+    def served(self, items: Iterable[Owned]) -> None:
         self._clock += 1
-        for row in rows:
-            self._last[id(row)] = self._clock
+        for item in items:
+            self._served[id(item)] = self._owners[item.owner] = self._clock
+            self._owners.move_to_end(item.owner)
+        while len(self._owners) > KEPT_OWNERS:
+            self._owners.popitem(last=False)
 
-    def forget(self, row: Batchable) -> None:
-        self._last.pop(id(row), None)
+    def forget(self, item: Owned) -> None:
+        self._served.pop(id(item), None)
 
 
-def plan(waiting: Sequence[Waiting], capacity: float) -> list[Waiting]:
+class Room:
+    """How many inputs a call may hold: at most ``most``, half as many after a call that did not fit, and then slowly
+    more again, as others give memory back (additive increase, multiplicative decrease)."""
+
+    def __init__(self, most: float) -> None:
+        self._most = self.inputs = most
+        self._quiet = 0
+
+    def did_not_fit(self, cost: float) -> None:
+        """A call of ``cost`` inputs ran out of memory."""
+        self.inputs, self._quiet = max(1.0, min(self.inputs, cost / 2)), 0
+
+    def fitted(self) -> None:
+        self._quiet += 1
+        if self._quiet == CALLS_BEFORE_GROWING:
+            self.inputs, self._quiet = min(self._most, self.inputs + 1), 0
+
+
+class Pace:
+    """What a model input takes, in seconds, from the calls so far; recent ones count most."""
+
+    RECENT = 0.1  # the weight of the latest call
+
+    def __init__(self, seconds_per_input: float | None = None) -> None:
+        self.seconds_per_input = seconds_per_input
+
+    def took(self, seconds: float, cost: float) -> None:
+        latest, before = seconds / cost, self.seconds_per_input
+        self.seconds_per_input = latest if before is None else before + self.RECENT * (latest - before)
+
+    def seconds(self, inputs: float) -> float | None:
+        """How long ``inputs`` take; None before the first call."""
+        return None if self.seconds_per_input is None else inputs * self.seconds_per_input
+
+
+def plan(waiting: Sequence[WaitingRow], capacity: float) -> list[WaitingRow]:
     """The rows of the next call, out of ``waiting`` in order of precedence, whose costs add up to ``capacity`` or less.
 
     The first row always goes, even when it alone is over the capacity.

@@ -28,54 +28,69 @@ class Stepped:
     finite: list[bool]
 
 
-def step_rows(rows: Sequence[Row]) -> Stepped:
-    """Runs the current call of every row in one forward pass. All rows have the same batch key."""
-    device = rows[0].denoiser.device
-    output = guided_output(rows)
-    noise = _noise(rows, device)
+def step_rows(rows: Sequence[Row], padded_to: int | None = None) -> Stepped:
+    """Runs the current call of every row in one forward pass. All rows have the same batch key.
+
+    With ``padded_to``, the model always sees that many inputs, and what follows is done row by row: then a row's bits
+    do not depend on who else is there. Without, rows agree with themselves alone to rounding.
+    """
+    told, untold = model_outputs(rows, padded_to)
+    if padded_to is None:
+        return _settle(rows, told, untold)
+    parts = [_settle([row], told[at : at + 1], untold[at : at + 1]) for at, row in enumerate(rows)]
+    return Stepped(
+        [part.states[0] for part in parts],
+        torch.cat([part.clean for part in parts]),
+        [part.finite[0] for part in parts],
+    )
+
+
+def model_outputs(rows: Sequence[Row], padded_to: int | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+    """The model's output for each row with its prompt and without, [B, C, h, w] each; for a row at guidance 1, which
+    is not asked the second, both are the first.
+
+    All inputs of all rows go through the model together. ``padded_to`` repeats the first input up to that many.
+    """
+    denoiser = rows[0].denoiser
+    device = denoiser.device
+    guided = [index for index, row in enumerate(rows) if row.steering.untold is not None]
+    who = [*range(len(rows)), *guided]
+    who += [0] * ((padded_to or 0) - len(who))
+    scale = _column([float(row.table.input_scale[row.call]) for row in rows], device)
+    timesteps = torch.tensor([float(row.table.timesteps[row.call]) for row in rows], device=device)
+    inputs = scale * torch.stack([row.latent for row in rows])
+    if rows[0].steering.beside is not None:
+        inputs = torch.cat([inputs, torch.stack([row.steering.beside for row in rows])], dim=1)  # type: ignore[misc]
+    text = [rows[index].steering.told for index in who]
+    for place, index in enumerate(guided, start=len(rows)):
+        text[place] = rows[index].steering.untold
+    output = denoiser(inputs[who], timesteps[who], torch.stack(text))
+    told = output[: len(rows)]
+    untold = told.clone()
+    untold[guided] = output[len(rows) : len(rows) + len(guided)]
+    return told, untold
+
+
+def _settle(rows: Sequence[Row], told: torch.Tensor, untold: torch.Tensor) -> Stepped:
+    """Guides every row and takes its sampler's step."""
+    device = told.device
+    guidance = _column([row.steering.guidance for row in rows], device)
+    rescale = _column([row.steering.rescale for row in rows], device)
+    output = guide(told, untold, guidance, rescale)
     memory = max(row.table.memory for row in rows)
     states = torch.stack([_widen_state(row.state, memory) for row in rows])
     weights = torch.stack([widen(row.table.weights[row.call], memory) for row in rows]).to(device)
-    advanced = advance(weights, torch.cat([states, output[:, None], noise[:, None]], dim=1))
+    advanced = advance(weights, torch.cat([states, output[:, None], _noise(rows, device)[:, None]], dim=1))
     clean = predicted_clean(rows[0].denoiser.prediction, states[:, 0], output, _coefficients(rows, device))
     finite = torch.isfinite(advanced).flatten(1).all(dim=1).tolist()
     own = [state[: 1 + row.table.memory].clone() for row, state in zip(rows, advanced, strict=True)]
     return Stepped(own, clean, finite)
 
 
-def guided_output(rows: Sequence[Row]) -> torch.Tensor:
-    """The model's output for each row after guidance, [B, C, h, w].
-
-    Told and untold inputs of all rows go through the model together; a row at guidance 1 has only a told one.
-    """
-    denoiser = rows[0].denoiser
-    device = denoiser.device
-    guided = [index for index, row in enumerate(rows) if row.steering.untold is not None]
-    scale = _column([float(row.table.input_scale[row.call]) for row in rows], device)
-    timesteps = torch.tensor([float(row.table.timesteps[row.call]) for row in rows], device=device)
-    inputs = scale * torch.stack([row.latent for row in rows])
-    if rows[0].steering.beside is not None:
-        inputs = torch.cat([inputs, torch.stack([row.steering.beside for row in rows])], dim=1)  # type: ignore[misc]
-    text = [row.steering.told for row in rows] + [rows[index].steering.untold for index in guided]
-    output = denoiser(
-        torch.cat([inputs, inputs[guided]]),
-        torch.cat([timesteps, timesteps[guided]]),
-        torch.stack(text),  # type: ignore[arg-type]
-    )
-    told, untold = output[: len(rows)], output[len(rows) :]
-    if not guided:
-        return told
-    strength = _column([rows[index].steering.guidance for index in guided], device)
-    rescale = _column([rows[index].steering.rescale for index in guided], device)
-    result = told.clone()
-    result[guided] = guide(told[guided], untold, strength, rescale)
-    return result
-
-
 def guide(told: torch.Tensor, untold: torch.Tensor, guidance: torch.Tensor, rescale: torch.Tensor) -> torch.Tensor:
     """Classifier-free guidance (Ho and Salimans 2022, equation 6), brought back to the spread of ``told`` by the
     share ``rescale`` (Lin et al. 2024, section 3.4). Outputs [B, C, h, w]; guidance and rescale [B, 1, 1, 1]."""
-    result = untold + guidance * (told - untold)
+    result = torch.where(guidance == 1, told, untold + guidance * (told - untold))
     spread = told.std(dim=(1, 2, 3), keepdim=True) / result.std(dim=(1, 2, 3), keepdim=True).clamp_min(1e-8)
     return torch.where(rescale > 0, result * (1 + rescale * (spread - 1)), result)
 
@@ -104,3 +119,9 @@ def _coefficients(rows: Sequence[Row], device: torch.device) -> tuple[torch.Tens
 
 def _column(values: Sequence[float], device: torch.device) -> torch.Tensor:
     return torch.tensor(values, dtype=torch.float32, device=device)[:, None, None, None]
+
+
+def use_same_algorithms() -> None:
+    """Asks a GPU's libraries for the same algorithm every time; process-wide, for strict mode."""
+    torch.backends.cudnn.benchmark = False
+    torch.use_deterministic_algorithms(True, warn_only=True)

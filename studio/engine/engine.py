@@ -10,13 +10,12 @@ import contextlib
 import logging
 import math
 import time
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 
-from studio.engine.batching import Turns, plan
+from studio.engine.batching import Limits, Pace, Room, Turns, plan
 from studio.engine.denoise import Stepped, step_rows
 from studio.engine.preview import encode_preview
 from studio.errors import JobFailed, NotFinite, OutOfMemory, PackError, QueueFull, StudioError
@@ -24,28 +23,22 @@ from studio.events import Cancelled, Drawn, Event, Failed, Finished, Pixels, Pre
 from studio.packs.pack import Pack
 from studio.requests import Request
 from studio.rows import Row
+from studio.samplers.catalogue import find_sampler
 from studio.tasks import find_prepare
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Limits:
-    """``inputs``: most model inputs in one call, counted at the size that the pack draws best (four times the area
-    counts four times). ``rows``: most pictures in flight. ``waiting``: most jobs in the queue; more are refused."""
-
-    inputs: int = 16
-    rows: int = 32
-    waiting: int = 64
-
-
 @dataclass
 class _Job:
-    """A request's life in the engine. ``place`` is what it was last told of the queue."""
+    """A request's life in the engine. ``place`` is what it was last told of the queue; ``inputs`` is about how many
+    model inputs it takes from beginning to end."""
 
     name: str
+    owner: str
     request: Request
     pack: Pack
+    inputs: float
     place: int | None = None
     started: float = 0.0
     rows: list[Row] = field(default_factory=list)
@@ -53,30 +46,44 @@ class _Job:
 
 
 class Engine:
-    """``packs`` by name, already loaded. Not thread-safe: one driver, one engine."""
+    """``packs`` by name, already loaded. ``pace`` may know already how long a model input takes. Not thread-safe: one
+    driver, one engine."""
 
-    def __init__(self, packs: Mapping[str, Pack], limits: Limits | None = None) -> None:
-        self._packs, self._limits = packs, limits or Limits()
-        self._waiting: deque[_Job] = deque()
+    def __init__(self, packs: Mapping[str, Pack], limits: Limits | None = None, pace: Pace | None = None) -> None:
+        self._packs, self._limits, self._pace = packs, limits or Limits(), pace or Pace()
+        self._room = Room(self._limits.inputs)
+        self._waiting: list[_Job] = []
         self._running: dict[str, _Job] = {}
-        self._turns = Turns()
+        self._job_turns, self._row_turns = Turns(), Turns()
         self.calls = 0  # model calls so far
 
     @property
     def has_work(self) -> bool:
         return bool(self._waiting or self._running)
 
-    def submit(self, job: str, request: Request) -> list[Event]:
-        """Puts ``request`` in the queue under the name ``job``."""
+    def submit(self, job: str, request: Request, owner: str = "") -> list[Event]:
+        """Puts ``request`` in the queue under the name ``job``. Owners take turns; one may have many jobs."""
         pack = self._packs.get(request.pack)
         if pack is None:
             loaded = ", ".join(self._packs)
             return [Failed(job, PackError(f"The pack {request.pack!r} is not loaded; there is {loaded}."))]
-        if len(self._waiting) >= self._limits.waiting:
-            reason = f"{len(self._waiting)} jobs are waiting already, which is the most. Please try again later."
-            return [Failed(job, QueueFull(reason))]
-        self._waiting.append(_Job(job, request, pack))
+        if refusal := self._refusal(owner):
+            return [Failed(job, refusal)]
+        self._waiting.append(_Job(job, owner, request, pack, _inputs_of(request, pack)))
         return self._places()
+
+    def _refusal(self, owner: str) -> QueueFull | None:
+        """Why no further job is taken from ``owner``; None if it is."""
+        of_owner = sum(job.owner == owner for job in self._waiting)
+        if of_owner >= self._limits.each:
+            reason = f"{of_owner} of your jobs are waiting already, which is the most"
+        elif len(self._waiting) >= self._limits.waiting:
+            reason = f"{len(self._waiting)} jobs are waiting already, which is the most"
+        else:
+            return None
+        seconds = self._seconds_before(self._waiting)
+        wait = "" if seconds is None else f" The engine needs {in_words(seconds)} for them."
+        return QueueFull(f"{reason}.{wait} Please try again later.", seconds)
 
     def cancel(self, job: str, *, keep: bool = False) -> list[Event]:
         """Ends ``job`` now; its rows take no further step.
@@ -87,11 +94,11 @@ class Engine:
         running = self._running.pop(job, None)
         if running is None:
             known = len(self._waiting)
-            self._waiting = deque(waiting for waiting in self._waiting if waiting.name != job)
+            self._waiting = [waiting for waiting in self._waiting if waiting.name != job]
             return [Cancelled(job), *self._places()] if len(self._waiting) < known else []
         events: list[Event] = []
         for row in running.rows:
-            self._turns.forget(row)
+            self._row_turns.forget(row)
             if keep and row.clean is not None:
                 with contextlib.suppress(Exception):  # it is being thrown away; what can be kept of it, is
                     events.append(self._draw(running, row))
@@ -104,56 +111,82 @@ class Engine:
         done = next((row for row in rows if row.is_done), None)
         if done is not None:
             events += self._finish(done)
-        batch = plan(self._turns.order(row for row in rows if not row.is_done), self._limits.inputs)
-        self._turns.served(batch)
+        batch = plan(self._row_turns.order(row for row in rows if not row.is_done), self._room.inputs)
+        self._row_turns.served(batch)
         return [*events, *self._run(batch), *self._places()]
 
     def _admit(self) -> list[Event]:
-        """Starts waiting jobs, oldest first, while there is room; one that is too large waits for an empty engine."""
+        """Starts waiting jobs while there is room; one that is too large waits for an empty engine."""
         events: list[Event] = []
         in_flight = sum(len(job.rows) for job in self._running.values())
-        while self._waiting and (not in_flight or in_flight + self._waiting[0].request.count <= self._limits.rows):
-            job = self._waiting.popleft()
+        while self._waiting:
+            job = self._job_turns.order(self._waiting)[0]
+            if in_flight and in_flight + job.request.count > self._limits.rows:
+                break
+            self._waiting.remove(job)
+            prompt = job.request.prompt
             try:
-                is_prompt_cut = job.pack.cuts(job.request.prompt)
+                started = Started(job.name, job.pack.cuts(prompt), job.pack.unknown_words(prompt))
                 job.rows = find_prepare(job.request)(job.name, job.request, job.pack)
             except Exception as error:
                 events.append(Failed(job.name, _speakable(error)))
                 continue
+            for row in job.rows:
+                row.owner = job.owner
+            self._job_turns.served([job])
+            self._job_turns.forget(job)
             job.started = time.monotonic()
             self._running[job.name] = job
             in_flight += len(job.rows)
-            events.append(Started(job.name, is_prompt_cut))
+            events.append(started)
         return events
 
     def _places(self) -> list[Event]:
         """Tells every waiting job whose place has changed."""
         events: list[Event] = []
-        for ahead, job in enumerate(self._waiting, start=len(self._running)):
+        line = self._job_turns.order(self._waiting)
+        for index, job in enumerate(line):
+            ahead = len(self._running) + index
             if job.place != ahead:
                 job.place = ahead
-                events.append(Queued(job.name, ahead))
+                events.append(Queued(job.name, ahead, self._seconds_before(line[:index])))
         return events
+
+    def _seconds_before(self, waiting: Sequence[_Job]) -> float | None:
+        """About how long all that runs, and ``waiting``, will take; None while nobody can know."""
+        running = sum(row.cost * (row.table.calls - row.call) for job in self._running.values() for row in job.rows)
+        return self._pace.seconds(running + sum(job.inputs for job in waiting))
 
     def _run(self, batch: Sequence[Row]) -> list[Event]:
         """Steps ``batch``; where the call fails, its halves, so that only the row that cannot be stepped ends."""
         if not batch:
             return []
+        cost = sum(row.cost for row in batch)
+        begun = time.perf_counter()
         try:
             self.calls += 1
-            stepped = step_rows(batch)
+            stepped = step_rows(batch, self._padding(batch[0]) if self._limits.strict else None)
         except Exception as error:
             if _is_beyond_repair(error):
                 raise
             failure = _speakable(error)  # not the error itself: its frames hold the memory that the retry needs
         else:
+            self._pace.took(time.perf_counter() - begun, cost)
+            self._room.fitted()
             return self._settle(batch, stepped)
         if batch[0].denoiser.device.type == "cuda":
             torch.cuda.empty_cache()
+        if isinstance(failure, OutOfMemory):
+            self._room.did_not_fit(cost)
+            logger.warning("out of memory at %.1f model inputs; calls hold %.1f from now on", cost, self._room.inputs)
         if len(batch) == 1:
             return self._fail(batch[0], failure)
         middle = len(batch) // 2
         return self._run(batch[:middle]) + self._run(batch[middle:])
+
+    def _padding(self, row: Row) -> int:
+        """How many inputs of this row's size a call has in strict mode: always the same, and never fewer than two."""
+        return max(2, int(self._room.inputs * row.inputs / row.cost))
 
     def _settle(self, batch: Sequence[Row], stepped: Stepped) -> list[Event]:
         """Moves every row of ``batch`` on and reports how it looks; those that are not finite end."""
@@ -211,11 +244,23 @@ class Engine:
     def _release(self, job: _Job, row: Row) -> list[Event]:
         """Lets a row go; with its last row, the job ends."""
         job.rows = [other for other in job.rows if other is not row]
-        self._turns.forget(row)
+        self._row_turns.forget(row)
         if job.rows:
             return []
         del self._running[job.name]
         return [Failed(job.name, job.error) if job.error else Finished(job.name)]
+
+
+def _inputs_of(request: Request, pack: Pack) -> float:
+    """About how many model inputs ``request`` takes, at the size that the pack draws best."""
+    factor, guided = pack.denoiser.factor, 2 if request.guidance > 1 else 1
+    area = (request.width // factor) * (request.height // factor) / pack.denoiser.native_area
+    return request.count * request.steps * find_sampler(request.sampler).calls * guided * area
+
+
+def in_words(seconds: float) -> str:
+    """ "about 40 s", "about 3 min"."""
+    return f"about {max(1, round(seconds))} s" if seconds < 90 else f"about {round(seconds / 60)} min"
 
 
 def _is_beyond_repair(error: Exception) -> bool:
@@ -228,6 +273,13 @@ def _speakable(error: Exception) -> StudioError:
     if isinstance(error, StudioError):
         return error
     logger.error("a row failed", exc_info=error)
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+    if _is_out_of_memory(error):
         return OutOfMemory("The picture does not fit in memory, even alone. Try a smaller size.")
     return JobFailed(f"The engine could not draw this ({type(error).__name__}); its log says more.")
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """torch's allocator for the CPU raises a plain RuntimeError."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)

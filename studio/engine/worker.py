@@ -7,17 +7,23 @@ It ends when the client sends None, or is gone.
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import os
 import queue
 import signal
 import threading
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
+from studio.engine.batching import Limits, Pace
 from studio.errors import PackError, StudioError
 from studio.packs.catalogue import PackInfo
 from studio.requests import Request
+
+if TYPE_CHECKING:
+    from studio.packs.pack import Pack  # imports torch
 
 # How often a thread of the CPU's math library looks whether the others are done before it sleeps; read when torch is
 # loaded. The usual 300,000 stall a whole machine when one other program is busy (see ARCHITECTURE.md).
@@ -28,6 +34,7 @@ SPINS = "2000"
 class Submit:
     job: str
     request: Request
+    owner: str
 
 
 @dataclass(frozen=True)
@@ -38,9 +45,10 @@ class Cancel:
 
 @dataclass(frozen=True)
 class Ready:
-    """The pack is loaded on ``device``."""
+    """The pack is loaded on ``device``; a call holds ``inputs`` model inputs."""
 
     device: str
+    inputs: float
 
 
 @dataclass(frozen=True)
@@ -52,12 +60,16 @@ class Broken:
 
 @dataclass(frozen=True)
 class WorkerOptions:
-    """``device`` as in the settings; ``inputs`` and ``rows`` as in the engine's limits."""
+    """``device`` as in the settings. With ``calibrates``, the limit on inputs is found by trying instead.
+
+    A step that takes longer than ``patience`` seconds ends the process; 0 waits for ever.
+    """
 
     pack: PackInfo
     device: str
-    inputs: int
-    rows: int
+    limits: Limits
+    calibrates: bool
+    patience: float
 
 
 Command: TypeAlias = Submit | Cancel
@@ -84,7 +96,7 @@ def _listen(pipe: Connection, inbox: Inbox) -> None:
 def _serve(pipe: Connection, inbox: Inbox, options: WorkerOptions) -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
     _quieten()
-    from studio.engine.engine import Engine, Limits  # torch is imported here, in this process only
+    from studio.engine.engine import Engine  # torch is imported here, in this process only
     from studio.packs.loading import load_pack, pick_device
 
     try:
@@ -93,22 +105,52 @@ def _serve(pipe: Connection, inbox: Inbox, options: WorkerOptions) -> None:
     except PackError as error:
         pipe.send(Broken(error))
         return
-    pipe.send(Ready(str(device)))
-    engine = Engine({options.pack.name: pack}, Limits(options.inputs, options.rows))
+    limits, pace = _tune(pack, options)
+    pipe.send(Ready(str(device), limits.inputs))
+    engine = Engine({options.pack.name: pack}, limits, pace)
     while True:
         try:
             command = inbox.get(block=not engine.has_work)
         except queue.Empty:
-            events = engine.step()
+            with _watched(options.patience):
+                events = engine.step()
         else:
             if command is None:
                 return
             if isinstance(command, Submit):
-                events = engine.submit(command.job, command.request)
+                events = engine.submit(command.job, command.request, command.owner)
             else:
                 events = engine.cancel(command.job, keep=command.keep)
         if events:
             pipe.send(events)
+
+
+def _tune(pack: Pack, options: WorkerOptions) -> tuple[Limits, Pace]:
+    """The limits and the pace to begin with; strict mode never calibrates, since its bits depend on the batch size."""
+    if options.limits.strict:
+        from studio.engine.denoise import use_same_algorithms
+
+        use_same_algorithms()
+    if not options.calibrates or options.limits.strict:
+        return options.limits, Pace()
+    from studio.engine.calibration import calibrate
+
+    calibration = calibrate(pack)
+    return replace(options.limits, inputs=calibration.inputs), Pace(calibration.seconds_per_input)
+
+
+@contextlib.contextmanager
+def _watched(patience: float) -> Iterator[None]:
+    """Ends the process, with every thread's stack in the log, when what happens inside takes too long.
+
+    The watch is a thread of C code, so that it works even while the interpreter is stuck in a driver.
+    """
+    if patience:
+        faulthandler.dump_traceback_later(patience, exit=True)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def _quieten() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from studio.errors import PackError
 from studio.packs.catalogue import FACTOR, PackInfo, read_json
 from studio.packs.linear_decoder import LinearDecoder, four_colours
 from studio.packs.pack import INPAINTING_CHANNELS, Denoiser, Pack
+from studio.packs.vocabulary import read_vocabulary
 from studio.samplers.table import NoiseSchedule, Tables
 
 logger = logging.getLogger(__name__)
@@ -92,7 +94,8 @@ def _load_folder(info: PackInfo, folder: Path, device: torch.device) -> Pack:
     shards = sorted((folder / "unet").glob(f"{name}-?????-of-?????.safetensors"))
     hashes = shards or [folder / "unet" / f"{name}.safetensors"]
     parts = (unet, autoencoder, text_encoder)
-    return _assemble(info, parts, tokenizer, schedule, _preview(folder), _hash(hashes), device)
+    pack = _assemble(info, parts, tokenizer, schedule, _preview(folder), _hash(hashes), device)
+    return replace(pack, vocabulary=read_vocabulary(folder))
 
 
 def _load_file(info: PackInfo, file: Path, device: torch.device) -> Pack:

@@ -15,6 +15,7 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from studio.errors import NotFinite
 from studio.packs.catalogue import FACTOR, PackInfo
 from studio.packs.linear_decoder import LinearDecoder
+from studio.packs.vocabulary import unknown_words
 from studio.samplers.table import Tables
 
 KEPT_PROMPTS = 512
@@ -53,7 +54,8 @@ class Denoiser:
 
 @dataclass(eq=False)
 class Pack:
-    """``tokenizer`` is any tokenizer of transformers; ``model_hash`` names the denoiser's weights."""
+    """``tokenizer`` is any tokenizer of transformers; ``model_hash`` names the denoiser's weights; ``vocabulary`` is
+    for packs of a small world."""
 
     info: PackInfo
     denoiser: Denoiser
@@ -62,6 +64,7 @@ class Pack:
     tokenizer: Any
     preview: LinearDecoder
     model_hash: str
+    vocabulary: frozenset[str] | None = None
     _prompts: OrderedDict[str, torch.Tensor] = field(default_factory=OrderedDict)
     _beside: OrderedDict[tuple[int, int], torch.Tensor] = field(default_factory=OrderedDict)
 
@@ -77,6 +80,10 @@ class Pack:
     def cuts(self, prompt: str) -> bool:
         """Whether ``prompt`` is longer than the text encoder reads."""
         return len(self.tokenizer(prompt, truncation=False, verbose=False).input_ids) > self.longest_prompt
+
+    def unknown_words(self, prompt: str) -> tuple[str, ...]:
+        """What of ``prompt`` the pack has never met; nothing for packs without a vocabulary."""
+        return () if self.vocabulary is None else unknown_words(prompt, self.vocabulary)
 
     def encode_prompt(self, prompt: str) -> torch.Tensor:
         """[tokens, width] float32 on the device; prompts longer than the text encoder reads are cut. Cached."""

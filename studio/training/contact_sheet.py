@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from studio.engine.engine import Engine
-from studio.events import Drawn, Failed, Pixels
 from studio.packs.catalogue import STORYBOOK, PackInfo, find_pack
 from studio.packs.loading import load_pack
 from studio.requests import TextToImage
+from studio.training.drawing import draw
 from studio.training.prompts import SHEET
 from studio.training.world import LANGUAGES
 
@@ -25,32 +25,20 @@ LABEL_HEIGHT, GAP = 24, 12
 PAPER, INK = (250, 249, 252), (44, 38, 66)
 
 
-def draw_all(info: PackInfo, device: torch.device) -> dict[tuple[str, int], np.ndarray]:
+def draw_all(info: PackInfo, device: torch.device) -> dict[tuple[str, int], NDArray[np.uint8]]:
     """(language, number of the prompt) -> picture, uint8 [size, size, 3]; with the pack's own steps and guidance."""
-    engine = Engine({info.name: load_pack(info, device)})
-    pictures = {}
-    for language in LANGUAGES:
-        for number, prompt in enumerate(SHEET[language]):
-            request = TextToImage(
-                prompt=prompt, pack=info.name, width=info.size, height=info.size, seed=SEED + number,
-                steps=info.steps, guidance=info.guidance,
-            )  # fmt: skip
-            engine.submit(f"{language} {number}", request)
-    while engine.has_work:
-        for event in engine.step():
-            if isinstance(event, Failed):
-                raise event.error
-            if isinstance(event, Drawn) and event.pixels is not None:
-                language, which = event.job.split()
-                pictures[language, int(which)] = _array(event.pixels)
-    return pictures
+    cells = [(language, number) for language in LANGUAGES for number in range(len(SHEET[language]))]
+    requests = [
+        TextToImage(
+            prompt=SHEET[language][number], pack=info.name, width=info.size, height=info.size, seed=SEED + number,
+            steps=info.steps, guidance=info.guidance,
+        )
+        for language, number in cells
+    ]  # fmt: skip
+    return {cells[place]: picture for place, picture in draw(load_pack(info, device), requests)}
 
 
-def _array(pixels: Pixels) -> np.ndarray:
-    return np.frombuffer(pixels.rgb, np.uint8).reshape(pixels.height, pixels.width, 3)
-
-
-def lay_out(pictures: dict[tuple[str, int], np.ndarray], size: int) -> Image.Image:
+def lay_out(pictures: dict[tuple[str, int], NDArray[np.uint8]], size: int) -> Image.Image:
     """One cell a prompt: its pictures in English, Chinese and German, above the prompt in English."""
     prompts = SHEET["en"]
     width, height = len(LANGUAGES) * size + GAP, size + LABEL_HEIGHT + GAP

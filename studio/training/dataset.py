@@ -47,7 +47,12 @@ def pictures(preset: Preset, folder: Path) -> NDArray[np.uint8]:
 
 def unseen(count: int, size: int) -> NDArray[np.uint8]:
     """``count`` pictures that no training run has seen, uint8 [count, size, size, 3]."""
-    return _draw((UNSEEN, UNSEEN + count, size))
+    return renders(UNSEEN, count, size)
+
+
+def renders(first: int, count: int, size: int) -> NDArray[np.uint8]:
+    """The scenes of ``count`` seeds from ``first`` on, uint8 [count, size, size, 3]."""
+    return _draw((first, first + count, size))
 
 
 def to_tensor(pixels: NDArray[np.uint8]) -> torch.Tensor:

@@ -2,14 +2,15 @@
 
     python -m studio.training.pack --preset small               # train what is not trained, then write
     python -m studio.training.pack --preset small --write-only  # write what the checkpoints hold now
+    python -m studio.training.pack --write-only --to FOLDER     # elsewhere than into the shipped pack
 
 Stages resume from their checkpoints, so this can be stopped and started at will.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 from pathlib import Path
 
 import diffusers
@@ -20,11 +21,13 @@ from safetensors.torch import save_file
 from studio.packs.catalogue import ASSETS, STORYBOOK
 from studio.packs.linear_decoder import fit
 from studio.packs.loading import PREVIEW_FILE
+from studio.packs.vocabulary import write_vocabulary
 from studio.training import autoencoder, dataset, denoiser, text_encoder
-from studio.training.run import Options, options
-from studio.training.tokenizer import stored_tokenizer
+from studio.training.run import Options, options, steps_done
+from studio.training.tokenizer import captions, stored_tokenizer
 
 STAGES = (autoencoder, text_encoder, denoiser)  # in the order in which they build on each other
+STEPS_FILE = "training.json"  # the preset and how many steps each stage had
 SHARD = "9MB"  # plain git on the Hub takes files up to 10 MB
 FITTED_ON = 256  # pictures for the preview's linear decoder
 INDEX = {
@@ -45,6 +48,8 @@ def write(options: Options, folder: Path) -> None:
     """Writes the averaged weights of all stages into ``folder``, in the layout that diffusers loads."""
     first_stage, storybook = autoencoder.trained(options), denoiser.trained(options)
     preview = _fit_preview(first_stage, options)
+    for old in folder.glob("*/*.safetensors*"):  # shards of another size or number would be left over
+        old.unlink()
     first_stage.half().save_pretrained(folder / "vae", max_shard_size=SHARD)
     storybook.unet.half().save_pretrained(folder / "unet", max_shard_size=SHARD)
     storybook.text.half().save_pretrained(folder / "text_encoder", max_shard_size=SHARD)
@@ -54,6 +59,9 @@ def write(options: Options, folder: Path) -> None:
     )
     scheduler.save_pretrained(folder / "scheduler")
     save_file(preview, folder / PREVIEW_FILE)
+    write_vocabulary(folder, captions())
+    steps = {stage: steps_done(stage, options) for stage in ("autoencoder", "text_encoder", "denoiser")}
+    (folder / STEPS_FILE).write_text(json.dumps({"preset": options.preset.name, "steps": steps}, indent=2) + "\n")
     index = {**INDEX, "_diffusers_version": diffusers.__version__}
     (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
 
@@ -74,13 +82,15 @@ def train_and_write(options: Options, folder: Path) -> None:
     write(options, folder)
 
 
-def main(arguments: list[str]) -> None:
-    write_only = "--write-only" in arguments
-    chosen = options("pack", [argument for argument in arguments if argument != "--write-only"])
-    folder = ASSETS / STORYBOOK
-    (write if write_only else train_and_write)(chosen, folder)
-    print(f"written to {folder}")
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--write-only", action="store_true")
+    parser.add_argument("--to", type=Path, default=ASSETS / STORYBOOK)
+    given, rest = parser.parse_known_args(arguments)
+    chosen = options("pack", rest)
+    (write if given.write_only else train_and_write)(chosen, given.to)
+    print(f"written to {given.to}")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

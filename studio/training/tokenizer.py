@@ -24,7 +24,8 @@ HAN = Regex(r"\p{Han}")
 CAPTIONS_PER_LANGUAGE = 6000
 
 
-def _captions() -> Iterator[str]:
+def captions() -> Iterator[str]:
+    """Enough captions to hold every word of the world's languages; the same every time."""
     for seed in range(CAPTIONS_PER_LANGUAGE):
         rng = np.random.default_rng([seed, 31])
         yield from (caption(scene(UNSEEN // 2 + seed), language, rng) for language in LANGUAGES)
@@ -44,7 +45,7 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(_captions(), trainer)
+    tokenizer.train_from_iterator(captions(), trainer)
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{BEGIN} $A {END}",
         special_tokens=[(BEGIN, tokenizer.token_to_id(BEGIN)), (END, tokenizer.token_to_id(END))],

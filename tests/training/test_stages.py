@@ -17,7 +17,7 @@ from studio.packs.loading import load_pack
 from studio.training import dataset, text_encoder
 from studio.training import run as run_module
 from studio.training.autoencoder import psnr, reconstruction_loss
-from studio.training.denoiser import NOISE, loss_weight, random_mask
+from studio.training.denoiser import NOISE, random_mask, timestep_shares
 from studio.training.presets import PRESETS, Stage
 from studio.training.run import Run, learning_rate, options
 from studio.training.tokenizer import MAX_TOKENS, make_tokenizer
@@ -98,13 +98,15 @@ def test_the_learning_rate_warms_up_stays_and_cools_down() -> None:
     assert rates[750:] == sorted(rates[750:], reverse=True)
 
 
-def test_min_snr_weights_follow_the_paper() -> None:
-    """Hang et al. 2023 for v-prediction: min(SNR, 5) / (SNR + 1)."""
-    scheduler = diffusers.DDPMScheduler(**NOISE, prediction_type="v_prediction")
-    timesteps = torch.tensor([0, 300, 999])
-    signal = scheduler.alphas_cumprod[timesteps]
+def test_timesteps_are_drawn_by_the_papers_weights() -> None:
+    """Hang et al. 2023 for v-prediction: min(SNR, 5) / (SNR + 1); a quarter of the draws is uniform."""
+    signal = diffusers.DDPMScheduler(**NOISE).alphas_cumprod.double()
     snr = signal / (1 - signal)
-    assert torch.allclose(loss_weight(scheduler, timesteps), torch.minimum(snr, torch.tensor(5.0)) / (snr + 1))
+    weights = torch.minimum(snr, torch.tensor(5.0)) / (snr + 1)
+    shares = timestep_shares(signal)
+    assert float(shares.sum()) == pytest.approx(1)
+    by_weight = shares - 0.25 / len(shares)
+    assert torch.allclose(by_weight / by_weight[300], weights / weights[300])
 
 
 def test_masks_are_neither_empty_nor_everything_on_average() -> None:

@@ -1,0 +1,74 @@
+"""Puts measured figures into a pack's card, between marks, so that no number there is typed by hand."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from studio.training.world import LANGUAGES
+
+FIGURES_FILE = "evaluation.json"
+ATTRIBUTES = ("time", "ground", "mountains", "weather", "kind", "colour", "all")
+
+
+def write_figures(folder: Path, figures: dict[str, Any]) -> None:
+    """The evaluation's figures, as `evaluate.measure` gives them, into the card and, exactly, into a file beside it."""
+    _keep(folder, "figures", figures)
+    _between_marks(folder / "README.md", "figures", figures_as_markdown(figures))
+
+
+def write_steps(folder: Path, rows: list[dict[str, Any]], scenes: int) -> None:
+    """The table of steps, as `evaluate.steps_table` gives it."""
+    _keep(folder, "steps", {"scenes": scenes, "samplers": rows})
+    _between_marks(folder / "README.md", "steps", steps_as_markdown(rows, scenes))
+
+
+def figures_as_markdown(figures: dict[str, Any]) -> str:
+    plan = figures["plan"]
+    columns = [figures["accuracy"], *(figures["accuracy_by_language"][language] for language in LANGUAGES)]
+    lines = [
+        f"{plan['scenes']} unseen scenes, told in full in three languages; {plan['sampler']}, {plan['steps']} steps, "
+        f"guidance {plan['guidance']:g}, {figures['size']} pixels:",
+        "",
+        f"| right | all | {' | '.join(LANGUAGES)} | the reader, on renders |",
+        f"|{'---|' * (len(LANGUAGES) + 3)}",
+    ]
+    for name in ATTRIBUTES:
+        shares = [*(column[name] for column in columns), figures["reader"][name]]
+        lines.append(f"| {name} | {' | '.join(f'{100 * share:.1f} %' for share in shares)} |")
+    return "\n".join([
+        *lines, "",
+        f"* Autoencoder: {figures['psnr']:.1f} dB PSNR on 200 unseen scenes.",
+        f"* Fréchet distance, on the reader's features, to as many renders: {figures['frechet_distance']:.2f}; "
+        f"between two sets of renders: {figures['frechet_distance_of_renders']:.2f}.",
+    ])  # fmt: skip
+
+
+def steps_as_markdown(rows: list[dict[str, Any]], scenes: int) -> str:
+    lines = [
+        f"{scenes} unseen scenes in three languages each:",
+        "",
+        "| sampler | steps | right | right at 50 |",
+        "|---|---|---|---|",
+    ]
+    for row in rows:
+        right, at_longest = (f"{100 * row[name]:.1f} %" for name in ("accuracy", "accuracy_at_50"))
+        lines.append(f"| {row['sampler']} | {row['steps']} | {right} | {at_longest} |")
+    return "\n".join(lines)
+
+
+def _keep(folder: Path, name: str, values: object) -> None:
+    path = folder / FIGURES_FILE
+    kept = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps({**kept, name: values}, indent=2, ensure_ascii=False) + "\n")
+
+
+def _between_marks(path: Path, name: str, text: str) -> None:
+    """Replaces what stands between ``<!-- name -->`` and ``<!-- /name -->``; a card without the marks is left alone."""
+    if not path.exists():
+        return
+    opening, closing = f"<!-- {name} -->", f"<!-- /{name} -->"
+    pattern = re.compile(f"{re.escape(opening)}.*?{re.escape(closing)}", re.DOTALL)
+    path.write_text(pattern.sub(lambda _: f"{opening}\n{text}\n{closing}", path.read_text()))

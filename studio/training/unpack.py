@@ -1,0 +1,58 @@
+"""Makes checkpoints of the shipped pack, so that training goes on from it where the run's own folder is gone.
+
+    python -m studio.training.unpack --preset small
+    python -m studio.training.denoiser --preset small --steps 12000
+
+What a pack does not hold starts anew: the optimisers' states, the text encoder's classifiers, and what the average
+knows beyond the weights themselves. Checkpoints that are there already are left alone.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from torch import nn
+from transformers import CLIPTextModel
+
+from studio.packs.catalogue import ASSETS, STORYBOOK
+from studio.training import denoiser, text_encoder
+from studio.training.pack import STEPS_FILE
+from studio.training.presets import Stage
+from studio.training.run import CHECKPOINT, Options, Run, options
+from studio.training.tokenizer import stored_tokenizer
+
+
+def unpack(pack: Path, options: Options) -> None:
+    """Writes the checkpoints of all stages into ``options.folder``.
+
+    Raises ``ValueError`` where the pack was made with another preset.
+    """
+    told = json.loads((pack / STEPS_FILE).read_text())
+    if told["preset"] != options.preset.name:
+        raise ValueError(f"{pack} was made with the preset {told['preset']!r}, not {options.preset.name!r}.")
+    tokenizer_folder = text_encoder.tokenizer_folder(options)
+    shutil.copytree(pack / "tokenizer", tokenizer_folder, dirs_exist_ok=True)
+    text = CLIPTextModel.from_pretrained(pack / "text_encoder")
+    reader = text_encoder.build(options, stored_tokenizer(tokenizer_folder))
+    reader.encoder.load_state_dict(text.state_dict())
+    unet = UNet2DConditionModel.from_pretrained(pack / "unet")
+    models: dict[str, tuple[nn.Module, Stage]] = {
+        "autoencoder": (AutoencoderKL.from_pretrained(pack / "vae"), options.preset.autoencoder),
+        "text_encoder": (reader, options.preset.text),
+        "denoiser": (denoiser.Storybook(unet, text), options.preset.denoiser),
+    }
+    for name, (model, stage) in models.items():
+        if (options.folder / name / CHECKPOINT).exists():
+            print(f"{name}: has a checkpoint already, left alone")
+            continue
+        run = Run(name, model.float(), stage, options)
+        run.step = told["steps"][name]
+        run.save()
+        print(f"{name}: {run.step} steps, from {pack}")
+
+
+if __name__ == "__main__":
+    unpack(ASSETS / STORYBOOK, options("unpack"))
