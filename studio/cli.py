@@ -167,14 +167,22 @@ def _draw(request: Request, settings: Settings) -> Iterator[Drawn]:
     """Draws ``request`` in an engine process of its own. Raises the error that the job ends with, if any."""
     with LocalClient(settings) as client:
         for event in itertools.chain.from_iterable(client.events(client.submit(request))):
-            if isinstance(event, Started) and event.is_prompt_cut:
-                print("The prompt is longer than this pack reads; its end has no effect.", file=sys.stderr)
+            if isinstance(event, Started):
+                _warn(event)
             elif isinstance(event, Drawn):
                 yield event
             elif isinstance(event, Failed):
                 raise event.error
             elif isinstance(event, Cancelled):
                 raise StudioError("The job was cancelled.")
+
+
+def _warn(started: Started) -> None:
+    """Says what of the prompt will have no effect."""
+    if started.is_prompt_cut:
+        print("The prompt is longer than this pack reads; its end has no effect.", file=sys.stderr)
+    if started.unknown_words:
+        print(f"This pack has never met: {', '.join(started.unknown_words)}", file=sys.stderr)
 
 
 def _samplers(given: argparse.Namespace, settings: Settings) -> int:

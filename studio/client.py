@@ -122,6 +122,7 @@ class LocalClient:
         self._logs: OrderedDict[str, _Log] = OrderedDict()
         self._deaths: deque[float] = deque(maxlen=MOST_DEATHS)
         self._refusal: StudioError | None = None
+        self.inputs: float | None = None  # most model inputs in a call, once the engine is there
         self._is_closing = False
         self._pipe: Connection
         self._start()
@@ -192,7 +193,10 @@ class LocalClient:
                 break
             if isinstance(message, Broken):
                 self._refusal = message.error
-            elif not isinstance(message, Ready):
+            elif isinstance(message, Ready):
+                self.inputs = message.inputs
+                logger.info("the engine runs on %s, %g model inputs a call", message.device, message.inputs)
+            else:
                 for event in message:
                     self._publish(event)
         self._recover()

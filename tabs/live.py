@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from tabs.words import live_words
 STATIC = Path(__file__).parent / "static"
 PICTURES_URL = "studio/pictures"
 FRAME_SECONDS = 0.06  # between two updates of the page; what happens meanwhile is folded into the next
+MOST_WORDS, LONGEST_WORD = 12, 30  # of a prompt's unknown words, what is shown
 HEARTBEAT_SECONDS = 0.3  # so that a closed page is noticed
 
 
@@ -64,10 +65,12 @@ class View:
     height: int = 1
     state: str = "empty"  # empty, waking, queued, running, done, stopped, failed
     ahead: int = 0
+    wait: float | None = None  # seconds until it is likely to start
     steps: int = 0
     seconds_left: float | None = None
     message: str = ""
     is_prompt_cut: bool = False
+    unknown_words: tuple[str, ...] = ()
     frames: list[_Frame] = field(default_factory=list)
 
     @classmethod
@@ -77,10 +80,10 @@ class View:
 
     def fold(self, event: Event) -> None:
         match event:
-            case Queued(ahead=ahead):
-                self.state, self.ahead = "queued", ahead
-            case Started(is_prompt_cut=is_prompt_cut):
-                self.state, self.is_prompt_cut = "running", is_prompt_cut
+            case Queued(ahead=ahead, seconds=seconds):
+                self.state, self.ahead, self.wait = "queued", ahead, seconds
+            case Started(is_prompt_cut=is_prompt_cut, unknown_words=unknown_words):
+                self.state, self.is_prompt_cut, self.unknown_words = "running", is_prompt_cut, unknown_words
             case Previewed(index=index, step=step, steps=steps, jpeg=jpeg, seconds_left=seconds_left):
                 frame = self.frames[index]
                 frame.source = f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
@@ -109,16 +112,24 @@ class View:
             "width": self.width,
             "height": self.height,
             "ahead": self.ahead,
+            "wait": None if self.wait is None else round(self.wait),
             "step": behind,
             "steps": self.steps,
             "seconds": None if self.seconds_left is None else round(self.seconds_left, 1),
             "message": self.message,
             "cut": self.is_prompt_cut,
+            "unknown": _shortened(self.unknown_words),
             "frames": [
                 {"source": frame.source, "seed": None if frame.seed is None else str(frame.seed), "done": frame.is_done}
                 for frame in self.frames
             ],
         }
+
+
+def _shortened(words: Sequence[str]) -> list[str]:
+    """The first words, cut where they are very long, with an ellipsis for what is left out."""
+    shown = [word if len(word) <= LONGEST_WORD else f"{word[:LONGEST_WORD]}…" for word in words[:MOST_WORDS]]
+    return [*shown, "…"] if len(words) > MOST_WORDS else shown
 
 
 def follow(client: EngineClient, job: str, request: Request) -> Iterator[dict[str, Any] | None]:

@@ -96,6 +96,12 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "提示词超出模型可读的长度，结尾部分不起作用。",
         "Die Beschreibung ist länger, als das Modell liest; ihr Ende bleibt ohne Wirkung.",
     ),
+    "live_wait": ("starts in about {seconds} s", "约 {seconds} 秒后开始", "beginnt in etwa {seconds} s"),
+    "live_unknown": (
+        "This model has never met: {words}",
+        "模型不认识：{words}",
+        "Diesem Modell unbekannt: {words}",
+    ),
     "live_download": ("Download", "下载", "Herunterladen"),
     "live_enlarge": ("Enlarge", "放大", "Vergrößern"),
     "live_close": ("Close", "关闭", "Schließen"),

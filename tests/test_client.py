@@ -6,12 +6,14 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
 import pytest
 
 from studio.client import LocalClient
+from studio.engine.batching import Limits
 from studio.errors import EngineStopped, PackError, UnknownJob
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Queued, Started
 from studio.requests import TextToImage
@@ -132,6 +134,30 @@ def test_a_killed_engine_fails_its_jobs_and_is_started_again(toy_pack: Path) -> 
         (failure,) = [event for event in _all(client, job) if isinstance(event, Failed)]
         assert isinstance(failure.error, EngineStopped)
         assert isinstance(_all(client, client.submit(_ask()))[-1], Finished)
+
+
+def test_a_step_that_is_stuck_ends_the_engine_which_is_started_again(toy_pack: Path) -> None:
+    """As when a driver hangs. What is stuck here is a step that takes longer than the engine's patience."""
+    settings = Settings(pack=str(toy_pack), device="cpu", batch=64)
+    with LocalClient(replace(settings, patience=1)) as client:
+        events = _all(client, client.submit(_ask(width=2048, height=2048, count=4)))
+        assert isinstance(events[-1], Failed)
+        assert isinstance(events[-1].error, EngineStopped)
+        assert "stuck" in str(events[-1].error)
+        assert isinstance(_all(client, client.submit(_ask()))[-1], Finished)
+
+
+def test_the_engine_begins_with_a_calibrated_batch_unless_one_is_given(toy_pack: Path) -> None:
+    """A given size, and strict mode, whose bits depend on it, are never changed."""
+    for settings, is_given in (
+        (_settings(toy_pack), False),
+        (replace(_settings(toy_pack), batch=6), True),
+        (replace(_settings(toy_pack), strict=True), True),
+    ):
+        with LocalClient(settings) as client:
+            _all(client, client.submit(_ask()))
+            assert client.inputs is not None
+            assert (client.inputs == (settings.batch or Limits.inputs)) or not is_given
 
 
 def test_a_pack_that_cannot_be_loaded_fails_every_job_with_the_reason(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,12 @@ def test_every_setting_is_read() -> None:
     environment = {
         "STUDIO_HOST": "0.0.0.0", "STUDIO_PORT": "80", "STUDIO_PACK": "p", "STUDIO_DEVICE": "cuda:1",
         "STUDIO_DATA": "/tmp/x", "STUDIO_BATCH": "4", "STUDIO_ROWS": "64",
+        "STUDIO_QUEUE": "9", "STUDIO_EACH": "3", "STUDIO_PATIENCE": "0", "STUDIO_STRICT": "1",
     }  # fmt: skip
-    assert read_settings(environment) == Settings("0.0.0.0", 80, "p", "cuda:1", Path("/tmp/x"), 4, 64)
+    assert read_settings(environment) == Settings(
+        "0.0.0.0", 80, "p", "cuda:1", Path("/tmp/x"), 4, 64, queue=9, each=3, patience=0, strict=True
+    )
+    assert read_settings({"STUDIO_BATCH": "auto"}).batch is None
 
 
 def test_on_spaces_the_address_is_the_one_that_spaces_says() -> None:
@@ -40,7 +45,10 @@ def test_on_spaces_the_address_is_the_one_that_spaces_says() -> None:
         ("DEVICE", "tpu"),
         ("BATCH", "1"),
         ("BATCH", "-4"),
+        ("BATCH", "automatic"),
         ("ROWS", "²"),
+        ("QUEUE", "0"),
+        ("STRICT", "yes"),
     ],
 )
 def test_nonsense_is_refused_by_name(name: str, value: str) -> None:
@@ -50,7 +58,9 @@ def test_nonsense_is_refused_by_name(name: str, value: str) -> None:
 
 def test_the_readme_lists_every_setting() -> None:
     readme = (ROOT / "README.md").read_text()
-    for name in ("HOST", "PORT", "PACK", "DEVICE", "DATA", "BATCH", "ROWS"):
+    names = ("HOST", "PORT", "PACK", "DEVICE", "DATA", "BATCH", "ROWS", "QUEUE", "EACH", "PATIENCE", "STRICT")
+    assert len(names) == len(dataclasses.fields(Settings))
+    for name in names:
         assert f"STUDIO_{name}" in readme
 
 

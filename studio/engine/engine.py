@@ -264,8 +264,11 @@ def in_words(seconds: float) -> str:
 
 
 def _is_beyond_repair(error: Exception) -> bool:
-    """Whether the device itself is lost: every later call would fail, so the process must end and be started again."""
-    return isinstance(error, torch.AcceleratorError) and not isinstance(error, torch.OutOfMemoryError)
+    """Whether every later call would fail, too, so that the process must end and be started again: a GPU that is lost,
+    or oneDNN, which never recovers once it could not get memory for the code that it generates."""
+    if isinstance(error, torch.AcceleratorError):
+        return not isinstance(error, torch.OutOfMemoryError)
+    return isinstance(error, RuntimeError) and "could not create a primitive" in str(error)
 
 
 def _speakable(error: Exception) -> StudioError:

@@ -14,13 +14,23 @@ function say(key, values = {}) {
 
 function statusText(view) {
   if (view.state === 'waking') return say('waking');
-  if (view.state === 'queued') return view.ahead === 0 ? say('waking') : say(view.ahead === 1 ? 'queued_one' : 'queued', view);
+  if (view.state === 'queued' && view.ahead === 0) return say('waking');
+  if (view.state === 'queued') return say(view.ahead === 1 ? 'queued_one' : 'queued', view) + waitText(view);
   if (view.state === 'failed') return say('failed') + ' ' + view.message;
   if (view.state === 'stopped') return say('stopped');
   if (view.state === 'done') return say('done');
   if (view.state !== 'running' || !view.steps) return '';
   const left = view.seconds !== null && view.seconds >= 1 ? ' · ' + say('seconds', { seconds: Math.round(view.seconds) }) : '';
   return say('step', view) + left;
+}
+
+function waitText(view) {
+  return view.wait === null || view.wait < 1 ? '' : ' · ' + say('wait', { seconds: view.wait });
+}
+
+function notes(view) {
+  const unknown = view.unknown.length ? ' · ' + say('unknown', { words: view.unknown.join(', ') }) : '';
+  return (view.cut ? ' · ' + say('cut') : '') + unknown;
 }
 
 function makeFrame() {
@@ -73,7 +83,7 @@ function show(view) {
   while (frames.children.length < view.frames.length) frames.append(makeFrame());
   view.frames.forEach((frame, index) => showFrame(frames.children[index], frame, view));
   bar.style.width = view.steps && view.state === 'running' ? (100 * view.step) / view.steps + '%' : '0';
-  const text = statusText(view) + (view.cut ? ' · ' + say('cut') : '');
+  const text = statusText(view) + notes(view);
   if (status.textContent !== text) status.textContent = text;
   root.setAttribute('aria-busy', String(ACTIVE.includes(view.state)));
 }

@@ -38,14 +38,14 @@ def _row(request: TextToImage, pack: Pack) -> Row:
     return prepare("job", request, pack)[0]
 
 
-def _run(arrivals: list[tuple[int, Row]]) -> int:
+def _run(arrivals: list[tuple[int, Row]], padded_to: int | None = None) -> int:
     """Steps rows together, each from its arrival on; returns the number of model calls."""
     calls = clock = 0
     while any(not row.is_done for _, row in arrivals):
         rows = [row for arrival, row in arrivals if arrival <= clock and not row.is_done]
         clock += 1
         if rows:
-            stepped = step_rows(rows)
+            stepped = step_rows(rows, padded_to)
             calls += 1
             for row, state in zip(rows, stepped.states, strict=True):
                 row.state = state
@@ -94,6 +94,17 @@ def test_twelve_samplers_in_one_batch_give_what_each_gives_alone_and_in_diffuser
 def _relative(one: torch.Tensor, other: torch.Tensor) -> float:
     assert torch.isfinite(other).all()
     return float((one - other).norm() / other.norm())
+
+
+def test_padded_to_one_size_every_bit_is_the_same_alone_and_together(pack: Pack) -> None:
+    """Strict mode. Without padding, rows agree with themselves alone to rounding only."""
+    requests = _mixed_requests()
+    together = [(2 * i, _row(request, pack)) for i, request in enumerate(requests)]
+    _run(together, padded_to=24)
+    for request, (_, row) in zip(requests, together, strict=True):
+        alone = _row(request, pack)
+        _run([(0, alone)], padded_to=24)
+        assert torch.equal(row.latent, alone.latent), request.sampler
 
 
 def test_a_row_without_guidance_costs_one_model_input(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,6 +42,14 @@ def test_a_job_from_waking_to_done() -> None:
     ]
 
 
+def test_a_queued_job_says_when_it_will_start_and_a_started_one_what_it_did_not_understand() -> None:
+    assert _view(Queued("job", 3, 12.4)).as_json()["wait"] == 12
+    assert _view(Queued("job", 3)).as_json()["wait"] is None
+    words = tuple(f"word{i}" for i in range(40))
+    assert _view(Started("job", unknown_words=("🚀", "x" * 2000))).as_json()["unknown"] == ["🚀", "x" * 30 + "…"]
+    assert _view(Started("job", unknown_words=words)).as_json()["unknown"] == [*words[:12], "…"]
+
+
 def test_what_is_unfinished_goes_when_the_job_ends_early() -> None:
     preview = Previewed("job", 1, 1, 4, b"\xff\xd8", None)
     for end in (Cancelled("job"), Failed("job", JobFailed("no luck"))):
@@ -61,7 +69,7 @@ class _Client:
     def packs(self) -> tuple[PackInfo, ...]:
         return ()
 
-    def submit(self, request: Request) -> str:
+    def submit(self, request: Request, owner: str = "") -> str:
         return "job"
 
     def cancel(self, job: str, *, keep: bool = False) -> None:
