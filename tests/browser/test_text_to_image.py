@@ -253,3 +253,14 @@ def test_pictures_are_served_by_name_only(studio: Studio, open_page: OpenPage) -
     page = open_page()
     for name in ("..%2Flog", "0" * 32 + ".png", "log", "%2e%2e/log"):
         assert page.request.get(f"{studio.url}/studio/pictures/{name}").status == 404
+
+
+def test_words_from_outside_the_packs_world_are_named(open_page: OpenPage) -> None:
+    page = open_page()
+    _set_steps(page, 8)
+    _write(page, "a spaceship <b>and</b> a red house 🚀")
+    page.locator("#generate").click()
+    _wait_for_state(page, "done")
+    expect(page.locator(".live-status")).to_contain_text("spaceship")
+    expect(page.locator(".live-status")).to_contain_text("🚀")
+    expect(page.locator(".live-status")).not_to_contain_text("house")

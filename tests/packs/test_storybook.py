@@ -12,13 +12,18 @@ import pytest
 import torch
 
 from studio.engine.engine import Engine
-from studio.events import Drawn
+from studio.events import Drawn, Started
 from studio.packs.catalogue import STORYBOOK, find_pack
 from studio.packs.loading import load_pack
 from studio.packs.pack import Pack
 from studio.requests import TextToImage
-from studio.training import dataset
+from studio.samplers.catalogue import DEFAULT_SAMPLER
+from studio.training import dataset, reader
 from studio.training.autoencoder import psnr
+from studio.training.evaluate import FIRST_SCENE, Plan, drawn
+from studio.training.reader import look
+from studio.training.scoring import accuracies
+from studio.training.world import LANGUAGES, scene
 
 FOLDER = Path(find_pack(STORYBOOK).source)
 
@@ -46,7 +51,7 @@ def test_it_is_small_enough_to_travel_and_holds_no_code() -> None:
     files = [file for file in FOLDER.rglob("*") if file.is_file()]
     assert sum(file.stat().st_size for file in files) < 50_000_000
     assert max(file.stat().st_size for file in files) < 16_000_000
-    assert {file.suffix for file in files} <= {".json", ".safetensors", ".md", ".webp"}
+    assert {file.suffix for file in files} <= {".json", ".safetensors", ".md", ".webp", ".txt"}
 
 
 def test_its_card_says_how_it_was_made_and_what_it_scores() -> None:
@@ -90,3 +95,34 @@ def test_a_meadow_is_green_under_a_blue_sky_in_every_language(storybook: Pack, p
 @pytest.mark.parametrize("prompt", ["", "a spaceship", "une maison rouge", "🏠🌊🌙", "x" * 2000, "%s \n\t {0} <b>"])
 def test_prompts_from_outside_its_world_give_a_picture(storybook: Pack, prompt: str) -> None:
     assert _draw(storybook, prompt, count=1).std() > 0.02
+
+
+def test_it_draws_what_it_is_asked_for_in_every_language(storybook: Pack, tmp_path: Path) -> None:
+    """A small part of the card's evaluation, with room for its chance."""
+    plan = Plan(scenes=8, sampler=DEFAULT_SAMPLER, steps=storybook.info.steps, guidance=storybook.info.guidance)
+    readings, _ = look(reader.load(), drawn(storybook, plan, tmp_path))
+    scenes = [scene(FIRST_SCENE + number) for number in range(8) for _ in LANGUAGES]
+    assert accuracies(scenes, readings)["all"] >= 0.85
+
+
+OUTSIDE = {
+    "a spaceship": ("spaceship",),
+    "": (),
+    "spaceship " * 200: ("spaceship",),
+    "🚀🚀🚀": ("🚀🚀🚀",),
+    "une maison rouge au bord de la mer": ("une", "maison", "rouge", "au", "bord", "de", "la", "mer"),
+}
+
+
+def test_prompts_from_outside_its_world_give_a_picture_and_are_said_to_be_unknown(storybook: Pack) -> None:
+    engine, events = Engine({STORYBOOK: storybook}), []
+    for number, prompt in enumerate(OUTSIDE):
+        request = TextToImage(prompt=prompt, pack=STORYBOOK, width=128, height=128, steps=8)
+        events += engine.submit(str(number), request)
+    while engine.has_work:
+        events += engine.step()
+    started = {int(event.job): event for event in events if isinstance(event, Started)}
+    pictures = {int(event.job): event.pixels for event in events if isinstance(event, Drawn) and event.pixels}
+    for number, unknown in enumerate(OUTSIDE.values()):
+        assert started[number].unknown_words == unknown
+        assert np.frombuffer(pictures[number].rgb, np.uint8).std() > 10, "a scene, not a blank"

@@ -14,13 +14,14 @@ from transformers import CLIPTextModel
 
 from studio.packs.catalogue import find_pack
 from studio.packs.loading import load_pack
-from studio.training import dataset, text_encoder
+from studio.training import dataset, denoiser, text_encoder
 from studio.training import run as run_module
 from studio.training.autoencoder import psnr, reconstruction_loss
 from studio.training.denoiser import NOISE, random_mask, timestep_shares
 from studio.training.presets import PRESETS, Stage
-from studio.training.run import Run, learning_rate, options
+from studio.training.run import Run, learning_rate, options, steps_done
 from studio.training.tokenizer import MAX_TOKENS, make_tokenizer
+from studio.training.unpack import unpack
 
 
 def test_the_pack_that_training_writes_is_one_that_diffusers_loads(toy_pack: Path) -> None:
@@ -38,6 +39,24 @@ def test_the_pack_that_training_writes_is_one_that_we_load(toy_pack: Path) -> No
     assert pack.preview.block == 8
     picture = pack.decode(torch.zeros(1, 4, 8, 8))
     assert picture.shape == (1, 64, 64, 3)
+
+
+def test_training_goes_on_from_a_pack_where_the_checkpoints_are_gone(toy_pack: Path, tmp_path: Path) -> None:
+    chosen = options("unpack", ["--preset", "toy", "--folder", str(tmp_path), "--device", "cpu"])
+    unpack(toy_pack, chosen)
+    shipped = diffusers.UNet2DConditionModel.from_pretrained(toy_pack / "unet")
+    for name, value in denoiser.trained(chosen).unet.state_dict().items():
+        assert torch.equal(value, shipped.state_dict()[name].float()), name
+    assert steps_done("denoiser", chosen) == PRESETS["toy"].denoiser.steps
+    further = options("denoiser", ["--preset", "toy", "--folder", str(tmp_path), "--device", "cpu", "--steps", "6"])
+    denoiser.train(further)
+    assert steps_done("denoiser", further) == 6
+    assert not torch.equal(denoiser.trained(further).unet.conv_in.weight, shipped.conv_in.weight.float())
+    unpack(toy_pack, further)
+    assert steps_done("denoiser", further) == 6, "a checkpoint that is there is left alone"
+    small = options("unpack", ["--preset", "small", "--folder", str(tmp_path)])
+    with pytest.raises(ValueError, match="made with the preset 'toy'"):
+        unpack(toy_pack, small)
 
 
 def _run(folder: Path, steps: int, minutes: float | None = None) -> Run:
