@@ -1,124 +1,240 @@
-"""What batching steps gives: the same mixed requests, one at a time and together, on the shipped pack.
+"""What serving everybody's steps together gives, against serving one after the other and against equal settings.
 
-    make bench        or        python -m benchmarks.serving --requests 8 --repeats 3
+    make bench
+    python -m benchmarks.serving --users 1 8 16 --each 2 --repeats 3 --out bench
+    python -m benchmarks.serving --model sd15 --device cuda     # full size, random weights; or sdxl
 
-Three arms take turns in one run, on the same U-Net: the stock diffusers loop one request after the other, our engine
-one request after the other, and our engine with all requests at once. Reported is pictures per second, and the ratio
-of each arm to the first with its spread over the repeats.
+Four arms on the same U-Net, in turns, so that a machine that slows down slows all of them:
+
+    A    one request after the other through the stock diffusers loop
+    A'   one request after the other through our engine
+    B    requests of equal settings in batches, run from beginning to end through the stock loop
+    C    our engine, everybody's steps together
+
+The people (`workload.py`) are the same for every arm: mixed samplers, steps, guidance and two sizes, exponential
+pauses, one in ten gives up. Reported are medians over the repeats, and ratios with their spread.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
+import numpy as np
 import torch
 
-from studio.engine.engine import Engine
-from studio.packs.catalogue import STORYBOOK, find_pack
-from studio.packs.loading import load_pack, pick_device
+from benchmarks.arms import Arm, News, OurEngine, StockLoop
+from benchmarks.models import UNETS, Counted, load
+from benchmarks.report import as_markdown, plot
+from benchmarks.workload import Visit, visits
+from studio.engine.calibration import calibrate
+from studio.packs.catalogue import STORYBOOK
+from studio.packs.loading import pick_device
 from studio.packs.pack import Pack
 from studio.requests import TextToImage
-from studio.samplers.catalogue import find_sampler
-from studio.samplers.table import make_scheduler, step_options
 
-SAMPLERS = ("DPM++ 2M Karras", "Euler a", "DDIM", "UniPC Karras", "Heun", "DPM++ 2M SDE Karras", "PLMS", "DEIS")
-STEPS = (20, 12, 25, 16, 10, 30, 20, 14)
-GUIDANCE = (4.0, 7.5, 1.0, 5.0, 3.0, 6.0, 12.0, 4.0)
-Arm = Callable[[Pack, list[TextToImage]], None]
-
-
-def mixed_requests(count: int, pack: Pack) -> list[TextToImage]:
-    """Different samplers, steps, guidance and seeds; one size."""
-    side = pack.info.size
-    return [
-        TextToImage(
-            prompt=f"a red house number {i}", pack=pack.info.name, width=side, height=side, seed=i,
-            sampler=SAMPLERS[i % 8], steps=STEPS[i % 8], guidance=GUIDANCE[i % 8],
-        )
-        for i in range(count)
-    ]  # fmt: skip
-
-
-@torch.inference_mode()
-def stock_one_at_a_time(pack: Pack, requests: list[TextToImage]) -> None:
-    """The loop of diffusers' own pipelines: one scheduler object, guidance as a batch of two, no previews."""
-    for request in requests:
-        sampler = find_sampler(request.sampler)
-        scheduler, timesteps = make_scheduler(sampler, pack.denoiser.tables.schedule, request.steps)
-        height, width = request.height // 8, request.width // 8
-        told, untold = pack.encode_prompt(request.prompt)[None], pack.encode_prompt("")[None]
-        text = torch.cat([untold, told]) if request.guidance > 1 else told
-        beside = pack.beside_nothing(height, width)
-        latents = torch.randn(1, 4, height, width, device=pack.device) * scheduler.init_noise_sigma
-        for timestep in timesteps:
-            inputs = scheduler.scale_model_input(latents, timestep)
-            if beside is not None:
-                inputs = torch.cat([inputs, beside[None]], dim=1)
-            inputs = inputs.expand(len(text), *inputs.shape[1:]).to(pack.denoiser.unet.dtype)
-            output = pack.denoiser.unet(inputs, timestep, text.to(inputs.dtype)).sample.float()
-            if request.guidance > 1:
-                output = output[:1] + request.guidance * (output[1:] - output[:1])
-            latents = scheduler.step(output, timestep, latents, **step_options(sampler, 0.0)).prev_sample
-        pack.decode(latents)
-
-
-def engine_one_at_a_time(pack: Pack, requests: list[TextToImage]) -> None:
-    engine = Engine({pack.info.name: pack})
-    for number, request in enumerate(requests):
-        engine.submit(str(number), request)
-        while engine.has_work:
-            engine.step()
-
-
-def engine_together(pack: Pack, requests: list[TextToImage]) -> None:
-    engine = Engine({pack.info.name: pack})
-    for number, request in enumerate(requests):
-        engine.submit(str(number), request)
-    while engine.has_work:
-        engine.step()
-
-
-ARMS: dict[str, Arm] = {
-    "stock diffusers, one at a time": stock_one_at_a_time,
-    "our engine, one at a time": engine_one_at_a_time,
-    "our engine, together": engine_together,
+ARMS: dict[str, Callable[[Pack, float], Arm]] = {
+    "A": lambda pack, inputs: StockLoop(pack),
+    "A'": lambda pack, inputs: OurEngine(pack, inputs, together=False),
+    "B": lambda pack, inputs: StockLoop(pack, largest=max(1, int(inputs) // 2)),
+    "C": lambda pack, inputs: OurEngine(pack, inputs, together=True),
 }
+FIRST_ORDER = ("DPM++ 2M Karras", "Euler a", "DDIM", "UniPC Karras", "DPM++ 2M SDE Karras", "Euler", "DEIS", "DDPM")
+PAIRS = 5  # repeats of the two small comparisons, which are close to 1
 
 
-def seconds(arm: Arm, pack: Pack, requests: list[TextToImage]) -> float:
+@dataclass
+class Session:
+    """What one arm did with all visits; seconds."""
+
+    seconds: float = 0.0
+    finished: int = 0
+    latencies: list[float] = field(default_factory=list)
+    first_looks: list[float] = field(default_factory=list)
+    freed_after: list[float] = field(default_factory=list)
+    flops: float = 0.0
+
+    def figures(self) -> dict[str, float]:
+        def at(values: Sequence[float], percent: float) -> float:
+            return float(np.percentile(values, percent)) if values else float("nan")
+
+        return {
+            "pictures/s": self.finished / self.seconds,
+            "mean latency": float(np.mean(self.latencies)),
+            "p50 latency": at(self.latencies, 50),
+            "p95 latency": at(self.latencies, 95),
+            "p95 first preview": at(self.first_looks, 95),
+            "p95 cancel to free": at(self.freed_after, 95),
+            "GFLOP/s": self.flops / self.seconds / 1e9,
+        }
+
+
+def serve(arm: Arm, people: Sequence[Visit]) -> Session:
+    """Lets ``people`` come and go in real time until all are served."""
+    session = Session()
+    plans = {user: [each for each in people if each.user == user] for user in {each.user for each in people}}
     begun = time.perf_counter()
-    arm(pack, requests)
-    if pack.device.type == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - begun
+    due = {user: plan[0].pause for user, plan in plans.items()}  # when each user's next request comes
+    asked: dict[str, tuple[float, Visit]] = {}
+    cancelled: dict[str, float] = {}
+    seen: set[str] = set()
+
+    def now() -> float:
+        return time.perf_counter() - begun
+
+    def settle(news: Sequence[News]) -> None:
+        for each in news:
+            since, visit = asked[each.job]
+            if each.job not in seen and each.what in ("seen", "done"):
+                seen.add(each.job)
+                session.first_looks.append(now() - since)
+            if each.what == "seen":
+                continue
+            if each.what == "done":
+                session.finished += 1
+                session.latencies.append(now() - since)
+            elif each.job in cancelled:
+                session.freed_after.append(now() - cancelled[each.job])
+            del asked[each.job]
+            if plans[visit.user]:
+                due[visit.user] = now() + plans[visit.user][0].pause
+
+    while asked or due:
+        for user in [user for user, moment in due.items() if moment <= now()]:
+            visit = plans[user].pop(0)
+            job = f"{user}/{visit.request.seed}"
+            asked[job] = due.pop(user), visit
+            arm.submit(job, visit.request)
+        for job, (since, visit) in list(asked.items()):
+            if visit.cancel_after is not None and job not in cancelled and now() - since >= visit.cancel_after:
+                cancelled[job] = since + visit.cancel_after
+                settle(arm.cancel(job))
+        if arm.has_work:
+            settle(arm.step())
+        elif due:
+            time.sleep(max(0.0, min(due.values()) - now()))
+    session.seconds = now()
+    return session
 
 
-def main() -> None:
+def measured(pack: Pack, name: str, inputs: float, people: Sequence[Visit]) -> Session:
+    assert isinstance(pack.denoiser, Counted)
+    before = pack.denoiser.work.flops
+    session = serve(ARMS[name](pack, inputs), people)
+    session.flops = pack.denoiser.work.flops - before
+    return session
+
+
+def compare_arms(pack: Pack, inputs: float, users: int, each: int, pause: float, repeats: int) -> dict[str, object]:
+    """All arms in turns, ``repeats`` times; each repeat has other people, the same for every arm."""
+    figures: dict[str, list[dict[str, float]]] = {name: [] for name in ARMS}
+    for repeat in range(repeats):
+        people = visits(pack, users, each, pause, seed=repeat)
+        names = list(ARMS)
+        for name in names[repeat % len(names) :] + names[: repeat % len(names)]:
+            figures[name].append(measured(pack, name, inputs, people).figures())
+            print(f"{users} users, repeat {repeat + 1}, {name}: {figures[name][-1]['pictures/s']:.2f} pictures/s")
+    return {
+        "users": users,
+        "arms": {name: _median(sessions) for name, sessions in figures.items()},
+        "rate C/A": _ratios(figures["C"], figures["A"], "pictures/s"),
+        "rate C/A'": _ratios(figures["C"], figures["A'"], "pictures/s"),
+        "rate C/B": _ratios(figures["C"], figures["B"], "pictures/s"),
+        "first preview C/A'": _ratios(figures["C"], figures["A'"], "p95 first preview"),
+    }
+
+
+def _median(sessions: Sequence[dict[str, float]]) -> dict[str, float]:
+    return {name: statistics.median(session[name] for session in sessions) for name in sessions[0]}
+
+
+def _ratios(one: Sequence[dict[str, float]], other: Sequence[dict[str, float]], name: str) -> list[float]:
+    """Lowest, median and highest ratio over the repeats."""
+    ratios = sorted(a[name] / b[name] for a, b in zip(one, other, strict=True))
+    return [ratios[0], statistics.median(ratios), ratios[-1]]
+
+
+def compare_pairs(pack: Pack, inputs: float) -> dict[str, list[float]]:
+    """Two prices: of previews, and of mixing samplers; each the ratio of two rates, lowest, median and highest."""
+    side = pack.info.size
+    uniform = [
+        TextToImage(prompt="a red house", pack=pack.info.name, width=side, height=side, seed=seed, steps=20)
+        for seed in range(8)
+    ]
+    mixed = [replace(request, sampler=name) for request, name in zip(uniform, FIRST_ORDER, strict=True)]
+
+    def rate(requests: Sequence[TextToImage], previews: bool = True) -> float:
+        arm = OurEngine(pack, inputs, together=True, previews=previews)
+        people = [Visit(number, 0.0, request) for number, request in enumerate(requests)]
+        return serve(arm, people).figures()["pictures/s"]
+
+    rate(mixed)  # traces the samplers' tables
+    previews, mixing = [], []
+    for _ in range(PAIRS):
+        with_previews = rate(uniform)
+        previews.append(with_previews / rate(uniform, previews=False))
+        mixing.append(rate(mixed) / with_previews)
+    return {
+        name: [min(values), statistics.median(values), max(values)]
+        for name, values in (("with previews / without", previews), ("mixed samplers / uniform", mixing))
+    }
+
+
+def machine(device: torch.device) -> str:
+    if device.type == "cuda":
+        return f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}"
+    cpu = platform.processor() or platform.machine()
+    models = Path("/proc/cpuinfo")
+    if models.exists():
+        names = [
+            line.split(":", 1)[1].strip() for line in models.read_text().splitlines() if line.startswith("model name")
+        ]
+        cpu = names[0] if names else cpu
+    return f"{torch.get_num_threads()} threads of {cpu}, torch {torch.__version__}"
+
+
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serving")
-    parser.add_argument("--requests", type=int, default=8)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--model", default=STORYBOOK, help=f"a pack, or one of {', '.join(UNETS)} with random weights")
     parser.add_argument("--device", default="auto")
-    given = parser.parse_args()
-    pack = load_pack(find_pack(STORYBOOK), pick_device(given.device))
-    requests = mixed_requests(given.requests, pack)
-    for arm in ARMS.values():  # once without a clock: traces, prompts, and the first call's allocations
-        arm(pack, requests)
-    measured: dict[str, list[float]] = {name: [] for name in ARMS}
-    for _ in range(given.repeats):
-        for name, arm in ARMS.items():
-            measured[name].append(seconds(arm, pack, requests))
-    first = measured[next(iter(ARMS))]
-    print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, {pack.device}")
-    print(f"{given.requests} mixed requests, {given.repeats} repeats\n")
-    print("| arm | pictures/s | times the first |\n|---|---|---|")
-    for name, times in measured.items():
-        ratios = [one / other for one, other in zip(first, times, strict=True)]
-        rate = given.requests / statistics.median(times)
-        print(f"| {name} | {rate:.2f} | {statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f}) |")
+    parser.add_argument("--users", type=int, nargs="+", default=[1, 8, 16])
+    parser.add_argument(
+        "--each", type=int, default=2, help="requests of each user; one user alone makes eight times as many"
+    )
+    parser.add_argument("--pause", type=float, default=0.5, help="mean seconds between a user's requests")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--inputs", type=float, help="model inputs a call; found by calibration if not given")
+    parser.add_argument(
+        "--out", type=Path, default=Path("bench"), help="folder for serving.json, serving.md, serving.png"
+    )
+    given = parser.parse_args(arguments)
+    pack = load(given.model, pick_device(given.device))
+    inputs = given.inputs or calibrate(pack).inputs
+    warm_up = visits(pack, users=8, each=1, pause=0.0, seed=10**6)
+    for name in ARMS:  # once without a clock: traces, prompts, and the first calls' allocations
+        measured(pack, name, inputs, warm_up)
+    result = {
+        "model": pack.info.title,
+        "machine": machine(pack.device),
+        "inputs": inputs,
+        "repeats": given.repeats,
+        "levels": [
+            compare_arms(pack, inputs, users, given.each * (8 if users == 1 else 1), given.pause, given.repeats)
+            for users in given.users
+        ],
+        "pairs": compare_pairs(pack, inputs),
+    }
+    given.out.mkdir(parents=True, exist_ok=True)
+    (given.out / "serving.json").write_text(json.dumps(result, indent=2) + "\n")
+    (given.out / "serving.md").write_text(as_markdown(result))
+    plot(result, given.out / "serving.png")
+    print(as_markdown(result))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import torch
 
 from studio.engine.batching import Limits, Pace, Room, Turns, plan
 from studio.engine.denoise import Stepped, step_rows
-from studio.engine.preview import encode_preview
+from studio.engine.preview import encode_previews
 from studio.errors import JobFailed, NotFinite, OutOfMemory, PackError, QueueFull, StudioError
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Pixels, Previewed, Queued, Started
 from studio.packs.pack import Pack
@@ -198,15 +198,22 @@ class Engine:
                 continue
             row.state, row.clean = stepped.states[place], stepped.clean[place]
             row.call += 1
-            with contextlib.suppress(Exception):  # a picture that cannot be previewed can still be drawn
-                events.append(self._preview(row))
+        healthy = [row for row, is_finite in zip(batch, stepped.finite, strict=True) if is_finite]
+        with contextlib.suppress(Exception):  # a picture that cannot be previewed can still be drawn
+            events += self._preview(healthy)
         return events
 
-    def _preview(self, row: Row) -> Previewed:
-        assert row.clean is not None
-        job, calls, steps = self._running[row.job], row.table.calls, row.request.steps
-        pace = (time.monotonic() - job.started) / row.call
-        jpeg = encode_preview(row.clean, job.pack.preview)
+    def _preview(self, rows: Sequence[Row]) -> list[Event]:
+        """How ``rows`` look now; they come from one call, so they have one size and one pack."""
+        if not rows:
+            return []
+        clean = torch.stack([row.clean for row in rows if row.clean is not None])
+        jpegs = encode_previews(clean, self._running[rows[0].job].pack.preview)
+        return [self._previewed(row, jpeg) for row, jpeg in zip(rows, jpegs, strict=True)]
+
+    def _previewed(self, row: Row, jpeg: bytes) -> Previewed:
+        calls, steps = row.table.calls, row.request.steps
+        pace = (time.monotonic() - self._running[row.job].started) / row.call
         step = math.ceil(row.call * steps / calls)  # second-order samplers call the model twice a step
         return Previewed(row.job, row.index, step, steps, jpeg, pace * (calls - row.call))
 

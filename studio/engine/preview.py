@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch.nn import functional as F
 
@@ -15,12 +17,15 @@ LARGEST_SIDE = 384  # pixels; the latents of larger pictures are averaged down, 
 QUALITY = 80
 
 
-def encode_preview(clean: torch.Tensor, decoder: LinearDecoder) -> bytes:
-    """A clean latent [C, h, w] -> a JPEG of the whole picture."""
-    latents = clean[None]
-    shrink = -(-max(latents.shape[-2:]) * decoder.block // LARGEST_SIDE)
+def encode_previews(clean: torch.Tensor, decoder: LinearDecoder) -> list[bytes]:
+    """Clean latents [B, C, h, w] -> a JPEG of each whole picture. One decoding and one transfer serve all of them."""
+    shrink = -(-max(clean.shape[-2:]) * decoder.block // LARGEST_SIDE)
     if shrink > 1:
-        latents = F.avg_pool2d(latents, shrink, ceil_mode=True)
+        clean = F.avg_pool2d(clean, shrink, ceil_mode=True)
+    return [_jpeg(picture.numpy()) for picture in to_bytes(decoder(clean))]
+
+
+def _jpeg(picture: NDArray[np.uint8]) -> bytes:
     stream = io.BytesIO()
-    Image.fromarray(to_bytes(decoder(latents))[0].numpy()).save(stream, "JPEG", quality=QUALITY)
+    Image.fromarray(picture).save(stream, "JPEG", quality=QUALITY)
     return stream.getvalue()

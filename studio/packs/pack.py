@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -34,9 +35,9 @@ class Denoiser:
     native_area: int
     factor: int = FACTOR
 
-    @property
+    @cached_property
     def device(self) -> torch.device:
-        return self.unet.device
+        return self.unet.device  # looks through all parameters, and is asked several times a step
 
     @property
     def prediction(self) -> str:

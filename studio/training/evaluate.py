@@ -75,34 +75,31 @@ def _told(each: Scene) -> list[str]:
 
 def drawn(pack: Pack, plan: Plan, folder: Path) -> NDArray[np.uint8]:
     """The pictures of ``plan``, uint8 [scenes * languages, H, W, 3]; what ``folder`` holds is not drawn again."""
-    kept = folder / fingerprint(Path(pack.info.source), plan)
-    kept.mkdir(parents=True, exist_ok=True)
-    requests = plan.requests(pack.info)
+    requests, weights = plan.requests(pack.info), digest_of_weights(Path(pack.info.source))
+    folder.mkdir(parents=True, exist_ok=True)
     chunks = []
-    label = f"{plan.sampler}, {plan.steps} steps"
-    with tqdm(total=len(requests), desc=label, mininterval=5) as bar:
+    with tqdm(total=len(requests), desc=f"{plan.sampler}, {plan.steps} steps", mininterval=5) as bar:
         for at in range(0, len(requests), CHUNK):
-            path, part = kept / f"{at}.npy", kept / f"{at}.part.npy"
             wanted = requests[at : at + CHUNK]
+            name = hashlib.sha256(f"{weights} {wanted}".encode()).hexdigest()[:24]
+            path, part = folder / f"{name}.npy", folder / f"{name}.part.npy"
             if not path.exists():
                 pictures = np.empty((len(wanted), pack.info.size, pack.info.size, 3), np.uint8)
                 for place, picture in draw(pack, wanted):
                     pictures[place] = picture
-                    bar.update()
                 np.save(part, pictures)
                 part.replace(path)
-            else:
-                bar.update(len(wanted))
+            bar.update(len(wanted))
             chunks.append(np.load(path))
     return np.concatenate(chunks)
 
 
-def fingerprint(source: Path, plan: Plan) -> str:
-    """Names what is drawn: the weights of all models in the folder ``source``, and the plan but for its length."""
-    digest = hashlib.sha256(repr(replace(plan, scenes=0)).encode())
+def digest_of_weights(source: Path) -> str:
+    """Names the weights of all models in the folder ``source``."""
+    digest = hashlib.sha256()
     for file in sorted(source.rglob("*.safetensors")):
         digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
+    return digest.hexdigest()
 
 
 def measure(pack: Pack, plan: Plan, folder: Path) -> dict[str, Any]:

@@ -1,0 +1,176 @@
+"""The ways of serving that are compared. Each takes requests in and is stepped by the same loop, on the same U-Net."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+
+from studio.engine.batching import Limits
+from studio.engine.engine import Engine
+from studio.events import Cancelled, Event, Failed, Finished, Previewed
+from studio.packs.pack import Pack
+from studio.requests import TextToImage
+from studio.rows import Row
+from studio.samplers.catalogue import find_sampler
+from studio.samplers.table import make_scheduler, step_options
+
+
+@dataclass(frozen=True)
+class News:
+    """What became of a job: ``seen`` (a first look at it), ``done``, or ``freed`` (cancelled, and running no more)."""
+
+    job: str
+    what: str
+
+
+class Arm(Protocol):
+    @property
+    def has_work(self) -> bool: ...
+
+    def submit(self, job: str, request: TextToImage) -> None: ...
+
+    def cancel(self, job: str) -> list[News]:
+        """Asks for ``job`` to end; its news may come with a later step."""
+
+    def step(self) -> list[News]:
+        """The least that this arm can do before it listens again."""
+
+
+class OurEngine:
+    """``together``: as it is meant to be; otherwise one picture at a time."""
+
+    def __init__(self, pack: Pack, inputs: float, *, together: bool, previews: bool = True) -> None:
+        kind = Engine if previews else _Blind
+        limits = Limits(inputs=inputs, waiting=10_000, each=10_000)
+        self.engine = kind({pack.info.name: pack}, limits if together else _alone(limits))
+
+    @property
+    def has_work(self) -> bool:
+        return self.engine.has_work
+
+    def submit(self, job: str, request: TextToImage) -> None:
+        self.engine.submit(job, request, owner=job)
+
+    def cancel(self, job: str) -> list[News]:
+        return _news(self.engine.cancel(job))
+
+    def step(self) -> list[News]:
+        return _news(self.engine.step())
+
+
+class _Blind(Engine):
+    """Makes no previews, to see what they cost."""
+
+    def _preview(self, rows: Iterable[Row]) -> list[Event]:
+        return []
+
+
+def _alone(limits: Limits) -> Limits:
+    return Limits(limits.inputs, rows=1, waiting=limits.waiting, each=limits.each)
+
+
+def _news(events: Iterable[Event]) -> list[News]:
+    names = {Previewed: "seen", Finished: "done", Cancelled: "freed"}
+    for event in events:
+        if isinstance(event, Failed):
+            raise event.error
+    return [News(event.job, names[type(event)]) for event in events if type(event) in names]
+
+
+@dataclass
+class _Run:
+    """Requests of equal settings that go through one scheduler object together, as in diffusers' own pipelines."""
+
+    jobs: list[str]
+    scheduler: Any
+    timesteps: list[torch.Tensor]
+    latents: torch.Tensor
+    text: torch.Tensor
+    beside: torch.Tensor | None
+    request: TextToImage
+    at: int = 0
+    cancelled: set[str] = field(default_factory=set)
+
+
+class StockLoop:
+    """The loop of diffusers' pipelines. ``largest`` requests of equal settings run as one batch, from beginning to
+    end; with 1, one request after the other. No previews."""
+
+    def __init__(self, pack: Pack, largest: int = 1) -> None:
+        self._pack, self._largest = pack, largest
+        self._waiting: list[tuple[str, TextToImage]] = []
+        self._run: _Run | None = None
+
+    @property
+    def has_work(self) -> bool:
+        return bool(self._run or self._waiting)
+
+    def submit(self, job: str, request: TextToImage) -> None:
+        self._waiting.append((job, request))
+
+    def cancel(self, job: str) -> list[News]:
+        """What waits is dropped at once. A batch of one ends; in a larger one the slot stays taken to the end."""
+        if any(job == waiting for waiting, _ in self._waiting):
+            self._waiting = [item for item in self._waiting if item[0] != job]
+            return [News(job, "freed")]
+        if self._run is None or job not in self._run.jobs:
+            return []
+        if len(self._run.jobs) == 1:
+            self._run = None
+            return [News(job, "freed")]
+        self._run.cancelled.add(job)
+        return []
+
+    @torch.inference_mode()
+    def step(self) -> list[News]:
+        if self._run is None:
+            self._run = self._begin()
+        run = self._run
+        _advance(self._pack, run)
+        if run.at < len(run.timesteps):
+            return []
+        self._run = None
+        self._pack.decode(run.latents)
+        return [News(job, "freed" if job in run.cancelled else "done") for job in run.jobs]
+
+    def _begin(self) -> _Run:
+        first = self._waiting[0][1]
+        alike = [item for item in self._waiting if _settings(item[1]) == _settings(first)][: self._largest]
+        self._waiting = [item for item in self._waiting if item not in alike]
+        return _begin(self._pack, [job for job, _ in alike], [request for _, request in alike])
+
+
+def _settings(request: TextToImage) -> tuple[object, ...]:
+    return request.sampler, request.steps, request.guidance, request.width, request.height
+
+
+def _begin(pack: Pack, jobs: list[str], requests: list[TextToImage]) -> _Run:
+    request = requests[0]
+    scheduler, timesteps = make_scheduler(find_sampler(request.sampler), pack.denoiser.tables.schedule, request.steps)
+    height, width = request.height // 8, request.width // 8
+    noise = [
+        torch.randn(pack.denoiser.channels, height, width, generator=torch.Generator().manual_seed(each.seed))
+        for each in requests
+    ]
+    told = torch.stack([pack.encode_prompt(each.prompt) for each in requests])
+    text = torch.cat([pack.encode_prompt("").expand_as(told), told]) if request.guidance > 1 else told
+    latents = torch.stack(noise).to(pack.device) * scheduler.init_noise_sigma
+    return _Run(jobs, scheduler, list(timesteps), latents, text, pack.beside_nothing(height, width), request)
+
+
+def _advance(pack: Pack, run: _Run) -> None:
+    timestep, guidance = run.timesteps[run.at], run.request.guidance
+    inputs = run.scheduler.scale_model_input(run.latents, timestep)
+    if run.beside is not None:
+        inputs = torch.cat([inputs, run.beside.expand(len(inputs), -1, -1, -1)], dim=1)
+    inputs = inputs.repeat(len(run.text) // len(inputs), 1, 1, 1)
+    output = pack.denoiser(inputs, timestep.float().expand(len(inputs)).to(pack.device), run.text)
+    if guidance > 1:
+        untold, told = output.chunk(2)
+        output = untold + guidance * (told - untold)
+    options = step_options(find_sampler(run.request.sampler), 0.0)
+    run.latents = run.scheduler.step(output, timestep, run.latents, **options).prev_sample
+    run.at += 1

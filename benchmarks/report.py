@@ -1,0 +1,76 @@
+"""A benchmark's result as a table and as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+NAMES = {
+    "A": "A: stock loop, one at a time",
+    "A'": "A': our engine, one at a time",
+    "B": "B: equal settings in batches",
+    "C": "C: our engine, together",
+}
+COLUMNS = ("pictures/s", "mean latency", "p50 latency", "p95 latency", "p95 first preview", "p95 cancel to free")
+COLOURS = {"A": "#b8b4c4", "A'": "#8e86a8", "B": "#e0a35c", "C": "#6b3fd4"}
+
+
+def as_markdown(result: dict[str, Any]) -> str:
+    """One table for all numbers of users, then the ratios."""
+    lines = [
+        f"{result['model']}, {result['machine']}, {result['inputs']:g} model inputs a call, "
+        f"median of {result['repeats']} repeats; seconds:",
+        "",
+        f"| users | arm | {' | '.join(COLUMNS)} | GFLOP/s |",
+        f"|{'---|' * (len(COLUMNS) + 3)}",
+    ]
+    for level in result["levels"]:
+        for arm, figures in level["arms"].items():
+            values = " | ".join(_number(figures[column]) for column in COLUMNS)
+            lines.append(f"| {level['users']} | {NAMES[arm]} | {values} | {figures['GFLOP/s']:.0f} |")
+    levels = " | ".join(f"{level['users']} users" for level in result["levels"])
+    lines += ["", f"| ratio (lowest-highest of the repeats) | {levels} |", f"|{'---|' * (len(result['levels']) + 1)}"]
+    for name, words in (
+        ("rate C/A", "pictures/s, C over A"),
+        ("rate C/A'", "pictures/s, C over A'"),
+        ("rate C/B", "pictures/s, C over B"),
+        ("first preview C/A'", "p95 first preview, C over A'"),
+    ):
+        lines.append(f"| {words} | {' | '.join(_spread(level[name]) for level in result['levels'])} |")
+    lines.append("")
+    for name, ratio in result["pairs"].items():
+        lines.append(f"* {name}, pictures/s: {_spread(ratio)}")
+    return "\n".join(lines) + "\n"
+
+
+def _number(value: float) -> str:
+    return "none" if value != value else f"{value:.2f}"
+
+
+def _spread(ratio: list[float]) -> str:
+    lowest, median, highest = ratio
+    return f"{median:.2f} ({lowest:.2f}-{highest:.2f})"
+
+
+def plot(result: dict[str, Any], path: Path) -> None:
+    """Three panels over the number of users: pictures per second, mean latency, first preview. PNG."""
+    from matplotlib.figure import Figure  # no window, no state
+
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    panels = (
+        ("pictures/s", "Pictures per second"),
+        ("mean latency", "Mean latency, s"),
+        ("p95 first preview", "95 % have seen something after, s"),
+    )
+    for axes, (column, title) in zip(figure.subplots(1, len(panels)), panels, strict=True):
+        for place, arm in enumerate(NAMES):
+            heights = [level["arms"][arm][column] for level in result["levels"]]
+            positions = [level + (place - 1.5) * 0.2 for level in range(len(heights))]
+            axes.bar(positions, heights, width=0.19, color=COLOURS[arm], label=NAMES[arm])
+        axes.set_title(title, fontsize=10)
+        axes.set_xticks(range(len(result["levels"])), [f"{level['users']} users" for level in result["levels"]])
+        axes.spines[["top", "right"]].set_visible(False)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    figure.suptitle(f"{result['model']}: {result['machine']}", fontsize=9)
+    figure.savefig(path, dpi=110)
