@@ -21,13 +21,14 @@ from diffusers import AutoencoderKL, DDIMScheduler, DDPMScheduler, UNet2DConditi
 from numpy.typing import NDArray
 from torch import nn
 from tqdm import tqdm
-from transformers import CLIPTextModel, PreTrainedTokenizerFast
+from transformers import CLIPTextModel
 
 from studio.training import autoencoder, dataset, grids, text_encoder
 from studio.training.prompts import SHEET
 from studio.training.run import Options, Run, options, pick_autocast, steps_done
-from studio.training.tokenizer import stored_tokenizer
-from studio.training.world import LANGUAGES, caption, scene
+from studio.training.tokenizer import stored_tokenizer, tokenise
+from studio.training.told import told
+from studio.training.world import LANGUAGES
 
 NOISE = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 EMPTY_PROMPTS = 0.10
@@ -125,15 +126,14 @@ def conditioning(
     return mask, masked
 
 
-def captions_of(indices: NDArray[np.int64], rng: np.random.Generator) -> list[str]:
-    """A caption for each training scene in a language of its own; some empty."""
-    told = []
-    for seed in indices:
-        if rng.random() < EMPTY_PROMPTS:
-            told.append("")
-        else:
-            told.append(caption(scene(int(seed)), LANGUAGES[int(rng.integers(len(LANGUAGES)))], rng))
-    return told
+def prompts_of(
+    captions: NDArray[np.int16], empty: torch.Tensor, indices: NDArray[np.int64], rng: np.random.Generator
+) -> torch.Tensor:
+    """One of each scene's captions, out of [scenes, captions, L]; some are ``empty`` [L] instead. int64 [B, L]."""
+    which = rng.integers(captions.shape[1], size=len(indices))
+    tokens = torch.from_numpy(captions[indices, which].astype(np.int64))
+    is_empty = torch.from_numpy(rng.random(len(indices)) < EMPTY_PROMPTS)
+    return torch.where(is_empty[:, None], empty, tokens)
 
 
 def timestep_shares(signal: torch.Tensor) -> torch.Tensor:
@@ -180,7 +180,9 @@ def train(options: Options) -> None:
     preset = options.preset
     first_stage = autoencoder.trained(options)
     latents = encode(options, first_stage)
-    tokenizer: PreTrainedTokenizerFast = stored_tokenizer(text_encoder.tokenizer_folder(options))
+    tokenizer = stored_tokenizer(text_encoder.tokenizer_folder(options))
+    captions = told(preset, options.folder, text_encoder.tokenizer_folder(options))
+    empty = tokenise(tokenizer, [""])[0]
     model = build(options)
     run = Run("denoiser", model, preset.denoiser, options)
     noising = DDPMScheduler(**NOISE, prediction_type="v_prediction")
@@ -197,7 +199,7 @@ def train(options: Options) -> None:
         mask, masked = conditioning(latents, indices, rng)
         inputs = torch.cat([noising.add_noise(clean, noise, timesteps), mask, masked], dim=1)
         target = noising.get_velocity(clean, noise, timesteps).to(options.device)
-        tokens = text_encoder.tokenise(tokenizer, captions_of(indices, rng), options.device)
+        tokens = prompts_of(captions, empty, indices, rng).to(options.device)
         timesteps = timesteps.to(options.device)
         with autocast:
             predicted = model(inputs.to(options.device, memory_format=torch.channels_last), timesteps, tokens)
@@ -206,10 +208,9 @@ def train(options: Options) -> None:
     def show() -> None:
         average = run.averaged(build(options))
         prompts = [SHEET[language][row] for row in range(8) for language in LANGUAGES]
-        tokens = text_encoder.tokenise(tokenizer, prompts, options.device)
-        empty = text_encoder.tokenise(tokenizer, [""], options.device)
+        tokens = tokenise(tokenizer, prompts).to(options.device)
         with autocast:
-            drawn = sample(average, tokens, empty, latents.grey.float().to(options.device))
+            drawn = sample(average, tokens, empty[None].to(options.device), latents.grey.float().to(options.device))
         pictures = _decoded(first_stage, drawn.float())
         grids.save(run.folder / "grid.png", [pictures[column::3] for column in range(3)])
 

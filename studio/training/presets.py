@@ -11,11 +11,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Stage:
-    """How long one stage trains: ``steps`` of ``batch`` samples at a peak learning rate ``rate``."""
+    """How long one stage trains: ``steps`` of ``batch`` samples at a peak learning rate ``rate``, but no longer than
+    ``minutes``: the learning rate then cools down in time."""
 
     steps: int
     batch: int
     rate: float
+    minutes: float | None = None
 
 
 @dataclass(frozen=True)
@@ -90,11 +92,11 @@ PRESETS = {
             reader=Stage(1_500, 64, 2e-3),
         ),
         Preset(
-            name="full", size=256, scenes=100_000, crop=128,
-            autoencoder=Stage(12_000, 64, 1e-3), autoencoder_widths=(32, 64, 128, 128),
-            text=Stage(3_000, 256, 1e-3),
-            denoiser=Stage(30_000, 256, 6e-4), denoiser_widths=(96, 160, 192), text_width=192, text_layers=3,
-            reader=Stage(1_500, 128, 2e-3),
+            name="full", size=256, scenes=60_000, crop=128,
+            autoencoder=Stage(12_000, 64, 1e-3, 5.0), autoencoder_widths=(32, 64, 128, 128),
+            text=Stage(3_000, 256, 1e-3, 1.5),
+            denoiser=Stage(30_000, 256, 6e-4, 8.0), denoiser_widths=(96, 160, 192), text_width=192, text_layers=3,
+            reader=Stage(1_500, 128, 2e-3, 1.5),
         ),
     )
 }  # fmt: skip

@@ -63,11 +63,14 @@ def steps_done(name: str, options: Options) -> int:
     return int(torch.load(options.folder / name / CHECKPOINT, mmap=True, weights_only=True)["step"])
 
 
-def learning_rate(step: int, steps: int, peak: float) -> float:
-    """Warm-up, plateau, then linear to zero over the last quarter, so that a longer run can go on from the plateau."""
+def learning_rate(step: int, steps: int, peak: float, spent: float = 0.0) -> float:
+    """Warm-up, plateau, then linear to zero over the last quarter, so that a longer run can go on from the plateau.
+
+    ``spent`` is the share of the stage's time that is over, 0..1; whichever ends first, steps or time, counts.
+    """
     warm = min(1.0, (step + 1) / min(WARM_UP_STEPS, max(1, steps // 4)))
-    left = (steps - step) / max(1.0, COOL_DOWN * steps)
-    return peak * min(warm, 1.0, max(0.0, left))
+    left = 1 - max(step / steps, spent)
+    return peak * min(warm, 1.0, max(0.0, left / COOL_DOWN))
 
 
 def pick_autocast(device: torch.device) -> torch.autocast:
@@ -116,9 +119,9 @@ class Run:
 
     def train(self, loss_of: Callable[[int], torch.Tensor], show: Callable[[], None], show_every: int) -> None:
         """Steps until the stage's end or the time limit. ``loss_of(step)`` returns the loss; ``show`` draws a grid."""
-        shown = losses = 0.0
-        for step in self._ticking():
-            rate = learning_rate(step, self.steps, self.stage.rate)
+        shown, losses = 0, torch.zeros((), device=self.options.device)
+        for step, spent in self._ticking():
+            rate = learning_rate(step, self.steps, self.stage.rate, spent)
             for group in self.optimiser.param_groups:
                 group["lr"] = rate
             loss = loss_of(step)
@@ -128,10 +131,10 @@ class Run:
             if torch.isfinite(norm):
                 self.optimiser.step()
             self._update_average(step)
-            losses, shown = losses + float(loss.detach()), shown + 1
+            losses, shown = losses + loss.detach(), shown + 1
             if step % 50 == 49:
-                self._log(step, losses / shown, rate)
-                losses = shown = 0.0
+                self._log(step, float(losses) / shown, rate)
+                shown, losses = 0, torch.zeros_like(losses)
             if step % show_every == show_every - 1:
                 show()
         self.save()
@@ -140,15 +143,17 @@ class Run:
     def _update_average(self, step: int) -> None:
         """The average looks back over about a twentieth of the run, and over less at its beginning."""
         decay = min(1 - 20 / max(40, self.steps), (1 + step) / (10 + step))
-        for key, value in self.model.state_dict().items():
-            self.average[key].lerp_(value.float(), 1 - decay)
+        values = [value.float() for value in self.model.state_dict().values()]
+        torch._foreach_lerp_(list(self.average.values()), values, 1 - decay)
 
-    def _ticking(self) -> Iterator[int]:
+    def _ticking(self) -> Iterator[tuple[int, float]]:
+        """Each step's number, and the share of the stage's time that was over before it."""
         started = saved = time.monotonic()
-        limit = math.inf if self.options.minutes is None else self.options.minutes * 60
+        whole = math.inf if self.stage.minutes is None else self.stage.minutes * 60
+        limit = whole if self.options.minutes is None else self.options.minutes * 60
         with tqdm(total=self.steps, initial=self.step, desc=self.name, mininterval=10) as bar:
             while self.step < self.steps and time.monotonic() - started < limit:
-                yield self.step
+                yield self.step, (time.monotonic() - started) / whole
                 self.step += 1
                 bar.update()
                 if time.monotonic() - saved > SAVE_EVERY_SECONDS:

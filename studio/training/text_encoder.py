@@ -20,13 +20,16 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
 
+from studio.training.dataset import UNSEEN
 from studio.training.presets import Preset
 from studio.training.run import Options, Run, options
-from studio.training.tokenizer import MAX_TOKENS, stored_tokenizer
+from studio.training.tokenizer import MAX_TOKENS, stored_tokenizer, tokenise
+from studio.training.told import told
 from studio.training.world import LANGUAGES, Scene, caption, scene
 from studio.training.world.scene import COLOURS, GROUNDS, KINDS, TIMES, WEATHERS
 
 MOST_THINGS = 3
+UNSEEN_FOR_SHOW = 256
 QUESTIONS = (
     len(TIMES), len(GROUNDS), len(WEATHERS), 2, *(len(KINDS) + 1,) * MOST_THINGS, *(len(COLOURS) + 1,) * MOST_THINGS
 )  # fmt: skip
@@ -74,12 +77,6 @@ def answers(scene: Scene) -> NDArray[np.int64]:
     return np.array([*where, *kinds, *colours])
 
 
-def tokenise(tokenizer: PreTrainedTokenizerFast, captions: list[str], device: torch.device) -> torch.Tensor:
-    """int64 [B, MAX_TOKENS]."""
-    batch = tokenizer(captions, padding="max_length", truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
-    return batch.input_ids.to(device)
-
-
 def build(options: Options, tokenizer: PreTrainedTokenizerFast) -> CaptionReader:
     torch.manual_seed(1)
     return CaptionReader(CLIPTextModel(config(options.preset, tokenizer)))
@@ -101,24 +98,26 @@ def train(options: Options) -> None:
     model = build(options, tokenizer)
     run = Run("text_encoder", model, options.preset.text, options)
 
-    def batch_of(step: int, count: int, offset: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-        rng = np.random.default_rng([step, 37, offset])
-        scenes = [scene(int(seed)) for seed in rng.integers(offset, offset + 10**8, size=count)]
-        captions = [caption(each, LANGUAGES[int(rng.integers(3))], rng) for each in scenes]
-        truth = torch.from_numpy(np.stack([answers(each) for each in scenes])).to(options.device)
-        return tokenise(tokenizer, captions, options.device), truth
+    captions = told(options.preset, options.folder, tokenizer_folder(options))
+    all_truth = torch.from_numpy(np.stack([answers(scene(seed)) for seed in range(options.preset.scenes)]))
+    unseen = [scene(UNSEEN + number) for number in range(UNSEEN_FOR_SHOW)]
 
     def loss_of(step: int) -> torch.Tensor:
-        tokens, truth = batch_of(step, options.preset.text.batch)
-        pooled, mean = model(tokens)
+        rng = np.random.default_rng([step, 37])
+        which = rng.integers(len(captions), size=options.preset.text.batch)
+        tokens = captions[which, rng.integers(captions.shape[1], size=len(which))].astype(np.int64)
+        truth = all_truth[which].to(options.device)
+        pooled, mean = model(torch.from_numpy(tokens).to(options.device))
         questions = [*zip(pooled, truth.T, strict=True), *zip(mean, truth.T, strict=True)]
         return torch.stack([F.cross_entropy(logits, answer) for logits, answer in questions]).mean()
 
     @torch.no_grad()
     def show() -> None:
-        tokens, truth = batch_of(0, 256, offset=10**9)
-        pooled, _ = run.averaged(build(options, tokenizer))(tokens)
-        guesses = torch.stack([logits.argmax(-1) for logits in pooled], dim=1)
+        rng = np.random.default_rng(37)
+        words = [caption(each, LANGUAGES[int(rng.integers(len(LANGUAGES)))], rng) for each in unseen]
+        pooled, _ = run.averaged(build(options, tokenizer))(tokenise(tokenizer, words).to(options.device))
+        guesses = torch.stack([logits.argmax(-1) for logits in pooled], dim=1).cpu()
+        truth = torch.from_numpy(np.stack([answers(each) for each in unseen]))
         right = (guesses == truth).float().mean(0).tolist()
         print(f"\nstep {run.step}: right answers {' '.join(f'{share:.2f}' for share in right)}", flush=True)
 

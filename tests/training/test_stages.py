@@ -14,14 +14,17 @@ from transformers import CLIPTextModel
 
 from studio.packs.catalogue import find_pack
 from studio.packs.loading import load_pack
+from studio.packs.vocabulary import unknown_words, words_of
 from studio.training import dataset, denoiser, text_encoder
 from studio.training import run as run_module
 from studio.training.autoencoder import psnr, reconstruction_loss
 from studio.training.denoiser import NOISE, random_mask, timestep_shares
 from studio.training.presets import PRESETS, Stage
 from studio.training.run import Run, learning_rate, options, steps_done
-from studio.training.tokenizer import MAX_TOKENS, make_tokenizer
+from studio.training.tokenizer import MAX_TOKENS, make_tokenizer, tokenise
+from studio.training.told import WAYS, told
 from studio.training.unpack import unpack
+from studio.training.world import LANGUAGES, caption, scene
 
 
 def test_the_pack_that_training_writes_is_one_that_diffusers_loads(toy_pack: Path) -> None:
@@ -117,6 +120,21 @@ def test_the_learning_rate_warms_up_stays_and_cools_down() -> None:
     assert rates[750:] == sorted(rates[750:], reverse=True)
 
 
+def test_a_stage_with_a_time_limit_has_cooled_down_when_its_time_is_over(tmp_path: Path) -> None:
+    """Whatever the machine's speed: a stage that ends at full learning rate leaves nothing that is worth shipping."""
+    assert learning_rate(300, 1000, 1.0, spent=0.5) == 1.0
+    assert learning_rate(300, 1000, 1.0, spent=0.9) == pytest.approx(0.4)
+    assert learning_rate(900, 1000, 1.0, spent=0.1) == pytest.approx(0.4)
+    torch.manual_seed(0)
+    chosen = options("test", ["--preset", "toy", "--folder", str(tmp_path), "--device", "cpu"])
+    run = Run("line", nn.Linear(2, 1), Stage(10_000_000, 1, 0.1, minutes=0.02), chosen)
+    _train(run)
+    rates = [float(row[2]) for row in csv.reader((run.folder / "log.csv").read_text().splitlines())]
+    assert 0 < run.step < 10_000_000
+    assert max(rates) == 0.1
+    assert rates[-1] < 0.02
+
+
 def test_timesteps_are_drawn_by_the_papers_weights() -> None:
     """Hang et al. 2023 for v-prediction: min(SNR, 5) / (SNR + 1); a quarter of the draws is uniform."""
     signal = diffusers.DDPMScheduler(**NOISE).alphas_cumprod.double()
@@ -126,6 +144,29 @@ def test_timesteps_are_drawn_by_the_papers_weights() -> None:
     assert float(shares.sum()) == pytest.approx(1)
     by_weight = shares - 0.25 / len(shares)
     assert torch.allclose(by_weight / by_weight[300], weights / weights[300])
+
+
+def test_each_scene_is_told_several_times_in_every_language_and_sometimes_not_at_all(tmp_path: Path) -> None:
+    tokenizer = make_tokenizer()
+    tokenizer.save_pretrained(tmp_path / "tokenizer")
+    captions = told(PRESETS["toy"], tmp_path, tmp_path / "tokenizer")
+    assert captions.shape == (PRESETS["toy"].scenes, WAYS * len(LANGUAGES), MAX_TOKENS)
+    for number, language in enumerate(LANGUAGES):
+        words = tokenizer.decode(captions[5, number], skip_special_tokens=True)
+        assert unknown_words(words, frozenset().union(*map(words_of, _some_captions(language)))) == ()
+    empty = tokenise(tokenizer, [""])[0]
+    rng = np.random.default_rng(0)
+    indices = rng.integers(len(captions), size=4000)
+    prompts = denoiser.prompts_of(captions, empty, indices, rng)
+    share = float((prompts == empty).all(1).float().mean())
+    assert share == pytest.approx(denoiser.EMPTY_PROMPTS, abs=0.02)
+    row = next(row for row in range(4000) if not torch.equal(prompts[row], empty))
+    assert any(np.array_equal(prompts[row].numpy(), way) for way in captions[indices[row]])
+
+
+def _some_captions(language: str) -> list[str]:
+    rng = np.random.default_rng(1)
+    return [caption(scene(seed), language, rng) for seed in range(1500)]
 
 
 def test_masks_are_neither_empty_nor_everything_on_average() -> None:
@@ -159,7 +200,7 @@ def test_the_pooled_output_is_the_end_tokens() -> None:
     tokenizer = make_tokenizer()
     torch.manual_seed(0)
     encoder = CLIPTextModel(text_encoder.config(PRESETS["toy"], tokenizer)).eval()
-    tokens = text_encoder.tokenise(tokenizer, ["a red house", "夜晚海边的红房子"], torch.device("cpu"))
+    tokens = tokenise(tokenizer, ["a red house", "夜晚海边的红房子"])
     output = encoder(tokens)
     for row, end in enumerate((tokens == tokenizer.eos_token_id).int().argmax(1)):
         assert torch.equal(output.pooler_output[row], output.last_hidden_state[row, end])
