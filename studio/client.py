@@ -13,7 +13,7 @@ import secrets
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from typing import Protocol
 
@@ -21,6 +21,7 @@ from studio.engine.batching import Limits
 from studio.engine.worker import Broken, Cancel, Command, Ready, Submit, WorkerOptions, run_worker
 from studio.errors import EngineStopped, JobFailed, StudioError, UnknownJob
 from studio.events import ENDS, Drawn, Event, Failed, Previewed, Queued
+from studio.images.pixels import Image
 from studio.packs.catalogue import PackInfo, find_pack
 from studio.requests import Request
 from studio.settings import Settings
@@ -38,8 +39,9 @@ class EngineClient(Protocol):
     def packs(self) -> tuple[PackInfo, ...]:
         """The packs that requests may name."""
 
-    def submit(self, request: Request, owner: str = "") -> str:
-        """Takes a request in; returns the job's name, which cannot be guessed. Owners take turns in the engine."""
+    def submit(self, request: Request, owner: str = "", images: Sequence[Image] = ()) -> str:
+        """Takes a request in, with the images that it names; returns the job's name, which cannot be guessed. Owners
+        take turns in the engine."""
 
     def events(self, job: str, heartbeat: float | None = None) -> Iterator[list[Event]]:
         """The job so far, then its news as they come, to its end; of previews only the latest of each picture.
@@ -136,7 +138,7 @@ class LocalClient:
     def packs(self) -> tuple[PackInfo, ...]:
         return (self._pack,)
 
-    def submit(self, request: Request, owner: str = "") -> str:
+    def submit(self, request: Request, owner: str = "", images: Sequence[Image] = ()) -> str:
         job, log = secrets.token_hex(16), _Log()
         with self._lock:
             self._logs[job] = log
@@ -144,7 +146,7 @@ class LocalClient:
             if self._refusal:
                 log.add(Failed(job, self._refusal))
             else:
-                self._send(Submit(job, request, owner))
+                self._send(Submit(job, request, owner, {image.digest: image for image in images}))
         return job
 
     def events(self, job: str, heartbeat: float | None = None) -> Iterator[list[Event]]:

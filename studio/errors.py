@@ -2,6 +2,7 @@
 
     StudioError
     ├── InvalidRequest      what was asked for is outside its limits; nothing was started
+    ├── BadPicture          a file is no picture that can be taken
     ├── PackError           a pack cannot be found, read or trusted
     ├── QueueFull           the engine has more to do than it will promise; try again later
     ├── JobFailed           a job was started and could not be finished
@@ -33,6 +34,10 @@ class InvalidRequest(StudioError):
 
     def __reduce__(self) -> tuple[type[InvalidRequest], tuple[str, object, str]]:
         return InvalidRequest, (self.field, self.value, self.expected)
+
+
+class BadPicture(StudioError):
+    """A file is not a picture, or is larger than what is taken."""
 
 
 class PackError(StudioError):

@@ -11,16 +11,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from studio.errors import StudioError
+from studio.images.pixels import Pixels
 from studio.requests import Request
-
-
-@dataclass(frozen=True)
-class Pixels:
-    """A picture as bytes: RGB, 8 bits a channel, row by row."""
-
-    width: int
-    height: int
-    rgb: bytes
 
 
 @dataclass(frozen=True)

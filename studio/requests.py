@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from studio.errors import InvalidRequest
 from studio.samplers.catalogue import DEFAULT_SAMPLER, MOST_STEPS, find_sampler
@@ -20,29 +21,31 @@ SMALLEST_SIDE, LARGEST_SIDE, SIDE_MULTIPLE = 64, 2048, 8
 MOST_PICTURES = 16
 LONGEST_PROMPT = 2000
 LEAST_GUIDANCE, MOST_GUIDANCE = 1.0, 30.0
+SMALLEST_PHOTO, LARGEST_PHOTO = 16, 8192  # sides of pictures that people bring, in pixels
+DIGEST = re.compile(r"[0-9a-f]{64}")
+FILLS = ("noise", "original", "blur")
+LEAST_STRENGTH = 0.05
+MOST_FEATHER = 256  # pixels
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextToImage:
-    """Pictures from words.
+class _Drawn:
+    """What every way of drawing has in common.
 
     seed:     0 .. 2^63 - 1; picture i of ``count`` is drawn from ``seed + i``
     steps:    1 .. 150, within what the sampler can take
     guidance: 1 .. 30, the scale of classifier-free guidance; 1 is none, and halves the work
     rescale:  0 .. 1, how far the guided output is brought back to the spread of the unguided (Lin et al. 2024)
     eta:      0 .. 1, the noise of DDIM; other samplers ignore it
-    width, height: 64 .. 2048 pixels, multiples of 8
     count:    1 .. 16 pictures
 
     Raises `InvalidRequest`, naming the field, the value and the limit.
     """
 
-    TASK: ClassVar[str] = "text-to-image"
+    IMAGES: ClassVar[tuple[str, ...]] = ()  # the fields that name images, by their digests
 
     prompt: str
     pack: str
-    width: int
-    height: int
     negative: str = ""
     seed: int = 0
     steps: int = 20
@@ -56,8 +59,6 @@ class TextToImage:
         _check_text("prompt", self.prompt)
         _check_text("negative", self.negative)
         _check_text("pack", self.pack)
-        _check_side("width", self.width)
-        _check_side("height", self.height)
         _check_integer("count", self.count, 1, MOST_PICTURES)
         _check_integer("seed", self.seed, 0, LARGEST_SEED - self.count + 1)
         _check_integer("steps", self.steps, 1, MOST_STEPS)
@@ -72,10 +73,67 @@ class TextToImage:
         object.__setattr__(self, "sampler", sampler.name)  # the catalogue's spelling, whatever case was typed
 
 
-Request = TextToImage  # grows into a union, one class a tab
-REQUESTS: tuple[type[TextToImage], ...] = (TextToImage,)
+@dataclass(frozen=True, kw_only=True)
+class TextToImage(_Drawn):
+    """Pictures from words. width, height: 64 .. 2048 pixels, multiples of 8. The rest: see `_Drawn`."""
 
-_Request = TypeVar("_Request", bound=TextToImage)
+    TASK: ClassVar[str] = "text-to-image"
+
+    width: int
+    height: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_side("width", self.width)
+        _check_side("height", self.height)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inpaint(_Drawn):
+    """A picture with a part of it drawn anew; what is not under the mask stays as it is, to the byte.
+
+    image, mask:   the picture and what to repaint of it, by their digests; both of one size
+    width, height: that size, 16 .. 8192 pixels
+    fill:          what drawing begins from under the mask: "noise" alone, the "original", or a "blur" of what is around
+    strength:      0.05 .. 1, the share of the noise levels that are gone through where ``fill`` is not "noise";
+                   1 keeps least of it
+    only_masked:   work on the mask's surroundings at the pack's own size, not on the whole picture
+    padding:       0 .. 2048, how many pixels of surroundings the model then sees
+    feather:       0 .. 256, over how many pixels, inside the mask, new and old are joined
+    """
+
+    TASK: ClassVar[str] = "inpaint"
+    IMAGES: ClassVar[tuple[str, ...]] = ("image", "mask")
+
+    image: str
+    mask: str
+    width: int
+    height: int
+    fill: str = "noise"
+    strength: float = 1.0
+    only_masked: bool = False
+    padding: int = 32
+    feather: int = 4
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in self.IMAGES:
+            _check_digest(name, getattr(self, name))
+        _check_integer("width", self.width, SMALLEST_PHOTO, LARGEST_PHOTO)
+        _check_integer("height", self.height, SMALLEST_PHOTO, LARGEST_PHOTO)
+        if self.fill not in FILLS:
+            raise InvalidRequest("fill", self.fill, f"one of: {', '.join(FILLS)}")
+        _check_number("strength", self.strength, LEAST_STRENGTH, 1.0)
+        if not isinstance(self.only_masked, bool):
+            raise InvalidRequest("only_masked", self.only_masked, "true or false")
+        _check_integer("padding", self.padding, 0, LARGEST_SIDE)
+        _check_integer("feather", self.feather, 0, MOST_FEATHER)
+
+
+Request: TypeAlias = TextToImage | Inpaint
+REQUESTS: tuple[type[Request], ...] = (TextToImage, Inpaint)
+
+_Request = TypeVar("_Request", bound=_Drawn)
 
 
 def to_mapping(request: Request) -> dict[str, Any]:
@@ -111,6 +169,11 @@ def _check_text(field: str, value: object) -> None:
         raise InvalidRequest(field, value, f"at most {LONGEST_PROMPT} characters, not {len(value)}")
     if "\0" in value or any(0xD800 <= ord(character) <= 0xDFFF for character in value):
         raise InvalidRequest(field, value, "text without null characters and broken surrogates")
+
+
+def _check_digest(field: str, value: object) -> None:
+    if not isinstance(value, str) or not DIGEST.fullmatch(value):
+        raise InvalidRequest(field, value, "64 hexadecimal digits, the SHA-256 of an image")
 
 
 def _check_integer(field: str, value: object, least: int, most: int) -> None:

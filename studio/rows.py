@@ -5,14 +5,19 @@ A row knows nothing of other rows, of jobs' lives or of processes.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from studio.packs.pack import Denoiser
 from studio.requests import Request
 from studio.samplers.table import SamplerTable
+
+Finish: TypeAlias = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)
@@ -30,12 +35,25 @@ class Steering:
     beside: torch.Tensor | None = None
 
 
+@dataclass(frozen=True)
+class Keep:
+    """What stays of a picture in front of a denoiser that cannot be told: its known latent is put back at each step,
+    noised to where the sampler stands (Sohl-Dickstein et al. 2015, section 2.5; RePaint, Lugmayr et al. 2022).
+
+    clean, noise: [C, h, w]; mask: [1, h, w], 1 = repaint
+    """
+
+    clean: torch.Tensor
+    noise: torch.Tensor
+    mask: torch.Tensor
+
+
 @dataclass
 class Row:
     """``state`` is [1 + memory, C, h, w] float32: the latent, then what the sampler remembers.
 
     ``request`` makes this one picture alone: the job's request with this row's seed and a count of one. ``owner`` is
-    whose turn it is when this row runs.
+    whose turn it is when this row runs. ``finish`` makes the picture out of what is decoded, uint8 [H, W, 3].
     """
 
     job: str
@@ -47,6 +65,8 @@ class Row:
     state: torch.Tensor
     generator: torch.Generator = field(repr=False)
     owner: str = ""
+    keep: Keep | None = None
+    finish: Finish = lambda picture: picture
     call: int = 0
     clean: torch.Tensor | None = None  # [C, h, w], where the row was heading at its last step
     _drawn: tuple[int, torch.Tensor] | None = None  # the noise of a call, kept so that a retried call gets the same
@@ -84,13 +104,28 @@ class Row:
         return self._drawn[1]
 
 
-def begin(job: str, index: int, request: Request, denoiser: Denoiser, table: SamplerTable, steering: Steering) -> Row:
-    """A row that begins from nothing but noise, drawn on the CPU from ``request.seed``."""
-    height, width = request.height // denoiser.factor, request.width // denoiser.factor
+def begin(
+    job: str,
+    index: int,
+    request: Request,
+    denoiser: Denoiser,
+    table: SamplerTable,
+    steering: Steering,
+    size: tuple[int, int],
+    start: torch.Tensor | None = None,
+) -> Row:
+    """A row of ``size`` = height, width in latents, with noise drawn on the CPU from ``request.seed``.
+
+    It begins from the noise alone, or, with a table traced from the middle, from the clean latent ``start``
+    [C, h, w] noised to that table's first level.
+    """
     generator = torch.Generator().manual_seed(request.seed)
-    noise = torch.randn((denoiser.channels, height, width), generator=generator)
+    noise = torch.randn((denoiser.channels, *size), generator=generator)
     state = torch.zeros((1 + table.memory, *noise.shape))
-    state[0] = noise * table.initial_scale
+    if start is None:
+        state[0] = noise * table.initial_scale
+    else:
+        state[0] = table.signal[0] * start.cpu() + table.noise[0] * noise
     return Row(job, index, request, denoiser, table, steering, state.to(denoiser.device), generator)
 
 

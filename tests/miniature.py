@@ -23,12 +23,14 @@ SIDE = 64
 TOKENIZER = f"{PACKS[STORYBOOK].source}/tokenizer"
 
 
-def make_pack(prediction: str = "v_prediction", seed: int = 0) -> Pack:
-    """A pack whose every weight, zero-initialised ones included, is random."""
+def make_pack(prediction: str = "v_prediction", seed: int = 0, *, sees_masks: bool = True) -> Pack:
+    """A pack whose every weight, zero-initialised ones included, is random; its denoiser has nine input channels or,
+    if it does not see masks, four."""
     preset = PRESETS["toy"]
     torch.manual_seed(seed)
     tokenizer = AutoTokenizer.from_pretrained(TOKENIZER)
-    unet = UNet2DConditionModel(**preset.denoiser_config()).eval().requires_grad_(False)
+    config = {**preset.denoiser_config(), "in_channels": 9 if sees_masks else 4}
+    unet = UNet2DConditionModel(**config).eval().requires_grad_(False)
     autoencoder = AutoencoderKL(**preset.autoencoder_config()).eval().requires_grad_(False)
     text = CLIPTextModel(text_encoder.config(preset, tokenizer)).eval().requires_grad_(False)
     for parameter in [*unet.parameters(), *text.parameters()]:

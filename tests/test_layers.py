@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 # A room may import from itself and from any room before it.
 ROOMS = (
     ("studio.errors",),
+    ("studio.images",),
     ("studio.samplers.catalogue",),
     ("studio.requests",),
     ("studio.settings", "studio.events", "studio.packs.catalogue"),

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from studio.events import Drawn, Failed, Finished, Pixels, Started
+from studio.events import Drawn, Failed, Finished, Started
 from studio.gallery import store as store_module
 from studio.gallery.recipe import read_recipe
 from studio.gallery.store import Store
+from studio.images.pixels import Pixels
 from studio.recorder import Recorder
 from tests.miniature import ask
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from studio.errors import InvalidRequest
-from studio.requests import LARGEST_SEED, REQUESTS, TextToImage, from_mapping, to_mapping
+from studio.requests import LARGEST_SEED, REQUESTS, Inpaint, Request, from_mapping, to_mapping
 from studio.samplers.catalogue import SAMPLERS
 from tests.miniature import ask
 
@@ -69,9 +69,10 @@ def test_a_samplers_name_is_taken_in_any_case_and_kept_in_the_catalogues() -> No
 
 
 @pytest.mark.parametrize("kind", REQUESTS)
-def test_mapping_and_back_gives_the_request(kind: type[TextToImage]) -> None:
+def test_mapping_and_back_gives_the_request(kind: type[Request]) -> None:
+    images = {name: name.encode().hex().ljust(64, "0") for name in kind.IMAGES}
     request = kind(
-        prompt="a", pack="storybook", width=128, height=64, negative="b", seed=9, sampler="Euler a", eta=0.25
+        **images, prompt="a", pack="storybook", width=128, height=64, negative="b", seed=9, sampler="Euler a", eta=0.25
     )
     assert from_mapping(to_mapping(request)) == request
     assert pickle.loads(pickle.dumps(request)) == request
@@ -87,3 +88,25 @@ def test_a_mapping_with_something_missing_or_unknown_is_refused() -> None:
 def test_errors_cross_a_process_border() -> None:
     error = pickle.loads(pickle.dumps(InvalidRequest("steps", 0, "a whole number")))
     assert str(error) == "steps is 0; expected a whole number."
+
+
+INPAINT_REFUSED: list[tuple[str, list[Any]]] = [
+    ("image", ["", "a" * 63, "A" * 64, "../" * 20, None]),
+    ("mask", ["b" * 65, 7]),
+    ("width", [15, 8193, 64.0, None]),
+    ("height", [0, "64"]),
+    ("fill", ["grey", "", None]),
+    ("strength", [0, 0.04, 1.01, NAN, True]),
+    ("only_masked", [1, "yes", None]),
+    ("padding", [-1, 2049, 1.5]),
+    ("feather", [-1, 257]),
+]
+
+
+@pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in INPAINT_REFUSED for value in values])
+def test_inpainting_has_limits_of_its_own(field: str, value: Any) -> None:
+    given = {"prompt": "", "pack": "p", "image": "a" * 64, "mask": "b" * 64, "width": 101, "height": 99}
+    Inpaint(**given)  # type: ignore[arg-type]
+    with pytest.raises(InvalidRequest) as caught:
+        Inpaint(**{**given, field: value})
+    assert caught.value.field == field

@@ -81,6 +81,7 @@ def _settle(rows: Sequence[Row], told: torch.Tensor, untold: torch.Tensor) -> St
     states = torch.stack([_widen_state(row.state, memory) for row in rows])
     weights = torch.stack([widen(row.table.weights[row.call], memory) for row in rows]).to(device)
     advanced = advance(weights, torch.cat([states, output[:, None], _noise(rows, device)[:, None]], dim=1))
+    _put_back(rows, advanced)
     clean = predicted_clean(rows[0].denoiser.prediction, states[:, 0], output, _coefficients(rows, device))
     finite = torch.isfinite(advanced).flatten(1).all(dim=1).tolist()
     own = [state[: 1 + row.table.memory].clone() for row, state in zip(rows, advanced, strict=True)]
@@ -93,6 +94,17 @@ def guide(told: torch.Tensor, untold: torch.Tensor, guidance: torch.Tensor, resc
     result = torch.where(guidance == 1, told, untold + guidance * (told - untold))
     spread = told.std(dim=(1, 2, 3), keepdim=True) / result.std(dim=(1, 2, 3), keepdim=True).clamp_min(1e-8)
     return torch.where(rescale > 0, result * (1 + rescale * (spread - 1)), result)
+
+
+def _put_back(rows: Sequence[Row], advanced: torch.Tensor) -> None:
+    """Writes the known part into the new latents of rows that keep one, noised to where their samplers now stand."""
+    for row, state in zip(rows, advanced, strict=True):
+        if row.keep is not None:
+            done = row.call + 1 == row.table.calls
+            signal = 1.0 if done else float(row.table.signal[row.call + 1])
+            noise = 0.0 if done else float(row.table.noise[row.call + 1])
+            known = signal * row.keep.clean + noise * row.keep.noise
+            state[0] = torch.where(row.keep.mask > 0, state[0], known)
 
 
 def _noise(rows: Sequence[Row], device: torch.device) -> torch.Tensor:

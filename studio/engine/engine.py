@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import torch
 
@@ -19,12 +20,13 @@ from studio.engine.batching import Limits, Pace, Room, Turns, plan
 from studio.engine.denoise import Stepped, step_rows
 from studio.engine.preview import encode_previews
 from studio.errors import JobFailed, NotFinite, OutOfMemory, PackError, QueueFull, StudioError
-from studio.events import Cancelled, Drawn, Event, Failed, Finished, Pixels, Previewed, Queued, Started
+from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Queued, Started
+from studio.images.pixels import Image, Pixels
 from studio.packs.pack import Pack
 from studio.requests import Request
 from studio.rows import Row
 from studio.samplers.catalogue import find_sampler
-from studio.tasks import find_prepare
+from studio.tasks import find_task
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +41,7 @@ class _Job:
     request: Request
     pack: Pack
     inputs: float
+    images: Mapping[str, Image]
     place: int | None = None
     started: float = 0.0
     rows: list[Row] = field(default_factory=list)
@@ -61,15 +64,20 @@ class Engine:
     def has_work(self) -> bool:
         return bool(self._waiting or self._running)
 
-    def submit(self, job: str, request: Request, owner: str = "") -> list[Event]:
-        """Puts ``request`` in the queue under the name ``job``. Owners take turns; one may have many jobs."""
+    def submit(
+        self, job: str, request: Request, owner: str = "", images: Mapping[str, Image] = MappingProxyType({})
+    ) -> list[Event]:
+        """Puts ``request`` in the queue under the name ``job``. Owners take turns; one may have many jobs.
+
+        ``images`` are those that the request names, by their digests.
+        """
         pack = self._packs.get(request.pack)
         if pack is None:
             loaded = ", ".join(self._packs)
             return [Failed(job, PackError(f"The pack {request.pack!r} is not loaded; there is {loaded}."))]
         if refusal := self._refusal(owner):
             return [Failed(job, refusal)]
-        self._waiting.append(_Job(job, owner, request, pack, _inputs_of(request, pack)))
+        self._waiting.append(_Job(job, owner, request, pack, _inputs_of(request, pack), images))
         return self._places()
 
     def _refusal(self, owner: str) -> QueueFull | None:
@@ -127,7 +135,7 @@ class Engine:
             prompt = job.request.prompt
             try:
                 started = Started(job.name, job.pack.cuts(prompt), job.pack.unknown_words(prompt))
-                job.rows = find_prepare(job.request)(job.name, job.request, job.pack)
+                job.rows = find_task(job.request).prepare(job.name, job.request, job.pack, job.images)
             except Exception as error:
                 events.append(Failed(job.name, _speakable(error)))
                 continue
@@ -231,7 +239,7 @@ class Engine:
         """The picture of a row that is done, or of one that is stopped: where it was heading."""
         latent = row.latent if row.is_done else row.clean
         assert latent is not None
-        height, width, _ = (pixels := job.pack.decode(latent[None])[0]).shape
+        picture = row.finish(job.pack.decode(latent[None])[0].numpy())
         return Drawn(
             job=job.name,
             index=row.index,
@@ -239,7 +247,7 @@ class Engine:
             model_hash=job.pack.model_hash,
             seconds=time.monotonic() - job.started,
             stopped_at=None if row.is_done else row.call,
-            pixels=Pixels(width, height, pixels.numpy().tobytes()),
+            pixels=Pixels.of(picture),
         )
 
     def _fail(self, row: Row, error: StudioError) -> list[Event]:
@@ -260,8 +268,8 @@ class Engine:
 
 def _inputs_of(request: Request, pack: Pack) -> float:
     """About how many model inputs ``request`` takes, at the size that the pack draws best."""
-    factor, guided = pack.denoiser.factor, 2 if request.guidance > 1 else 1
-    area = (request.width // factor) * (request.height // factor) / pack.denoiser.native_area
+    guided = 2 if request.guidance > 1 else 1
+    area = find_task(request).latent_area(request, pack) / pack.denoiser.native_area
     return request.count * request.steps * find_sampler(request.sampler).calls * guided * area
 
 

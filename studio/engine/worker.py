@@ -12,13 +12,14 @@ import os
 import queue
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, TypeAlias
 
 from studio.engine.batching import Limits, Pace
 from studio.errors import PackError, StudioError
+from studio.images.pixels import Image
 from studio.packs.catalogue import PackInfo
 from studio.requests import Request
 
@@ -35,6 +36,7 @@ class Submit:
     job: str
     request: Request
     owner: str
+    images: Mapping[str, Image]
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ def _serve(pipe: Connection, inbox: Inbox, options: WorkerOptions) -> None:
             if command is None:
                 return
             if isinstance(command, Submit):
-                events = engine.submit(command.job, command.request, command.owner)
+                events = engine.submit(command.job, command.request, command.owner, command.images)
             else:
                 events = engine.cancel(command.job, keep=command.keep)
         if events:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from studio.events import Pixels
 from studio.gallery.recipe import Recipe, png_text
+from studio.images.pixels import Pixels
 
 ABANDONED_AFTER_SECONDS = 3600.0
 

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
+from numpy.typing import NDArray
 
 from studio.errors import NotFinite
 from studio.packs.catalogue import FACTOR, PackInfo
@@ -74,6 +76,11 @@ class Pack:
         return self.denoiser.device
 
     @property
+    def sees_masks(self) -> bool:
+        """Whether the denoiser takes a mask and a masked picture beside the latent."""
+        return bool(self.denoiser.unet.config.in_channels == INPAINTING_CHANNELS)
+
+    @property
     def longest_prompt(self) -> int:
         """In tokens, the begin and the end among them."""
         return int(min(self.tokenizer.model_max_length, self.text_encoder.config.max_position_embeddings))
@@ -104,7 +111,7 @@ class Pack:
 
         A mask of ones and the latent of a grey picture. height and width in latents. Cached.
         """
-        if self.denoiser.unet.config.in_channels != INPAINTING_CHANNELS:
+        if not self.sees_masks:
             return None
         size = (height, width)
         if size not in self._beside:
@@ -134,6 +141,11 @@ class Pack:
         if not torch.isfinite(pictures).all():
             raise NotFinite("The picture could not be decoded: its numbers ran off to infinity. Try another seed.")
         return to_bytes(pictures)
+
+
+def to_pictures(pixels: NDArray[np.uint8]) -> torch.Tensor:
+    """uint8 [B, H, W, 3] -> float32 [B, 3, H, W] in -1..1."""
+    return (torch.from_numpy(pixels.astype(np.float32)).permute(0, 3, 1, 2) / 127.5 - 1).contiguous()
 
 
 def to_bytes(pictures: torch.Tensor) -> torch.Tensor:

@@ -1,22 +1,30 @@
 """One file a task, named after it: ``text_to_image.py`` serves requests whose ``TASK`` is "text-to-image".
 
-A task offers ``prepare(job, request, pack) -> list[Row]``. Dropping a file in here is its registration.
+A task offers ``prepare(job, request, pack, images) -> list[Row]``, where ``images`` are those that the request names,
+by their digests, and ``latent_area(request, pack) -> float``, the size in latents at which it will work. Dropping a
+file in here is its registration.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Mapping
+from typing import Any, Protocol, cast
 
+from studio.images.pixels import Image
 from studio.packs.pack import Pack
 from studio.requests import Request
 from studio.rows import Row
 
-Prepare = Callable[[str, Request, Pack], list[Row]]
+
+class Task(Protocol):
+    """What a module in here offers."""
+
+    def prepare(self, job: str, request: Any, pack: Pack, images: Mapping[str, Image]) -> list[Row]: ...
+
+    def latent_area(self, request: Any, pack: Pack) -> float: ...
 
 
-def find_prepare(request: Request) -> Prepare:
-    """The function that turns ``request`` into rows."""
-    module = importlib.import_module(f"studio.tasks.{request.TASK.replace('-', '_')}")
-    return cast(Prepare, module.prepare)
+def find_task(request: Request) -> Task:
+    """The module that serves ``request``."""
+    return cast(Task, importlib.import_module(f"studio.tasks.{request.TASK.replace('-', '_')}"))

@@ -7,13 +7,14 @@ import inspect
 import pytest
 
 from studio.events import Finished
+from studio.images.pixels import Mask, Pixels
 from studio.packs.catalogue import PACKS
 from studio.packs.pack import Pack
 from studio.requests import REQUESTS, Request
-from studio.tasks import find_prepare
+from studio.tasks import find_task
 from tabs.page import find_tabs
 from tabs.words import WORDS
-from tests.engine.test_engine import _engine, _run
+from tests.engine.test_engine import _engine
 from tests.miniature import NAME, SIDE
 
 
@@ -27,10 +28,18 @@ def test_a_tab_says_what_it_is_and_can_be_built(tab) -> None:
 
 @pytest.mark.parametrize("kind", REQUESTS, ids=lambda kind: kind.TASK)
 def test_a_request_has_a_task_that_draws_it(kind: type[Request], pack: Pack) -> None:
-    request = kind(prompt="a red house", pack=NAME, width=SIDE, height=SIDE, steps=2)
-    rows = find_prepare(request)("job", request, pack)
+    images = (Pixels(SIDE, SIDE, bytes(SIDE * SIDE * 3)), Mask(SIDE, SIDE, b"\xff" * SIDE * SIDE))
+    by_digest = {image.digest: image for image in images}
+    named = dict(zip(kind.IMAGES, by_digest, strict=False))
+    request = kind(prompt="a red house", pack=NAME, width=SIDE, height=SIDE, steps=2, **named)
+    rows = find_task(request).prepare("job", request, pack, by_digest)
     assert len(rows) == request.count
-    assert isinstance(_run(_engine(pack), {"job": request})[-1], Finished)
+    assert find_task(request).latent_area(request, pack) == rows[0].latent[0].numel()
+    engine = _engine(pack)
+    events = engine.submit("job", request, images=by_digest)
+    while engine.has_work:
+        events += engine.step()
+    assert isinstance(events[-1], Finished)
 
 
 @pytest.mark.parametrize("info", PACKS.values(), ids=lambda info: info.name)

@@ -35,7 +35,7 @@ def _mixed_requests() -> list[TextToImage]:
 
 
 def _row(request: TextToImage, pack: Pack) -> Row:
-    return prepare("job", request, pack)[0]
+    return prepare("job", request, pack, {})[0]
 
 
 def _run(arrivals: list[tuple[int, Row]], padded_to: int | None = None) -> int:

@@ -10,7 +10,8 @@ from studio.engine import engine as engine_module
 from studio.engine.batching import Limits, Pace
 from studio.engine.engine import Engine, in_words
 from studio.errors import JobFailed, NotFinite, OutOfMemory, PackError, QueueFull
-from studio.events import Cancelled, Drawn, Event, Failed, Finished, Pixels, Previewed, Queued, Started
+from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Queued, Started
+from studio.images.pixels import Pixels
 from studio.packs.pack import Pack
 from studio.requests import TextToImage
 from tests.engine.test_denoise import _mixed_requests

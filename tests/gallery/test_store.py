@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from studio.events import Pixels
 from studio.gallery import store as store_module
 from studio.gallery.recipe import Recipe, read_recipe
 from studio.gallery.store import Store
+from studio.images.pixels import Pixels
 from tests.miniature import ask
 
 PIXELS = Pixels(4, 2, bytes(range(24)))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from studio.errors import JobFailed
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Queued, Started
+from studio.images.pixels import Image
 from studio.packs.catalogue import PackInfo
 from studio.requests import Request
 from tabs.live import View, follow
@@ -69,7 +70,7 @@ class _Client:
     def packs(self) -> tuple[PackInfo, ...]:
         return ()
 
-    def submit(self, request: Request, owner: str = "") -> str:
+    def submit(self, request: Request, owner: str = "", images: Sequence[Image] = ()) -> str:
         return "job"
 
     def cancel(self, job: str, *, keep: bool = False) -> None:

@@ -10,31 +10,31 @@ from tests.miniature import ask
 
 
 def test_each_picture_is_a_row_with_its_own_seed_and_noise(pack: Pack) -> None:
-    rows = prepare("job", ask(count=3, seed=7), pack)
+    rows = prepare("job", ask(count=3, seed=7), pack, {})
     assert [row.request.seed for row in rows] == [7, 8, 9]
     assert all(row.request.count == 1 for row in rows)
     assert not torch.equal(rows[0].latent, rows[1].latent)
-    (alone,) = prepare("job", ask(seed=8), pack)
+    (alone,) = prepare("job", ask(seed=8), pack, {})
     assert torch.equal(alone.latent, rows[1].latent)
 
 
 def test_the_first_noise_is_the_seeds_whatever_the_sampler_but_for_its_scale(pack: Pack) -> None:
     expected = torch.randn((4, 8, 8), generator=torch.Generator().manual_seed(5))
     for sampler in ("DDIM", "Euler", "DPM++ 2M Karras"):
-        (row,) = prepare("job", ask(seed=5, sampler=sampler), pack)
+        (row,) = prepare("job", ask(seed=5, sampler=sampler), pack, {})
         assert torch.allclose(row.latent, expected * row.table.initial_scale)
 
 
 def test_without_guidance_the_negative_prompt_costs_nothing(pack: Pack) -> None:
-    (plain,) = prepare("job", ask(guidance=1.0, negative="rain"), pack)
-    (guided,) = prepare("job", ask(guidance=2.0, negative="rain"), pack)
+    (plain,) = prepare("job", ask(guidance=1.0, negative="rain"), pack, {})
+    (guided,) = prepare("job", ask(guidance=2.0, negative="rain"), pack, {})
     assert (plain.inputs, guided.inputs) == (1, 2)
     assert guided.steering.untold is not None
     assert torch.equal(guided.steering.untold, pack.encode_prompt("rain"))
 
 
 def test_an_inpainting_denoiser_is_told_that_there_is_nothing_to_keep(pack: Pack) -> None:
-    (row,) = prepare("job", ask(), pack)
+    (row,) = prepare("job", ask(), pack, {})
     assert row.steering.beside is not None
     assert row.steering.beside.shape == (5, 8, 8)
     assert (row.steering.beside[0] == 1).all()
@@ -43,7 +43,7 @@ def test_an_inpainting_denoiser_is_told_that_there_is_nothing_to_keep(pack: Pack
 
 
 def test_rows_of_one_size_can_share_a_call_whatever_else_differs(pack: Pack) -> None:
-    (one,) = prepare("a", ask(sampler="Euler a", steps=5, guidance=1.0), pack)
-    (other,) = prepare("b", ask("other words", sampler="Heun", steps=9, guidance=8.0), pack)
-    (wide,) = prepare("c", ask(width=96), pack)
+    (one,) = prepare("a", ask(sampler="Euler a", steps=5, guidance=1.0), pack, {})
+    (other,) = prepare("b", ask("other words", sampler="Heun", steps=9, guidance=8.0), pack, {})
+    (wide,) = prepare("c", ask(width=96), pack, {})
     assert one.batch_key == other.batch_key != wide.batch_key

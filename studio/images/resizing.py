@@ -1,0 +1,30 @@
+"""Sizes and resizing. Pure functions of arrays, uint8 [H, W] or [H, W, 3]."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+SMALLEST_SIDE = 64  # pixels a denoiser can work at
+MULTIPLE = 8
+
+
+def working_size(width: int, height: int, native: int) -> tuple[int, int]:
+    """The width and height at which a denoiser that draws ``native`` x ``native`` best works on a picture of
+    ``width`` x ``height``: its aspect, about the native area, multiples of 8, no side below 64."""
+    scale = native / math.sqrt(width * height)
+    sides = (max(SMALLEST_SIDE, round(side * scale / MULTIPLE) * MULTIPLE) for side in (width, height))
+    new_width, new_height = sides
+    return new_width, new_height
+
+
+def resized(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """Averaged when it gets smaller, bicubic when larger."""
+    if picture.shape[:2] == (height, width):
+        return picture
+    is_smaller = width * height < picture.shape[0] * picture.shape[1]
+    method = cv2.INTER_AREA if is_smaller else cv2.INTER_CUBIC
+    return cv2.resize(picture, (width, height), interpolation=method).astype(np.uint8)

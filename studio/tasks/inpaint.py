@@ -1,0 +1,126 @@
+"""Inpainting: a part of a picture is drawn anew, at the size that the model draws best, and joined with the rest.
+
+A denoiser with nine input channels sees the mask and the masked picture beside the latent (Rombach et al. 2022, section
+4.5); for one with four, the known part is put back at each step (`Keep`). Either way the model only ever makes what is
+under the mask: the picture that comes out is the source's own bytes everywhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from studio.errors import InvalidRequest
+from studio.images import masks
+from studio.images.pixels import Image, Mask, Pixels
+from studio.images.resizing import resized, working_size
+from studio.packs.pack import Pack, to_pictures
+from studio.requests import Inpaint
+from studio.rows import Finish, Keep, Row, Steering, begin, single
+from studio.samplers.catalogue import find_sampler
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """What the model works on: the part ``box`` of the picture, and its mask, at the model's size."""
+
+    box: masks.Box
+    picture: NDArray[np.uint8]
+    mask: NDArray[np.uint8]
+
+
+def prepare(job: str, request: Inpaint, pack: Pack, images: Mapping[str, Image]) -> list[Row]:
+    """The rows of ``request``, ready for their first step. Raises `InvalidRequest` where nothing is to be repainted."""
+    source, mask = _pair(request, images)
+    piece = _cut_out(request, source, mask, pack)
+    denoiser, factor = pack.denoiser, pack.denoiser.factor
+    size = piece.mask.shape[0] // factor, piece.mask.shape[1] // factor
+    cells = torch.from_numpy(masks.cells(piece.mask, *size))[None].to(pack.device)
+    sampler = find_sampler(request.sampler)
+    skipped = 0 if request.fill == "noise" else round(request.steps * (1 - request.strength))
+    first_call = min(skipped, request.steps - 1) * sampler.calls
+    table = denoiser.tables.table(sampler, request.steps, first_call=first_call, eta=request.eta)
+    start = None
+    if first_call:
+        under = masks.filled(piece.picture, piece.mask) if request.fill == "blur" else piece.picture
+        start = pack.encode_pictures(to_pictures(under[None]))[0]
+    steering = Steering(
+        told=pack.encode_prompt(request.prompt),
+        untold=pack.encode_prompt(request.negative) if request.guidance > 1 else None,
+        guidance=request.guidance,
+        rescale=request.rescale,
+        beside=_beside(piece, cells, pack) if pack.sees_masks else None,
+    )
+    rows = [
+        begin(job, index, single(request, index), denoiser, table, steering, size, start)
+        for index in range(request.count)
+    ]
+    known = None if pack.sees_masks else pack.encode_pictures(to_pictures(piece.picture[None]))[0]
+    for row in rows:
+        row.finish = _join(source, mask, piece.box, request.feather)
+        if known is not None:
+            noise = torch.randn(known.shape, generator=torch.Generator().manual_seed(row.request.seed))
+            row.keep = Keep(known, noise.to(known.device), cells)  # the very noise that the row begins from
+    return rows
+
+
+def latent_area(request: Inpaint, pack: Pack) -> float:
+    """Always about the pack's own: whatever the picture's size, that is what the model works at."""
+    return pack.denoiser.native_area
+
+
+def _pair(request: Inpaint, images: Mapping[str, Image]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    source, mask = images.get(request.image), images.get(request.mask)
+    if not isinstance(source, Pixels) or not isinstance(mask, Mask):
+        raise InvalidRequest("image", request.image, "a picture and a mask that are there; please give them again")
+    for name, image in (("image", source), ("mask", mask)):
+        if (image.width, image.height) != (request.width, request.height):
+            expected = f"{request.width}x{request.height}, the size in the request"
+            raise InvalidRequest(name, f"{image.width}x{image.height}", expected)
+    return source.array, mask.array
+
+
+def _cut_out(request: Inpaint, source: NDArray[np.uint8], mask: NDArray[np.uint8], pack: Pack) -> _Piece:
+    painted = masks.bounds(mask)
+    if painted is None:
+        raise InvalidRequest("mask", "empty", "some part of the picture painted over")
+    box = (0, 0, request.width, request.height)
+    if request.only_masked:
+        box = masks.around(painted, max(1, request.padding), request.width, request.height)
+    x0, y0, x1, y1 = box
+    width, height = working_size(x1 - x0, y1 - y0, pack.info.size)
+    shares = resized(mask[y0:y1, x0:x1], width, height)
+    return _Piece(
+        box,
+        resized(source[y0:y1, x0:x1], width, height),
+        np.where(shares > 0, np.uint8(255), np.uint8(0)),  # whatever is painted at all, so that no old pixel is left
+    )
+
+
+def _beside(piece: _Piece, cells: torch.Tensor, pack: Pack) -> torch.Tensor:
+    """Mask and masked picture, [1 + C, h, w]; masked pixels are grey before they are encoded."""
+    pictures = to_pictures(piece.picture[None]) * torch.from_numpy(piece.mask == 0)[None, None]
+    return torch.cat([cells, pack.encode_pictures(pictures)[0]])
+
+
+def _join(source: NDArray[np.uint8], mask: NDArray[np.uint8], box: masks.Box, feather: int) -> Finish:
+    """Puts what was drawn back into the picture, at the picture's own size. Looks at no more than the mask's bounds."""
+    painted = masks.bounds(mask)
+    assert painted is not None
+    height, width = mask.shape
+    x0, y0, x1, y1 = painted
+    left, top, right, bottom = max(x0 - 1, 0), max(y0 - 1, 0), min(x1 + 1, width), min(y1 + 1, height)  # with the edge
+    share = masks.seam(mask[top:bottom, left:right], feather)
+
+    def finish(drawn: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        piece = resized(drawn, box[2] - box[0], box[3] - box[1])
+        piece = piece[top - box[1] : bottom - box[1], left - box[0] : right - box[0]]
+        result = source.copy()
+        result[top:bottom, left:right] = masks.joined(source[top:bottom, left:right], piece, share)
+        return result
+
+    return finish

@@ -1,0 +1,30 @@
+"""A picture of any shape is worked on at the size that the model draws best, and comes back at its own."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from studio.images.resizing import resized, working_size
+
+
+@pytest.mark.parametrize(
+    ("size", "native", "expected"),
+    [
+        ((128, 128), 128, (128, 128)),
+        ((4000, 3000), 128, (144, 112)),
+        ((3000, 4000), 512, (440, 592)),
+        ((16, 16), 128, (128, 128)),
+        ((8192, 64), 128, (1448, 64)),
+    ],
+)
+def test_the_working_size_has_the_pictures_aspect_and_the_models_area(size, native, expected) -> None:
+    assert working_size(*size, native) == expected
+
+
+def test_resizing_keeps_flat_colours_and_averages_when_it_shrinks() -> None:
+    flat = np.full((30, 50, 3), 77, np.uint8)
+    assert (resized(flat, 200, 100) == 77).all()
+    checks = np.indices((64, 64)).sum(0) % 2 * 255
+    assert np.abs(resized(checks.astype(np.uint8), 16, 16).astype(int) - 127).max() <= 1
+    assert resized(flat, 50, 30) is flat
