@@ -1,6 +1,8 @@
 """The command line.
 
     python -m studio text-to-image "a red house by the sea" --seed 7 --count 4 --out pictures
+    python -m studio inpaint "a red house" --image photo.jpg --mask mask.png --only-masked
+    python -m studio inpaint "the sea at night" --image photo.jpg --extend 100,0,100,0
     python -m studio replay picture.png
     python -m studio samplers
     python -m studio packs
@@ -19,20 +21,26 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
-from PIL import Image
+import PIL.Image
 
 from studio.client import LocalClient
-from studio.errors import InvalidRequest, PackError, StudioError
+from studio.errors import BadPicture, InvalidRequest, PackError, StudioError
 from studio.events import Cancelled, Drawn, Failed, Started
 from studio.gallery.recipe import Recipe, read_recipe
-from studio.gallery.store import write_picture
-from studio.packs.catalogue import PACKS, find_pack
-from studio.requests import RANDOM_SEEDS, Request, TextToImage
+from studio.gallery.store import Store, write_picture
+from studio.images import masks
+from studio.images.opening import open_mask, open_picture
+from studio.images.pixels import Image, Mask, Pixels
+from studio.images.resizing import resized
+from studio.packs.catalogue import PACKS, PackInfo, find_pack
+from studio.requests import FILLS, RANDOM_SEEDS, Inpaint, Request, TextToImage
 from studio.samplers.catalogue import DEFAULT_SAMPLER, SAMPLERS
 from studio.settings import Settings, read_settings
+
+SAME_SHAPE = 0.02  # how far a mask's aspect may be from the picture's, for rounding
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command: Callable[[argparse.Namespace, Settings], int] = given.command
     try:
         return command(given, read_settings(os.environ))
-    except (InvalidRequest, PackError) as error:
+    except (InvalidRequest, BadPicture, PackError) as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 2
     except StudioError as error:
@@ -66,22 +74,23 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m studio", description="Latent Studio on the command line.")
     commands = parser.add_subparsers(required=True, metavar="command")
     draw = commands.add_parser("text-to-image", help="pictures from words")
-    draw.add_argument("prompt")
-    draw.add_argument("--negative", default="", help="what should not be in the picture")
-    draw.add_argument("--seed", type=_number, help="0 to 2^63-1; random if not given")
-    draw.add_argument("--steps", type=_number, help="1 to 150; the pack's own if not given")
-    draw.add_argument("--sampler", default=DEFAULT_SAMPLER, help="see: python -m studio samplers")
-    draw.add_argument("--guidance", type=_number, help="1 to 30; the pack's own if not given")
-    draw.add_argument("--rescale", type=_number, default=0.0, help="guidance rescale, 0 to 1")
-    draw.add_argument("--eta", type=_number, default=0.0, help="noise of DDIM, 0 to 1")
+    _add_drawing(draw)
     draw.add_argument("--width", type=_number, help="64 to 2048 in multiples of 8; the pack's own if not given")
     draw.add_argument("--height", type=_number, help="likewise")
-    draw.add_argument("--count", type=_number, default=1, help="1 to 16 pictures")
-    draw.add_argument("--pack", help="name, diffusers folder or .safetensors file")
-    draw.add_argument(
-        "--out", type=Path, default=Path(), help="folder for 0.png, 1.png, ...; or a .png for one picture"
-    )
     draw.set_defaults(command=_text_to_image)
+    mend = commands.add_parser("inpaint", help="draw a part of a picture anew, or beyond its edges")
+    _add_drawing(mend)
+    mend.add_argument("--image", type=Path, required=True, help="PNG, JPEG or WebP")
+    mend.add_argument("--mask", type=Path, help="light (or opaque) = draw anew; of the picture's shape")
+    mend.add_argument("--invert", action="store_true", help="draw anew what the mask leaves out")
+    mend.add_argument("--grow", type=int, default=0, help="pixels by which the mask grows, or shrinks if negative")
+    mend.add_argument("--extend", type=_sides, help="LEFT,TOP,RIGHT,BOTTOM pixels of new canvas; no mask needed")
+    mend.add_argument("--fill", default="noise", help=f"what to begin from under the mask: {', '.join(FILLS)}")
+    mend.add_argument("--strength", type=_number, default=1.0, help="0.05 to 1, unless --fill is noise")
+    mend.add_argument("--only-masked", action="store_true", help="work on the mask's surroundings only")
+    mend.add_argument("--padding", type=_number, default=Inpaint.padding, help="pixels of surroundings, 0 to 2048")
+    mend.add_argument("--feather", type=_number, default=Inpaint.feather, help="width of the seam in pixels, 0 to 256")
+    mend.set_defaults(command=_inpaint)
     again = commands.add_parser("replay", help="make a picture again from its own recipe, and compare")
     again.add_argument("picture", type=Path)
     again.add_argument("--pack", help="instead of the pack named in the recipe")
@@ -90,6 +99,30 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("samplers", help="list the samplers").set_defaults(command=_samplers)
     commands.add_parser("packs", help="list the packs").set_defaults(command=_packs)
     return parser
+
+
+def _add_drawing(command: argparse.ArgumentParser) -> None:
+    """What every way of drawing takes."""
+    command.add_argument("prompt")
+    command.add_argument("--negative", default="", help="what should not be in the picture")
+    command.add_argument("--seed", type=_number, help="0 to 2^63-1; random if not given")
+    command.add_argument("--steps", type=_number, help="1 to 150; the pack's own if not given")
+    command.add_argument("--sampler", default=DEFAULT_SAMPLER, help="see: python -m studio samplers")
+    command.add_argument("--guidance", type=_number, help="1 to 30; the pack's own if not given")
+    command.add_argument("--rescale", type=_number, default=0.0, help="guidance rescale, 0 to 1")
+    command.add_argument("--eta", type=_number, default=0.0, help="noise of DDIM, 0 to 1")
+    command.add_argument("--count", type=_number, default=1, help="1 to 16 pictures")
+    command.add_argument("--pack", help="name, diffusers folder or .safetensors file")
+    command.add_argument(
+        "--out", type=Path, default=Path(), help="folder for 0.png, 1.png, ...; or a .png for one picture"
+    )
+
+
+def _sides(text: str) -> tuple[int, int, int, int]:
+    left, top, right, bottom = (int(side) for side in text.split(","))
+    if min(left, top, right, bottom) < 0:
+        raise ValueError
+    return left, top, right, bottom
 
 
 def _number(text: str) -> int | float | str:
@@ -102,22 +135,76 @@ def _number(text: str) -> int | float | str:
     return text
 
 
+def _drawing(given: argparse.Namespace, pack: PackInfo) -> dict[str, Any]:
+    """The fields of a request that every way of drawing has."""
+    return {
+        "prompt": given.prompt,
+        "negative": given.negative,
+        "pack": pack.name,
+        "seed": random.randrange(RANDOM_SEEDS) if given.seed is None else given.seed,
+        "steps": pack.steps if given.steps is None else given.steps,
+        "sampler": given.sampler,
+        "guidance": pack.guidance if given.guidance is None else given.guidance,
+        "rescale": given.rescale,
+        "eta": given.eta,
+        "count": given.count,
+    }
+
+
 def _text_to_image(given: argparse.Namespace, settings: Settings) -> int:
     pack = find_pack(given.pack or settings.pack)
     request = TextToImage(
-        prompt=given.prompt,
-        negative=given.negative,
-        pack=pack.name,
         width=pack.size if given.width is None else given.width,
         height=pack.size if given.height is None else given.height,
-        seed=random.randrange(RANDOM_SEEDS) if given.seed is None else given.seed,
-        steps=pack.steps if given.steps is None else given.steps,
-        sampler=given.sampler,
-        guidance=pack.guidance if given.guidance is None else given.guidance,
-        rescale=given.rescale,
-        eta=given.eta,
-        count=given.count,
+        **_drawing(given, pack),
     )
+    return _draw_and_write(request, (), given, settings)
+
+
+def _inpaint(given: argparse.Namespace, settings: Settings) -> int:
+    picture, mask = _picture_and_mask(given)
+    request = Inpaint(
+        image=picture.digest,
+        mask=mask.digest,
+        width=picture.width,
+        height=picture.height,
+        fill=given.fill,
+        strength=given.strength,
+        only_masked=given.only_masked,
+        padding=given.padding,
+        feather=given.feather,
+        **_drawing(given, find_pack(given.pack or settings.pack)),
+    )
+    store = Store(settings.data)  # so that the recipe can be replayed
+    for image in (picture, mask):
+        store.keep(image)
+    return _draw_and_write(request, (picture, mask), given, settings)
+
+
+def _picture_and_mask(given: argparse.Namespace) -> tuple[Pixels, Mask]:
+    """The picture, on a larger canvas if asked for, and what of it to draw anew."""
+    source = open_picture(given.image.read_bytes())
+    picture, painted = source.array, np.zeros((source.height, source.width), np.uint8)
+    if given.mask:
+        mask = open_mask(given.mask.read_bytes())
+        if abs(mask.width / mask.height - source.width / source.height) > SAME_SHAPE:
+            expected = f"a mask of the picture's shape, {source.width}x{source.height}"
+            raise InvalidRequest("mask", f"{mask.width}x{mask.height}", expected)
+        painted = Mask.of(resized(mask.array, source.width, source.height)).array
+    elif not given.extend:
+        raise InvalidRequest("mask", None, "--mask FILE, or --extend LEFT,TOP,RIGHT,BOTTOM")
+    if given.invert:
+        painted = 255 - painted
+    painted = masks.grown(painted, given.grow)
+    if given.extend:
+        left, top, right, bottom = given.extend
+        picture, new = masks.extended(picture, given.extend)
+        painted = np.maximum(new, np.pad(painted, ((top, bottom), (left, right))))
+    return Pixels.of(picture), Mask.of(painted)
+
+
+def _draw_and_write(request: Request, images: Sequence[Image], given: argparse.Namespace, settings: Settings) -> int:
+    """Draws, writes each picture where ``--out`` says, and prints one JSON line each."""
     is_file = given.out.suffix.lower() == ".png"
     if is_file and request.count > 1:
         raise InvalidRequest("out", str(given.out), f"a folder, since {request.count} pictures are asked for")
@@ -126,7 +213,7 @@ def _text_to_image(given: argparse.Namespace, settings: Settings) -> int:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InvalidRequest("out", str(given.out), f"a folder that can be written to ({error.strerror})") from None
-    for drawn in _draw(request, replace(settings, pack=given.pack or settings.pack)):
+    for drawn in _draw(request, images, replace(settings, pack=given.pack or settings.pack)):
         path = given.out if is_file else given.out / f"{drawn.index}.png"
         assert drawn.pixels is not None
         write_picture(path, drawn.pixels, Recipe(drawn.request, drawn.model_hash))
@@ -146,9 +233,10 @@ def _replay(given: argparse.Namespace, settings: Settings) -> int:
         request = replace(recipe.request, pack=find_pack(pack).name)
     except PackError as error:
         raise PackError(f"{error} Say where it is with --pack.") from None
-    (drawn,) = _draw(request, replace(settings, pack=pack))
+    images = Store(settings.data).sources_of(request) if request.IMAGES else ()
+    (drawn,) = _draw(request, images, replace(settings, pack=pack))
     assert drawn.pixels is not None
-    with Image.open(given.picture) as image:
+    with PIL.Image.open(given.picture) as image:
         before = np.asarray(image.convert("RGB"), np.int16)
     after = np.frombuffer(drawn.pixels.rgb, np.uint8).reshape(drawn.pixels.height, drawn.pixels.width, 3)
     if before.shape != after.shape:
@@ -163,10 +251,10 @@ def _replay(given: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _draw(request: Request, settings: Settings) -> Iterator[Drawn]:
+def _draw(request: Request, images: Sequence[Image], settings: Settings) -> Iterator[Drawn]:
     """Draws ``request`` in an engine process of its own. Raises the error that the job ends with, if any."""
     with LocalClient(settings) as client:
-        for event in itertools.chain.from_iterable(client.events(client.submit(request))):
+        for event in itertools.chain.from_iterable(client.events(client.submit(request, images=images))):
             if isinstance(event, Started):
                 _warn(event)
             elif isinstance(event, Drawn):

@@ -10,6 +10,7 @@
     │   ├── OutOfMemory     it does not fit, even alone
     │   └── EngineStopped   the engine process ended under it
     ├── UnknownJob          no job of that name, or not yours
+    ├── MissingImage        an image that a request names is not kept here
     └── NoRecipe            a picture carries no recipe that can be read
 
 A message says what happened, what was expected and what to do. No traceback and no path of the server is in it.
@@ -73,6 +74,10 @@ class EngineStopped(JobFailed):
 
 class UnknownJob(StudioError):
     """There is no such job."""
+
+
+class MissingImage(StudioError):
+    """An image that a request names, by its digest, is not in the data folder."""
 
 
 class NoRecipe(StudioError):

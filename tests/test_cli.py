@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from studio.cli import main
 from studio.gallery.recipe import read_recipe
@@ -69,3 +71,66 @@ def test_samplers_and_packs_are_listed_one_a_line(capsys: pytest.CaptureFixture[
     assert [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()] == list(SAMPLERS)
     assert main(["packs"]) == 0
     assert capsys.readouterr().out.startswith("storybook\t")
+
+
+@pytest.fixture
+def photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A photograph and a mask of another size, in a folder that is the data folder, too."""
+    monkeypatch.setenv("STUDIO_DATA", str(tmp_path / "data"))
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 256, (90, 120, 3), dtype=np.uint8)).save(tmp_path / "photo.png")
+    mask = np.zeros((180, 240), np.uint8)
+    mask[40:80, 60:120] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    return tmp_path / "photo.png"
+
+
+def _inpaint(pack: Path, photo: Path, *more: str) -> int:
+    given = ["inpaint", "a red house", "--pack", str(pack), "--steps", "3", "--seed", "7", "--image", str(photo)]
+    return main([*given, "--out", str(photo.with_name("out.png")), *more])
+
+
+def test_a_picture_is_inpainted_at_its_own_size_and_made_again_from_its_recipe(
+    toy_pack: Path, photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _inpaint(toy_pack, photo, "--mask", str(photo.with_name("mask.png")), "--only-masked", "--grow", "2") == 0
+    before, after = (np.asarray(Image.open(path)) for path in (photo, photo.with_name("out.png")))
+    changed = (before != after).any(axis=2)
+    assert changed[25:35, 35:55].mean() > 0.9
+    rows, columns = np.flatnonzero(changed.any(1)), np.flatnonzero(changed.any(0))
+    assert 18 <= rows[0] < 22
+    assert 38 < rows[-1] <= 42
+    assert 28 <= columns[0] < 32
+    capsys.readouterr()
+    assert main(["replay", str(photo.with_name("out.png")), "--pack", str(toy_pack)]) == 0
+    assert json.loads(capsys.readouterr().out)["largest_difference"] <= 1
+
+
+def test_a_picture_is_drawn_on_beyond_its_edges(toy_pack: Path, photo: Path) -> None:
+    assert _inpaint(toy_pack, photo, "--extend", "40,0,8,16") == 0
+    before, after = (np.asarray(Image.open(path)) for path in (photo, photo.with_name("out.png")))
+    assert after.shape == (106, 168, 3)
+    assert np.array_equal(after[:90, 40:160], before)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ((), "--mask FILE"), (("--mask", "PHOTO/nothing.png"), "No such file"), (("--extend", "1,2"), "extend"),
+        (("--mask", "PHOTO/mask.png", "--grow", "-500"), "painted over"), (("--mask", "PHOTO/mask.png", "--fill", "x"), "fill"),
+        (("--mask", "PHOTO/tall.png"), "of the picture's shape"), (("--mask", "PHOTO/no.txt"), "cannot be read"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_inpainted_is_one_line(
+    toy_pack: Path, photo: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], message: str
+) -> None:
+    Image.new("L", (20, 200)).save(photo.with_name("tall.png"))
+    photo.with_name("no.txt").write_text("no picture")
+    try:
+        code = _inpaint(toy_pack, photo, *(option.replace("PHOTO", str(photo.parent)) for option in options))
+    except SystemExit as ended:
+        code = int(str(ended.code))
+    said = capsys.readouterr()
+    assert code in (1, 2)
+    assert message in said.err
+    assert said.err.count("\n") == 1

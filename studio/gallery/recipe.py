@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from studio.errors import InvalidRequest, NoRecipe
-from studio.requests import Request, TextToImage, from_mapping, to_mapping
+from studio.requests import Inpaint, Request, TextToImage, from_mapping, to_mapping
 from studio.samplers.catalogue import SAMPLERS, find_sampler
 
 FORMAT = 1
@@ -75,12 +75,26 @@ def to_parameters(recipe: Recipe) -> str:
         "Model": request.pack,
         "CFG Rescale": _number(request.rescale) if request.rescale else None,
         "Eta DDIM": _number(request.eta) if request.eta else None,
+        **_inpainting(request),
         "RNG": "CPU",
         "Version": "Latent Studio",
     }
     line = ", ".join(f"{key}: {_quote(str(value))}" for key, value in settings.items() if value is not None)
     negative = [f"{NEGATIVE} {request.negative}"] if request.negative else []
     return "\n".join([request.prompt, *negative, line])
+
+
+def _inpainting(request: Request) -> dict[str, Any]:
+    """What other programs write of a picture that was made from another one."""
+    if not isinstance(request, Inpaint):
+        return {}
+    area = "Only masked" if request.only_masked else None
+    return {
+        "Denoising strength": _number(request.strength),
+        "Mask blur": request.feather,
+        "Inpaint area": area,
+        "Masked area padding": request.padding if area else None,
+    }
 
 
 def from_parameters(text: str) -> Recipe:

@@ -1,29 +1,36 @@
-"""Where finished pictures are kept: ``<data>/pictures/ID.png``, each with its recipe inside."""
+"""Where pictures are kept: ``<data>/pictures/ID.png``, each with its recipe inside, and ``<data>/sources/DIGEST.png``,
+what people brought to be worked on, which the recipes name."""
 
 from __future__ import annotations
 
 import os
 import secrets
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
-from PIL import Image
+import numpy as np
+import PIL.Image
 
+from studio.errors import MissingImage
 from studio.gallery.recipe import Recipe, png_text
-from studio.images.pixels import Pixels
+from studio.images.pixels import Image, Mask, Pixels
+from studio.requests import DIGEST, Request
 
 ABANDONED_AFTER_SECONDS = 3600.0
 
 
 class Store:
-    """A folder of pictures. Names are random, so that nobody can guess one."""
+    """Two folders. Names of pictures are random, so that nobody can guess one; sources are named by their digests."""
 
     def __init__(self, data: Path) -> None:
-        self.folder = (data / "pictures").absolute()
-        self.folder.mkdir(parents=True, exist_ok=True)
-        for part in self.folder.glob("*.part"):
-            if time.time() - part.stat().st_mtime > ABANDONED_AFTER_SECONDS:  # another studio may be writing here now
-                part.unlink(missing_ok=True)
+        self.folder, self._sources = (data / "pictures").absolute(), (data / "sources").absolute()
+        for folder in (self.folder, self._sources):
+            folder.mkdir(parents=True, exist_ok=True)
+            for part in folder.glob("*.part"):
+                if time.time() - part.stat().st_mtime > ABANDONED_AFTER_SECONDS:  # another studio may be writing now
+                    part.unlink(missing_ok=True)
 
     def add(self, pixels: Pixels, recipe: Recipe) -> Path:
         """Writes a picture and returns its path once it is safe on the disk: a crash leaves all of it or nothing."""
@@ -31,14 +38,43 @@ class Store:
         write_picture(path, pixels, recipe)
         return path
 
+    def keep(self, image: Image) -> str:
+        """Writes a source, once, and returns its digest."""
+        path = self._sources / f"{image.digest}.png"
+        if not path.exists():
+            plain = PIL.Image.fromarray(image.array)
+            _write(path, lambda file: plain.save(file, "PNG", compress_level=1))
+        return image.digest
+
+    def source(self, digest: str) -> Image:
+        """The source of that digest. Raises `MissingImage`."""
+        path = self._sources / f"{digest}.png"
+        if not DIGEST.fullmatch(digest) or not path.is_file():
+            raise MissingImage("A picture that this one is made from is not in the data folder (any more).")
+        with PIL.Image.open(path, formats=("PNG",)) as stored:
+            array = np.asarray(stored)
+        image: Image = Mask.of(array) if array.ndim == 2 else Pixels.of(array)
+        if image.digest != digest:
+            raise MissingImage("A picture that this one is made from is damaged on the disk.")
+        return image
+
+    def sources_of(self, request: Request) -> list[Image]:
+        """Every image that ``request`` names. Raises `MissingImage`."""
+        return [self.source(getattr(request, field)) for field in request.IMAGES]
+
 
 def write_picture(path: Path, pixels: Pixels, recipe: Recipe) -> None:
-    """Writes beside, flushes, then renames into place, so that ``path`` never holds half a picture."""
-    part = path.with_suffix(".part")
+    """Writes a PNG with its recipe inside; ``path`` never holds half a picture."""
+    image = PIL.Image.frombytes("RGB", (pixels.width, pixels.height), pixels.rgb)
+    _write(path, lambda file: image.save(file, "PNG", pnginfo=png_text(recipe)))
+
+
+def _write(path: Path, save: Callable[[BinaryIO], None]) -> None:
+    """Writes beside, flushes, then renames into place."""
+    part = path.with_suffix(f".{secrets.token_hex(4)}.part")
     try:
         with part.open("wb") as file:
-            image = Image.frombytes("RGB", (pixels.width, pixels.height), pixels.rgb)
-            image.save(file, "PNG", pnginfo=png_text(recipe))
+            save(file)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)

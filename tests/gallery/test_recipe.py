@@ -12,7 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from studio.errors import NoRecipe
 from studio.gallery.recipe import Recipe, from_json, from_parameters, png_text, read_recipe, to_json, to_parameters
-from studio.requests import LARGEST_SEED
+from studio.requests import LARGEST_SEED, Inpaint
 from studio.samplers.catalogue import SAMPLERS
 from tests.miniature import ask
 
@@ -101,3 +101,16 @@ def test_a_file_without_a_recipe_says_so(tmp_path: Path) -> None:
 
 def test_json_names_its_format_so_that_later_versions_can_tell() -> None:
     assert json.loads(to_json(Recipe(ask())))["format"] == 1
+
+
+def test_an_inpainting_names_its_sources_and_tells_others_what_they_know() -> None:
+    request = Inpaint(
+        prompt="a red house", pack="storybook", image="a" * 64, mask="b" * 64, width=401, height=300, strength=0.75,
+        fill="blur", only_masked=True, padding=24, feather=6,
+    )  # fmt: skip
+    recipe = Recipe(request, "abc")
+    assert from_json(to_json(recipe)) == recipe
+    text = to_parameters(recipe)
+    for part in ("Denoising strength: 0.75", "Mask blur: 6", "Inpaint area: Only masked", "Masked area padding: 24"):
+        assert part in text
+    assert "Denoising" not in to_parameters(Recipe(ask()))

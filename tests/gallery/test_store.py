@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from studio.errors import MissingImage
 from studio.gallery import store as store_module
 from studio.gallery.recipe import Recipe, read_recipe
 from studio.gallery.store import Store
-from studio.images.pixels import Pixels
+from studio.images.pixels import Mask, Pixels
 from tests.miniature import ask
 
 PIXELS = Pixels(4, 2, bytes(range(24)))
@@ -50,3 +51,24 @@ def test_what_a_crash_left_half_written_is_cleared_later_and_what_is_being_writt
     os.utime(abandoned, (0, 0))
     Store(tmp_path)
     assert [path.name for path in folder.iterdir()] == ["1.part"]
+
+
+def test_a_source_is_kept_once_and_comes_back_by_its_digest(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    mask = Mask(4, 2, b"\0\xff" * 4)
+    for image in (PIXELS, mask):
+        assert store.keep(image) == store.keep(image) == image.digest
+        assert store.source(image.digest) == image
+    assert len(list((tmp_path / "sources").iterdir())) == 2
+
+
+def test_a_source_that_is_gone_damaged_or_no_source_is_a_clear_error(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for digest in ("0" * 64, "../pictures/x", ""):
+        with pytest.raises(MissingImage):
+            store.source(digest)
+    other = store.keep(Pixels(4, 2, bytes(24)))
+    digest = store.keep(PIXELS)
+    (tmp_path / "sources" / f"{other}.png").replace(tmp_path / "sources" / f"{digest}.png")
+    with pytest.raises(MissingImage, match="damaged"):
+        store.source(digest)
