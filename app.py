@@ -23,7 +23,7 @@ def main() -> int:
         print(f"Latent Studio cannot start: {error}", file=sys.stderr)
         return 2
     with client:
-        page = build_page(client)
+        page = build_page(client, store)
         address = {"server_name": settings.host, "server_port": settings.port}
         try:
             page.launch(prevent_thread_lock=True, quiet=True, **address, **launch_options(store))

@@ -9,12 +9,15 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from studio.client import EngineClient
-from studio.errors import StudioError, UnknownJob
+from studio.errors import MissingImage, StudioError, UnknownJob
+from studio.gallery.store import Store
+from studio.images.pixels import Pixels
 from studio.requests import Request
 from tabs.live import LiveView, View, follow
 from tabs.words import say
@@ -31,9 +34,10 @@ def new_browser() -> str:
 
 
 class Desk:
-    """Which browser asked for which jobs. Safe to use from many threads."""
+    """Which browser asked for which jobs, and the ``store`` of what they brought. Safe to use from many threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: Store) -> None:
+        self.store = store
         self._lock = threading.Lock()
         self._jobs: OrderedDict[tuple[str, str], OrderedDict[str, Request]] = OrderedDict()
 
@@ -57,6 +61,17 @@ class Desk:
         """Whether the browser asked for ``job`` (lately)."""
         with self._lock:
             return job in self._jobs.get((browser, tab), {})
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """What a tab that was built offers to the others: its ``job``, whose pictures can be sent on, and, if it takes
+    pictures, ``receive``, which gives the values of its ``form`` for a picture and the words it was made from."""
+
+    tab: str
+    form: set[gr.Component]
+    receive: Callable[[Pixels, str], Update] | None
+    job: Job
 
 
 class Job:
@@ -89,10 +104,11 @@ class Job:
         def generate(given: Given) -> Iterator[Update]:
             try:
                 request = read(given)
+                images = self._desk.store.sources_of(request)
             except StudioError as error:
                 raise gr.Error(str(error), print_exception=False) from None
             browser = given[self._browser] or new_browser()  # a quick hand may be here before `attach` has named it
-            job = self._client.submit(request, browser)
+            job = self._client.submit(request, browser, images)
             self._desk.put(browser, self._tab, job, request)
             yield {**self._running(True), self.name: job, self._browser: browser, **write(request)}
             yield from self._show(job, request)
@@ -104,7 +120,11 @@ class Job:
                 yield {self._browser: browser or new_browser(), self.view: View().greeting()}
                 return
             job, request = latest
-            yield {**self._running(True), self.name: job, **write(request)}
+            try:
+                form_values = write(request)
+            except MissingImage:  # somebody has cleared the data folder; the rest of the form is still there
+                form_values = {}
+            yield {**self._running(True), self.name: job, **form_values}
             yield from self._show(job, request)
 
         def keep(browser: str, job: str) -> None:

@@ -19,7 +19,7 @@ import gradio as gr
 from studio.client import EngineClient
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Queued, Started
 from studio.requests import Request
-from tabs.words import live_words
+from tabs.words import words_of
 
 STATIC = Path(__file__).parent / "static"
 PICTURES_URL = "studio/pictures"
@@ -38,7 +38,7 @@ class LiveView(gr.HTML):
             css_template=(STATIC / "live.css").read_text(),
             js_on_load=(STATIC / "live.js").read_text(),
             apply_default_css=False,
-            words=live_words(),
+            words=words_of("live_"),
             **options,
         )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,12 +15,14 @@ from starlette.routing import Route
 
 import tabs
 from studio.client import EngineClient
+from studio.errors import StudioError
+from studio.gallery.recipe import read_recipe
 from studio.gallery.store import Store
-from tabs.job import Desk
+from tabs.job import Desk, Receiver, Update
 from tabs.live import PICTURES_URL, STATIC
+from tabs.sources import PICTURE_NAME, finished_picture, source_routes
 from tabs.words import say
 
-PICTURE_NAME = re.compile(r"[0-9a-f]{32}\.png")
 DUSK = gr.themes.Color(
     name="dusk", c50="#fdf3f1", c100="#fbe3df", c200="#f6c4bd", c300="#ee9c93", c400="#e57c76", c500="#d95d60",
     c600="#c2474f", c700="#a13741", c800="#7f2c39", c900="#5e2233", c950="#381420",
@@ -47,18 +48,41 @@ def find_tabs() -> list[ModuleType]:
     return sorted(found, key=lambda module: int(module.ORDER))
 
 
-def build_page(client: EngineClient) -> gr.Blocks:
+def build_page(client: EngineClient, store: Store) -> gr.Blocks:
     """The whole page, ready to be launched with `launch_options`."""
-    desk = Desk()
+    desk = Desk(store)
     with gr.Blocks(title="Latent Studio", analytics_enabled=False, fill_width=True) as page:
         browser = gr.BrowserState("", storage_key="latent-studio-browser", secret="latent-studio")
         gr.HTML((STATIC / "header.html").read_text(), elem_id="studio-header")
-        with gr.Tabs():
+        with gr.Tabs() as tabs_:
+            built = []
             for tab in find_tabs():
-                with gr.Tab(say(f"tab_{tab.TITLE}"), elem_id=f"tab-{tab.TITLE}"):
-                    tab.build(client, desk, browser)
+                with gr.Tab(say(f"tab_{tab.TITLE}"), id=tab.TITLE, elem_id=f"tab-{tab.TITLE}"):
+                    built.append(tab.build(client, desk, browser))
+        _connect(built, store, tabs_)
     page.queue(default_concurrency_limit=None, max_size=None, api_open=False)
     return page
+
+
+def _connect(built: list[Receiver], store: Store, tabs_: gr.Tabs) -> None:
+    """Lets every tab's finished pictures be sent to every tab that takes some."""
+    takers = {each.tab: each for each in built if each.receive is not None}
+    outputs = [tabs_, *set().union(*(each.form for each in takers.values()))]
+
+    def send(event: gr.EventData) -> Update:
+        to, name = str(event._data.get("to")), str(event._data.get("picture"))
+        try:
+            receive = takers[to].receive
+            assert receive is not None
+            picture = finished_picture(store, name)
+            store.keep(picture)
+            prompt = read_recipe(store.folder / name).request.prompt
+        except (KeyError, StudioError):
+            raise gr.Error("This picture is not there any more.", print_exception=False) from None
+        return {tabs_: gr.Tabs(selected=to), **receive(picture, prompt)}
+
+    for each in built:
+        each.job.view.send(send, None, outputs, queue=False, show_progress="hidden", api_visibility="private")
 
 
 def launch_options(store: Store) -> dict[str, Any]:
@@ -74,7 +98,9 @@ def launch_options(store: Store) -> dict[str, Any]:
         "pwa": False,
         "enable_monitoring": False,
         "max_threads": 256,  # every page that follows a job holds one
-        "app_kwargs": {"routes": [Route(f"/{PICTURES_URL}/{{name}}", _picture_route(store))]},
+        "app_kwargs": {
+            "routes": [Route(f"/{PICTURES_URL}/{{name}}", _picture_route(store)), *source_routes(store)],
+        },
     }
 
 

@@ -8,7 +8,7 @@ import gradio as gr
 from studio.client import EngineClient
 from studio.requests import LONGEST_PROMPT, TextToImage
 from tabs.controls import SamplingControls, SeedControls, SizeControls, count_control
-from tabs.job import Desk, Given, Job, Update
+from tabs.job import Desk, Given, Job, Receiver, Update
 from tabs.words import say
 
 TITLE = "text_to_image"
@@ -24,7 +24,7 @@ EXAMPLES = (
 )
 
 
-def build(client: EngineClient, desk: Desk, browser: gr.BrowserState) -> None:
+def build(client: EngineClient, desk: Desk, browser: gr.BrowserState) -> Receiver:
     """Draws the tab inside the tabs that are open, and wires it."""
     (pack, *_) = client.packs()
     size = SizeControls(pack)
@@ -83,3 +83,4 @@ def build(client: EngineClient, desk: Desk, browser: gr.BrowserState) -> None:
     examples.click(
         lambda sample: sample[0], examples, prompt, queue=False, show_progress="hidden", api_visibility="private"
     )
+    return Receiver(TITLE, set(), None, job)

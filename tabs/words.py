@@ -1,6 +1,7 @@
 """Every word on the page, in English, Chinese and German: one table, so that nothing is left out of a language.
 
-`WORDS` maps a key to its three texts. Keys that begin with ``live_`` are used by the live view's JavaScript as well.
+`WORDS` maps a key to its three texts. Keys that begin with ``live_`` or ``editor_`` are used by the JavaScript of the
+live view and the editors.
 """
 
 from __future__ import annotations
@@ -18,6 +19,77 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "写下你想看到的画面，它会从噪声中一步步显现（Rombach 等，2022）。",
         "Schreiben Sie, was Sie sehen möchten; es entsteht Schritt für Schritt aus Rauschen (Rombach u. a. 2022).",
     ),
+    "tab_inpaint": ("Inpainting", "局部重绘", "Retusche"),
+    "tab_inpaint_about": (
+        "Paint over what should change, or make the canvas larger; the rest stays as it is, to the byte "
+        "(Rombach et al. 2022, section 4.5).",
+        "涂抹想要改变的部分，或扩大画布；其余部分逐字节不变（Rombach 等，2022，4.5 节）。",
+        "Übermalen Sie, was sich ändern soll, oder vergrößern Sie die Leinwand; alles andere bleibt Byte für Byte "
+        "(Rombach u. a. 2022, Abschnitt 4.5).",
+    ),
+    "inpaint_hint": ("a red house", "红房子", "ein rotes Haus"),
+    "only_masked": ("Only the painted part", "仅处理涂抹区域", "Nur die übermalte Stelle"),
+    "only_masked_hint": (
+        "Draws it at the model's full size: finer in large photographs",
+        "以模型的完整尺寸绘制：大照片中更精细",
+        "Zeichnet sie in voller Modellgröße: feiner in großen Fotos",
+    ),
+    "fill": ("Begin from", "起始内容", "Beginnen mit"),
+    "fill_hint": (
+        "What lies under the paint when drawing begins",
+        "开始绘制时涂抹处的内容",
+        "Was beim Zeichnen unter der Farbe liegt",
+    ),
+    "fill_noise": ("Noise", "噪声", "Rauschen"),
+    "fill_original": ("The picture", "原图", "Dem Bild"),
+    "fill_blur": ("Its surroundings", "周围颜色", "Der Umgebung"),
+    "strength": ("Strength", "强度", "Stärke"),
+    "strength_hint": (
+        "How much may change, unless it begins from noise",
+        "允许改变的程度（从噪声开始时无效）",
+        "Wie viel sich ändern darf, außer bei Rauschen",
+    ),
+    "feather": ("Soft edge, pixels", "柔边（像素）", "Weicher Rand, Pixel"),
+    "padding": ("Surroundings, pixels", "周边范围（像素）", "Umgebung, Pixel"),
+    "editor_hint": (
+        "Drop a picture here, paste one, or choose one. PNG, JPEG or WebP, up to 50 megapixels.",
+        "拖入、粘贴或选择一张图片。支持 PNG、JPEG、WebP，最高 5000 万像素。",
+        "Ziehen Sie ein Bild hierher, fügen Sie es ein oder wählen Sie eines. PNG, JPEG oder WebP, bis 50 Megapixel.",
+    ),
+    "editor_choose": ("Choose a picture", "选择图片", "Bild wählen"),
+    "editor_canvas": (
+        "Paint over what should change. B brush, E eraser, brackets change the size, Ctrl+Z takes back.",
+        "涂抹想要改变的部分。B 画笔，E 橡皮，方括号调整大小，Ctrl+Z 撤销。",
+        "Übermalen, was sich ändern soll. B Pinsel, E Radierer, Klammern ändern die Größe, Strg+Z nimmt zurück.",
+    ),
+    "editor_brush": ("Brush", "画笔", "Pinsel"),
+    "editor_eraser": ("Eraser", "橡皮", "Radierer"),
+    "editor_size": ("Size", "大小", "Größe"),
+    "editor_undo": ("Undo", "撤销", "Zurück"),
+    "editor_redo": ("Redo", "重做", "Wieder"),
+    "editor_clear": ("Clear", "清除", "Leeren"),
+    "editor_invert": ("Invert", "反选", "Umkehren"),
+    "editor_grow": ("Grow", "扩大", "Größer"),
+    "editor_shrink": ("Shrink", "缩小", "Kleiner"),
+    "editor_load": ("Load a mask", "载入蒙版", "Maske laden"),
+    "editor_extend": ("Larger canvas", "扩大画布", "Größere Leinwand"),
+    "editor_left": ("Left", "左", "Links"),
+    "editor_top": ("Top", "上", "Oben"),
+    "editor_right": ("Right", "右", "Rechts"),
+    "editor_bottom": ("Bottom", "下", "Unten"),
+    "editor_aspect": ("To a shape", "按比例", "Auf ein Format"),
+    "editor_loading": ("Loading …", "正在载入……", "Wird geladen …"),
+    "editor_offline": (
+        "The studio cannot be reached. Please try again.",
+        "无法连接工作室，请重试。",
+        "Das Studio ist nicht erreichbar. Bitte noch einmal versuchen.",
+    ),
+    "editor_bad_mask": (
+        "This file cannot be read as a mask.",
+        "无法将此文件读作蒙版。",
+        "Diese Datei lässt sich nicht als Maske lesen.",
+    ),
+    "live_send_inpaint": ("Paint on it", "局部重绘", "Retuschieren"),
     "prompt": ("Prompt", "提示词", "Beschreibung"),
     "prompt_hint": (
         "a red house by the sea at night",
@@ -156,10 +228,10 @@ def table() -> dict[str, dict[str, str]]:
     return words
 
 
-def live_words() -> dict[str, dict[str, str]]:
-    """The part of the table that the live view's JavaScript needs."""
+def words_of(prefix: str) -> dict[str, dict[str, str]]:
+    """The part of the table that a component's JavaScript needs."""
     return {
-        language: {key: text for key, text in words.items() if key.startswith("live_")}
+        language: {key: text for key, text in words.items() if key.startswith(prefix)}
         for language, words in table().items()
     }
 

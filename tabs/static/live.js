@@ -51,7 +51,12 @@ function makeFrame() {
   const seed = document.createElement('span');
   const download = document.createElement('a');
   download.textContent = say('download');
-  caption.append(seed, download);
+  const send = document.createElement('button');
+  send.type = 'button';
+  send.className = 'live-send';
+  send.textContent = say('send_inpaint');
+  send.addEventListener('click', () => trigger('send', { to: 'inpaint', picture: image.src.split('/').pop() }));
+  caption.append(seed, send, download);
   figure.append(open, caption);
   return figure;
 }
@@ -67,6 +72,7 @@ function showFrame(figure, frame, view) {
   figure.classList.toggle('is-done', frame.done);
   figure.querySelector('figcaption span').textContent = frame.seed === null ? '' : say('seed') + ' ' + frame.seed;
   download.hidden = !frame.done;
+  figure.querySelector('.live-send').hidden = !frame.done;
   if (frame.done) {
     download.href = frame.source;
     download.download = 'latent-studio-' + frame.seed + '.png';

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from studio.gallery.store import Store
 from tabs.job import KEPT_BROWSERS, KEPT_JOBS, Desk, new_browser
 from tests.miniature import ask
 
 REQUEST = ask()
 
 
-def test_a_browser_finds_its_own_latest_job_and_no_other() -> None:
-    desk, mine, yours = Desk(), new_browser(), new_browser()
+def test_a_browser_finds_its_own_latest_job_and_no_other(tmp_path: Path) -> None:
+    desk, mine, yours = Desk(Store(tmp_path)), new_browser(), new_browser()
     assert mine != yours
     desk.put(mine, "tab", "first", REQUEST)
     desk.put(mine, "tab", "second", REQUEST)
@@ -24,8 +27,8 @@ def test_a_browser_finds_its_own_latest_job_and_no_other() -> None:
     assert desk.latest(mine, "tab") is None
 
 
-def test_only_the_latest_jobs_of_a_browser_are_remembered() -> None:
-    desk, mine = Desk(), new_browser()
+def test_only_the_latest_jobs_of_a_browser_are_remembered(tmp_path: Path) -> None:
+    desk, mine = Desk(Store(tmp_path)), new_browser()
     for number in range(KEPT_JOBS + 1):
         desk.put(mine, "tab", f"job {number}", REQUEST)
     assert not desk.owns(mine, "tab", "job 0")

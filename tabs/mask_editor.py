@@ -1,0 +1,93 @@
+"""The mask editor: a picture with a brush on it, in one 2D canvas (`static/editor.js`, `static/mask.js`).
+
+Its value names the picture by its digest and brings the mask as a PNG; the picture's own pixels never leave the server.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+
+from studio.errors import BadPicture
+from studio.images.opening import open_mask
+from studio.images.pixels import Mask, Pixels
+from studio.images.resizing import resized
+from tabs.sources import SHOWN_SIDE, describe
+from tabs.words import words_of
+
+STATIC = Path(__file__).parent / "static"
+PNG_URL = "data:image/png;base64,"
+LONGEST_URL = 8_000_000  # characters
+DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Painted:
+    """What a browser sends: ``digest`` of the picture, and what is painted over it, uint8 [h, w], at the size at which
+    it was shown; None for nothing."""
+
+    digest: str
+    mask: NDArray[np.uint8] | None
+
+
+class MaskEditor(gr.HTML):
+    """The template is static; its scripts only set texts and sources, never markup."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            value=empty(),
+            html_template=(STATIC / "mask.html").read_text(),
+            css_template=(STATIC / "editor.css").read_text(),
+            js_on_load=(STATIC / "editor.js").read_text() + (STATIC / "mask.js").read_text(),
+            apply_default_css=False,
+            words=words_of("editor_"),
+            **options,
+        )
+
+    def preprocess(self, payload: Any) -> Painted | None:
+        """What was painted; None where there is no picture yet, or the browser sent something else."""
+        source = payload.get("source") if isinstance(payload, dict) else None
+        digest = source.get("digest") if isinstance(source, dict) else None
+        if not isinstance(digest, str) or not DIGEST.fullmatch(digest):
+            return None
+        return Painted(digest, _decoded(payload.get("mask")))
+
+    def api_info(self) -> dict[str, Any]:
+        return {"type": "object"}
+
+
+def empty() -> dict[str, Any]:
+    return {"source": None, "mask": None}
+
+
+def showing(picture: Pixels, mask: Mask | None = None) -> dict[str, Any]:
+    """The editor's value for a picture that is there already, with its mask if it has one."""
+    return {"source": describe(picture), "mask": None if mask is None else _encoded(mask)}
+
+
+def _decoded(url: Any) -> NDArray[np.uint8] | None:
+    if not isinstance(url, str) or not url.startswith(PNG_URL) or len(url) > LONGEST_URL:
+        return None
+    try:
+        mask = open_mask(base64.b64decode(url.removeprefix(PNG_URL), validate=True))
+    except (BadPicture, binascii.Error):
+        return None
+    return mask.array if max(mask.width, mask.height) <= SHOWN_SIDE and any(mask.levels) else None
+
+
+def _encoded(mask: Mask) -> str:
+    scale = min(1.0, SHOWN_SIDE / max(mask.width, mask.height))
+    shown = resized(mask.array, max(1, round(mask.width * scale)), max(1, round(mask.height * scale)))
+    stream = io.BytesIO()
+    PIL.Image.fromarray(shown).save(stream, "PNG")
+    return PNG_URL + base64.b64encode(stream.getvalue()).decode()

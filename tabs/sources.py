@@ -1,0 +1,128 @@
+"""How pictures that people bring reach the studio, and how the editors show them: a few routes beside gradio's own.
+
+    POST studio/sources                     a file's bytes            -> digest, size, where to see it
+    POST studio/sources?picture=ID.png      a finished picture        -> likewise
+    POST studio/sources/DIGEST/extended?sides=L,T,R,B                 -> the same on a larger canvas
+    GET  studio/sources/DIGEST.jpg          as the editors show it, not larger than a screen
+
+What is worked on is the file as it was uploaded; a browser never sends pixels of it back.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from typing import Any
+
+import PIL.Image
+from anyio import CapacityLimiter, to_thread
+from starlette.requests import Request as HttpRequest
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from studio.errors import BadPicture, MissingImage, StudioError
+from studio.gallery.store import Store
+from studio.images import masks
+from studio.images.opening import LARGEST_FILE, LARGEST_SIDE, open_picture
+from studio.images.pixels import Pixels
+from studio.images.resizing import resized
+
+SOURCES_URL = "studio/sources"
+PICTURE_NAME = re.compile(r"[0-9a-f]{32}\.png")
+SHOWN_SIDE = 1536  # pixels, at most
+DECODED_AT_ONCE = 2  # a large photograph takes a second and several hundred megabytes
+
+
+def describe(picture: Pixels) -> dict[str, Any]:
+    """What an editor needs to know of a source."""
+    url = f"{SOURCES_URL}/{picture.digest}.jpg"
+    return {"digest": picture.digest, "width": picture.width, "height": picture.height, "url": url}
+
+
+def source_routes(store: Store) -> list[Route]:
+    limiter = CapacityLimiter(DECODED_AT_ONCE)
+
+    async def answer(work: Callable[[], Response]) -> Response:
+        """Runs ``work`` in a thread; what a person may be told of an error becomes the answer."""
+        try:
+            return await to_thread.run_sync(work, limiter=limiter)
+        except StudioError as error:
+            status = 404 if isinstance(error, MissingImage) else 400
+            return JSONResponse({"error": str(error)}, status_code=status)
+
+    async def add(request: HttpRequest) -> Response:
+        name = request.query_params.get("picture")
+        body = b"" if name else await _body(request)
+
+        def work() -> Response:
+            picture = finished_picture(store, name) if name else open_picture(body)
+            store.keep(picture)
+            return JSONResponse(describe(picture))
+
+        return await answer(work)
+
+    async def extend(request: HttpRequest) -> Response:
+        digest, sides = request.path_params["digest"], request.query_params.get("sides", "")
+
+        def work() -> Response:
+            picture = Pixels.of(masks.extended(_picture(store, digest).array, _sides(sides))[0])
+            if max(picture.width, picture.height) > LARGEST_SIDE:
+                raise BadPicture(f"That would be {picture.width}x{picture.height}; at most {LARGEST_SIDE} is possible.")
+            store.keep(picture)
+            return JSONResponse(describe(picture))
+
+        return await answer(work)
+
+    async def show(request: HttpRequest) -> Response:
+        digest = request.path_params["digest"]
+
+        def work() -> Response:
+            picture = _picture(store, digest)
+            scale = min(1.0, SHOWN_SIDE / max(picture.width, picture.height))
+            shown = resized(picture.array, max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+            stream = io.BytesIO()
+            PIL.Image.fromarray(shown).save(stream, "JPEG", quality=90)
+            headers = {"Cache-Control": "private, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+            return Response(stream.getvalue(), media_type="image/jpeg", headers=headers)
+
+        return await answer(work)
+
+    return [
+        Route(f"/{SOURCES_URL}", add, methods=["POST"]),
+        Route(f"/{SOURCES_URL}/{{digest}}/extended", extend, methods=["POST"]),
+        Route(f"/{SOURCES_URL}/{{digest}}.jpg", show),
+    ]
+
+
+def finished_picture(store: Store, name: str) -> Pixels:
+    """A finished picture by its file's name. Raises `MissingImage`."""
+    path = store.folder / name
+    if not PICTURE_NAME.fullmatch(name) or not path.is_file():
+        raise MissingImage("There is no such picture (any more).")
+    return open_picture(path.read_bytes())
+
+
+async def _body(request: HttpRequest) -> bytes:
+    """No more of the request's body than a picture may have."""
+    chunks, length = [], 0
+    async for chunk in request.stream():
+        length += len(chunk)
+        if length > LARGEST_FILE:
+            return b"\0" * (LARGEST_FILE + 1)  # is refused by its size
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _picture(store: Store, digest: str) -> Pixels:
+    picture = store.source(digest)
+    if not isinstance(picture, Pixels):
+        raise MissingImage("This is a mask and not a picture.")
+    return picture
+
+
+def _sides(text: str) -> tuple[int, int, int, int]:
+    if not re.fullmatch(r"(\d{1,4},){3}\d{1,4}", text) or not any(int(side) for side in text.split(",")):
+        raise BadPicture("The canvas grows by four whole numbers of pixels: left, top, right, bottom.")
+    left, top, right, bottom = (int(side) for side in text.split(","))
+    return left, top, right, bottom

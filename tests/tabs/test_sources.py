@@ -1,0 +1,105 @@
+"""Pictures come in over routes of our own, as bytes, and whatever is wrong with them is said in words."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from studio.gallery.recipe import Recipe
+from studio.gallery.store import Store
+from studio.images import opening
+from studio.images.pixels import Mask, Pixels
+from tabs.sources import SHOWN_SIDE, source_routes
+from tests.miniature import ask
+
+RGB = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path)
+
+
+@pytest.fixture
+def browser(store: Store) -> Iterator[TestClient]:
+    with TestClient(Starlette(routes=source_routes(store))) as client:
+        yield client
+
+
+def _png(array: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(array).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def test_an_uploaded_picture_is_kept_as_it_is_and_shown_small_enough(browser: TestClient, store: Store) -> None:
+    large = np.repeat(np.repeat(RGB, 40, 0), 40, 1)
+    answer = browser.post("/studio/sources", content=_png(large)).json()
+    assert (answer["width"], answer["height"]) == (2400, 1600)
+    assert np.array_equal(store.source(answer["digest"]).array, large)
+    shown = browser.get(f"/{answer['url']}")
+    assert shown.headers["content-type"] == "image/jpeg"
+    with Image.open(io.BytesIO(shown.content)) as image:
+        assert image.size == (SHOWN_SIDE, SHOWN_SIDE * 1600 // 2400)
+
+
+def test_a_finished_picture_is_taken_by_its_name(browser: TestClient, store: Store) -> None:
+    path = store.add(Pixels.of(RGB), Recipe(ask()))
+    answer = browser.post(f"/studio/sources?picture={path.name}").json()
+    assert np.array_equal(store.source(answer["digest"]).array, RGB)
+
+
+def test_a_canvas_grows(browser: TestClient, store: Store) -> None:
+    digest = store.keep(Pixels.of(RGB))
+    answer = browser.post(f"/studio/sources/{digest}/extended?sides=10,0,0,5").json()
+    assert (answer["width"], answer["height"]) == (70, 45)
+    assert np.array_equal(store.source(answer["digest"]).array[:40, 10:], RGB)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "words"),
+    [
+        ("POST", "/studio/sources", b"no picture", 400, "PNG, JPEG or WebP"),
+        ("POST", "/studio/sources", b"", 400, "PNG, JPEG or WebP"),
+        ("POST", "/studio/sources?picture=../../etc/passwd", b"", 404, "no such picture"),
+        ("POST", f"/studio/sources?picture={'0' * 32}.png", b"", 404, "no such picture"),
+        ("POST", f"/studio/sources/{'0' * 64}/extended?sides=1,1,1,1", b"", 404, "not in the data folder"),
+        ("POST", "/studio/sources/PICTURE/extended?sides=0,0,0,0", b"", 400, "four whole numbers"),
+        ("POST", "/studio/sources/PICTURE/extended?sides=-1,0,0,0", b"", 400, "four whole numbers"),
+        ("POST", "/studio/sources/PICTURE/extended?sides=9000,0,0,9000", b"", 400, "at most"),
+        ("POST", "/studio/sources/MASK/extended?sides=1,1,1,1", b"", 404, "a mask"),
+        ("GET", f"/studio/sources/{'0' * 64}.jpg", b"", 404, "not in the data folder"),
+        ("GET", "/studio/sources/..%2f..%2fpictures.jpg", b"", 404, ""),
+    ],
+)
+def test_what_cannot_be_done_is_said(
+    browser: TestClient, store: Store, method: str, path: str, body: bytes, status: int, words: str
+) -> None:
+    kept = {"PICTURE": store.keep(Pixels.of(RGB)), "MASK": store.keep(Mask.of(RGB[:, :, 0]))}
+    for name, digest in kept.items():
+        path = path.replace(name, digest)
+    reply = browser.request(method, path, content=body)
+    assert reply.status_code == status
+    assert words in (reply.json()["error"] if words else reply.text)
+
+
+def test_a_file_that_is_too_large_is_not_read_to_its_end(browser: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "LARGEST_FILE", 1000)
+    monkeypatch.setattr("tabs.sources.LARGEST_FILE", 1000)
+    sent = []
+
+    def endless() -> Iterator[bytes]:
+        for number in range(100):
+            sent.append(number)
+            yield b"\0" * 500
+
+    reply = browser.post("/studio/sources", content=endless())
+    assert reply.status_code == 400
+    assert "at most" in reply.json()["error"]
