@@ -40,6 +40,20 @@ class Desk:
         self.store = store
         self._lock = threading.Lock()
         self._jobs: OrderedDict[tuple[str, str], OrderedDict[str, Request]] = OrderedDict()
+        self._names: OrderedDict[str, str] = OrderedDict()
+
+    def name(self, browser: str | None, page: str | None) -> str:
+        """The browser's identity: its own if it has one, else a new one, the same for all that ``page`` asks.
+
+        A quick hand may generate before the page has been told its browser's name.
+        """
+        if browser or page is None:
+            return browser or new_browser()
+        with self._lock:
+            name = self._names.setdefault(page, new_browser())
+            if len(self._names) > KEPT_BROWSERS:
+                self._names.popitem(last=False)
+            return name
 
     def put(self, browser: str, tab: str, job: str, request: Request) -> None:
         with self._lock:
@@ -101,23 +115,23 @@ class Job:
         """Wires the buttons. ``read`` makes the request from the values of ``form`` (it may raise `StudioError`);
         ``write`` gives the values of the form for a request, and is asked when a page finds its job again."""
 
-        def generate(given: Given) -> Iterator[Update]:
+        def generate(given: Given, page: gr.Request) -> Iterator[Update]:
             try:
                 request = read(given)
                 images = self._desk.store.sources_of(request)
             except StudioError as error:
                 raise gr.Error(str(error), print_exception=False) from None
-            browser = given[self._browser] or new_browser()  # a quick hand may be here before `attach` has named it
+            browser = self._desk.name(given[self._browser], page.session_hash)
             job = self._client.submit(request, browser, images)
             self._desk.put(browser, self._tab, job, request)
             yield {**self._running(True), self.name: job, self._browser: browser, **write(request)}
             yield from self._show(job, request)
 
-        def attach(browser: str | None) -> Iterator[Update]:
+        def attach(browser: str | None, page: gr.Request) -> Iterator[Update]:
             """Gives a new browser its name; shows a known one its latest job, running or finished, with its form."""
             latest = self._desk.latest(browser, self._tab) if browser else None
             if latest is None:
-                yield {self._browser: browser or new_browser(), self.view: View().greeting()}
+                yield {self._browser: self._desk.name(browser, page.session_hash), self.view: View().greeting()}
                 return
             job, request = latest
             try:

@@ -104,6 +104,8 @@ large.addEventListener('click', (event) => event.target === large && large.close
 let isAnswered = false;
 watch('value', () => {
   isAnswered = true;
+  // A greeting that says there is nothing, and was overtaken by a job of this page, is old news.
+  if (props.value.greeting && props.value.state === 'empty' && root.dataset.state !== 'empty') return;
   show(props.value);
 });
 function ask() {

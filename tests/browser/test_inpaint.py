@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -79,11 +80,12 @@ def _overlap(one: np.ndarray, other: np.ndarray) -> float:
 
 def _generate(page: Page, studio: Studio, words: str = "a red house") -> tuple[np.ndarray, Inpaint]:
     """Draws; the picture on the disk and its request."""
+    image = page.locator(TAB + ".live-frames img")
+    before = image.get_attribute("src") if image.count() else ""
     page.locator(TAB + "#prompt textarea").fill(words)
     page.locator(TAB + "#generate").click()
-    page.locator(TAB + '.live[data-state="done"]').wait_for(timeout=MINUTE, state="attached")
-    source = page.locator(TAB + ".live-frames img").get_attribute("src")
-    path = studio.data / "pictures" / str(source).rsplit("/", 1)[1]
+    expect(image).to_have_attribute("src", re.compile(rf"^(?!{re.escape(str(before))}$).*\.png$"), timeout=MINUTE)
+    path = studio.data / "pictures" / str(image.get_attribute("src")).rsplit("/", 1)[1]
     request = read_recipe(path).request
     assert isinstance(request, Inpaint)
     return np.asarray(Image.open(path)), request

@@ -33,3 +33,12 @@ def test_only_the_latest_jobs_of_a_browser_are_remembered(tmp_path: Path) -> Non
         desk.put(mine, "tab", f"job {number}", REQUEST)
     assert not desk.owns(mine, "tab", "job 0")
     assert desk.owns(mine, "tab", "job 1")
+
+
+def test_a_page_that_asks_twice_before_it_has_a_name_gets_the_same_one(tmp_path: Path) -> None:
+    """Else the job of a quick hand would belong to nobody: not to be stopped, and lost when the page is loaded again."""
+    desk = Desk(Store(tmp_path))
+    first = desk.name("", "page")
+    assert desk.name(None, "page") == first != desk.name("", "another page")
+    assert desk.name("known", "page") == "known"
+    assert desk.name("", None) != desk.name("", None)
