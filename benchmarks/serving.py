@@ -1,7 +1,7 @@
 """What serving everybody's steps together gives, against serving one after the other and against equal settings.
 
     make bench
-    python -m benchmarks.serving --users 1 8 16 --each 2 --repeats 3 --out bench
+    python -m benchmarks.serving --users 1 8 16 --requests 16 --repeats 3 --out bench
     python -m benchmarks.serving --model sd15 --device cuda     # full size, random weights; or sdxl
 
 Four arms on the same U-Net, in turns, so that a machine that slows down slows all of them:
@@ -139,7 +139,8 @@ def compare_arms(pack: Pack, inputs: float, users: int, each: int, pause: float,
         names = list(ARMS)
         for name in names[repeat % len(names) :] + names[: repeat % len(names)]:
             figures[name].append(measured(pack, name, inputs, people).figures())
-            print(f"{users} users, repeat {repeat + 1}, {name}: {figures[name][-1]['pictures/s']:.2f} pictures/s")
+            rate = figures[name][-1]["pictures/s"]
+            print(f"{users} users, repeat {repeat + 1}, {name}: {rate:.2f} pictures/s", flush=True)
     return {
         "users": users,
         "arms": {name: _median(sessions) for name, sessions in figures.items()},
@@ -204,9 +205,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--model", default=STORYBOOK, help=f"a pack, or one of {', '.join(UNETS)} with random weights")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--users", type=int, nargs="+", default=[1, 8, 16])
-    parser.add_argument(
-        "--each", type=int, default=2, help="requests of each user; one user alone makes eight times as many"
-    )
+    parser.add_argument("--requests", type=int, default=16, help="of all users together; one alone makes half as many")
     parser.add_argument("--pause", type=float, default=0.5, help="mean seconds between a user's requests")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--inputs", type=float, help="model inputs a call; found by calibration if not given")
@@ -225,7 +224,7 @@ def main(arguments: list[str] | None = None) -> None:
         "inputs": inputs,
         "repeats": given.repeats,
         "levels": [
-            compare_arms(pack, inputs, users, given.each * (8 if users == 1 else 1), given.pause, given.repeats)
+            compare_arms(pack, inputs, users, max(1, given.requests // max(users, 2)), given.pause, given.repeats)
             for users in given.users
         ],
         "pairs": compare_pairs(pack, inputs),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import pkgutil
+from collections.abc import AsyncIterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,6 +25,7 @@ from tabs.live import PICTURES_URL, STATIC
 from tabs.sources import PICTURE_NAME, finished_picture, source_routes
 from tabs.words import say
 
+STREAM_SECONDS = 30.0  # between two signs of life
 DUSK = gr.themes.Color(
     name="dusk", c50="#fdf3f1", c100="#fbe3df", c200="#f6c4bd", c300="#ee9c93", c400="#e57c76", c500="#d95d60",
     c600="#c2474f", c700="#a13741", c800="#7f2c39", c900="#5e2233", c950="#381420",
@@ -60,8 +63,19 @@ def build_page(client: EngineClient, store: Store) -> gr.Blocks:
                 with gr.Tab(say(f"tab_{tab.TITLE}"), id=tab.TITLE, elem_id=f"tab-{tab.TITLE}"):
                     built.append(tab.build(client, desk, browser))
         _connect(built, store, tabs_)
+        page.load(_stay_connected, None, None, queue=True, show_progress="hidden", api_visibility="private")
     page.queue(default_concurrency_limit=None, max_size=None, api_open=False)
     return page
+
+
+async def _stay_connected() -> AsyncIterator[None]:
+    """Keeps gradio's stream to the page open for as long as the page is there.
+
+    gradio closes it whenever nothing is going on; what a quick hand asks for while it closes is dropped.
+    """
+    while True:
+        yield
+        await asyncio.sleep(STREAM_SECONDS)
 
 
 def _connect(built: list[Receiver], store: Store, tabs_: gr.Tabs) -> None:

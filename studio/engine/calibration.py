@@ -18,6 +18,7 @@ from studio.packs.pack import Pack
 SIZES = (1, 2, 4, 8, 16, 32)
 REPEATS = 2
 BUDGET_SECONDS = 4.0  # for all sizes together; a size that would go beyond it is not tried
+SLOW_SECONDS = 1.0  # a call that takes this long is not repeated
 ENOUGH = 0.92  # of the best throughput; the smallest batch that reaches it is taken
 FEWEST = 2  # one picture with guidance
 MEMORY_SHARE = 0.8  # of what is free; decoding, and whatever else runs, needs the rest
@@ -58,7 +59,7 @@ def choose(seconds: dict[int, float]) -> Calibration:
 
 
 def _seconds_of_call(pack: Pack, size: int) -> float:
-    """The best of a few calls after one that warms up."""
+    """The best of a few calls after one that warms up; where that one is slow already, it must do."""
     side = pack.info.size // pack.denoiser.factor
     latents = torch.zeros(size, pack.denoiser.channels, side, side, device=pack.device)
     beside = pack.beside_nothing(side, side)
@@ -73,7 +74,9 @@ def _seconds_of_call(pack: Pack, size: int) -> float:
         if pack.device.type == "cuda":
             torch.cuda.synchronize(pack.device)
         taken.append(time.perf_counter() - begun)
-    return min(taken[1:])
+        if taken[0] > SLOW_SECONDS:
+            break
+    return min(taken[1:] or taken)
 
 
 def free_memory(device: torch.device) -> float:

@@ -25,6 +25,20 @@ def write_steps(folder: Path, rows: list[dict[str, Any]], scenes: int) -> None:
     _between_marks(folder / "README.md", "steps", steps_as_markdown(rows, scenes))
 
 
+def write_inpainting(folder: Path, figures: dict[str, Any]) -> None:
+    """The figures of `evaluate_inpainting.measure`."""
+    _keep(folder, "inpainting", figures)
+    ratio = figures["step_across_seam"] / figures["step_across_seam_of_renders"]
+    lines = [
+        f"{figures['cases']} unseen renders in which one thing was painted over and another asked for in its place:",
+        "",
+        f"* All pixels outside the mask identical: {100 * figures['outside_identical']:.1f} %.",
+        f"* The thing asked for seen there, of the right kind and colour: {100 * figures['found']:.1f} %.",
+        f"* The step of brightness across the mask's edge: {ratio:.2f} times that of a render of the same scene.",
+    ]
+    _between_marks(folder / "README.md", "inpainting", "\n".join(lines))
+
+
 def figures_as_markdown(figures: dict[str, Any]) -> str:
     plan, autoencoder = figures["plan"], figures["autoencoder"]
     columns = [figures["accuracy"], *(figures["accuracy_by_language"][language] for language in LANGUAGES)]
