@@ -28,7 +28,7 @@ def as_markdown(result: dict[str, Any]) -> str:
         for arm, figures in level["arms"].items():
             values = " | ".join(_number(figures[column]) for column in COLUMNS)
             lines.append(f"| {level['users']} | {NAMES[arm]} | {values} | {figures['GFLOP/s']:.0f} |")
-    levels = " | ".join(f"{level['users']} users" for level in result["levels"])
+    levels = " | ".join(_users(level) for level in result["levels"])
     lines += ["", f"| ratio (lowest-highest of the repeats) | {levels} |", f"|{'---|' * (len(result['levels']) + 1)}"]
     for name, words in (
         ("rate C/A", "pictures/s, C over A"),
@@ -41,6 +41,10 @@ def as_markdown(result: dict[str, Any]) -> str:
     for name, ratio in result["pairs"].items():
         lines.append(f"* {name}, pictures/s: {_spread(ratio)}")
     return "\n".join(lines) + "\n"
+
+
+def _users(level: dict[str, Any]) -> str:
+    return "1 user" if level["users"] == 1 else f"{level['users']} users"
 
 
 def _number(value: float) -> str:
@@ -68,7 +72,7 @@ def plot(result: dict[str, Any], path: Path) -> None:
             positions = [level + (place - 1.5) * 0.2 for level in range(len(heights))]
             axes.bar(positions, heights, width=0.19, color=COLOURS[arm], label=NAMES[arm])
         axes.set_title(title, fontsize=10)
-        axes.set_xticks(range(len(result["levels"])), [f"{level['users']} users" for level in result["levels"]])
+        axes.set_xticks(range(len(result["levels"])), [_users(level) for level in result["levels"]])
         axes.spines[["top", "right"]].set_visible(False)
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=9)

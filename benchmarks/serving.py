@@ -66,7 +66,7 @@ class Session:
 
         return {
             "pictures/s": self.finished / self.seconds,
-            "mean latency": float(np.mean(self.latencies)),
+            "mean latency": float(np.mean(self.latencies)) if self.latencies else float("nan"),
             "p50 latency": at(self.latencies, 50),
             "p95 latency": at(self.latencies, 95),
             "p95 first preview": at(self.first_looks, 95),
@@ -157,7 +157,7 @@ def _median(sessions: Sequence[dict[str, float]]) -> dict[str, float]:
 
 def _ratios(one: Sequence[dict[str, float]], other: Sequence[dict[str, float]], name: str) -> list[float]:
     """Lowest, median and highest ratio over the repeats."""
-    ratios = sorted(a[name] / b[name] for a, b in zip(one, other, strict=True))
+    ratios = sorted(a[name] / b[name] if b[name] else float("nan") for a, b in zip(one, other, strict=True))
     return [ratios[0], statistics.median(ratios), ratios[-1]]
 
 

@@ -31,7 +31,7 @@ from studio.tasks import find_task
 logger = logging.getLogger(__name__)
 
 
-@dataclass
+@dataclass(eq=False)
 class _Job:
     """A request's life in the engine. ``place`` is what it was last told of the queue; ``inputs`` is about how many
     model inputs it takes from beginning to end."""

@@ -39,7 +39,7 @@ STORYBOOK = "storybook"
 PACKS = {
     pack.name: pack
     for pack in (
-        PackInfo(STORYBOOK, "Storybook", str(ASSETS / STORYBOOK), size=128, guidance=4.0),
+        PackInfo(STORYBOOK, "Storybook", str(ASSETS / STORYBOOK), size=128, guidance=4.0, steps=12),
         PackInfo(
             "stable-diffusion-1.5", "Stable Diffusion 1.5", "stable-diffusion-v1-5/stable-diffusion-v1-5", size=512,
             revision="451f4fe16113bff5a5d2269ed5ad43b0592e9a14",

@@ -35,6 +35,7 @@ from studio.training.world.scene import COLOURS, KINDS
 
 FIRST_CASE = FIRST_SCENE + 700_000
 MARGIN = 0.05  # of the picture, painted over around the thing's box
+LIKE_SHAPE = 1.6  # at most so many times as wide
 SHEET_CASES, SHEET_COLUMNS = 12, 4
 PAINT = (255, 61, 110)
 
@@ -66,7 +67,7 @@ def _case(each: Scene, size: int, language: str) -> Case:
     place = int(rng.integers(len(each.things)))
     gone = each.things[place]
     there = {thing.kind for thing in each.things}
-    others = [kind.name for kind in KINDS.values() if kind.where == KINDS[gone.kind].where and kind.name not in there]
+    others = [name for name in KINDS if name not in there and _fits(name, gone.kind)]
     kind = str(rng.choice(others or [gone.kind]))
     colour = str(rng.choice([colour for colour in COLOURS if colour != gone.colour]))
     wanted = Thing(kind, colour, _fitted(gone.box, KINDS[kind].aspect))
@@ -77,6 +78,12 @@ def _case(each: Scene, size: int, language: str) -> Case:
     mask[y0:y1, x0:x1] = 255
     prompt = caption(after, language, rng, complete=True)
     return Case(Pixels.of(render(each, size)), Mask.of(mask), wanted, after, prompt)
+
+
+def _fits(kind: str, gone: str) -> bool:
+    """Whether a thing of one kind can stand where one of the other stood: the same sort of place, a like shape."""
+    new, old = KINDS[kind], KINDS[gone]
+    return new.where == old.where and 1 / LIKE_SHAPE <= new.aspect / old.aspect <= LIKE_SHAPE
 
 
 def _fitted(box: tuple[float, float, float, float], aspect: float) -> tuple[float, float, float, float]:

@@ -51,6 +51,15 @@ def _wait_for_previews(page: Page, count: int) -> None:
     page.wait_for_function(f"window.previews.size >= {count}", timeout=MINUTE)
 
 
+def _start_long(page: Page, prompt: str) -> None:
+    """Starts a job that goes on for some seconds, and waits until it can be seen at work."""
+    page.evaluate(WATCH_PREVIEWS)
+    _set_steps(page, 150, "Heun Karras")
+    _write(page, prompt)
+    page.locator("#generate").click()
+    _wait_for_previews(page, 3)
+
+
 def test_the_page_is_there_soon_and_takes_little_memory(studio: Studio, open_page: OpenPage) -> None:
     open_page()
     assert studio.seconds_to_page < 15
@@ -85,11 +94,7 @@ def test_a_picture_appears_step_by_step_and_the_file_is_the_picture(
 
 def test_a_job_is_stopped_midway_and_kept_as_it_was(open_page: OpenPage) -> None:
     page = open_page()
-    page.evaluate(WATCH_PREVIEWS)
-    _set_steps(page, 150, "Heun Karras")
-    _write(page, "a white cat in the snow")
-    page.locator("#generate").click()
-    _wait_for_previews(page, 3)
+    _start_long(page, "a white cat in the snow")
     page.locator("#stop").click()
     _wait_for_state(page, "stopped")
     expect(page.locator(".live-frames figure.is-done")).to_have_count(1)
@@ -99,10 +104,7 @@ def test_a_job_is_stopped_midway_and_kept_as_it_was(open_page: OpenPage) -> None
 
 def test_a_discarded_job_leaves_nothing(open_page: OpenPage) -> None:
     page = open_page()
-    page.evaluate(WATCH_PREVIEWS)
-    _set_steps(page, 150, "Heun Karras")
-    page.locator("#generate").click()
-    _wait_for_previews(page, 2)
+    _start_long(page, "a red car")
     page.locator("#discard").click()
     _wait_for_state(page, "stopped")
     expect(page.locator(".live-frames figure")).to_have_count(0)
@@ -110,11 +112,7 @@ def test_a_discarded_job_leaves_nothing(open_page: OpenPage) -> None:
 
 def test_a_page_that_is_loaded_again_finds_its_running_job_and_gets_its_picture(open_page: OpenPage) -> None:
     page = open_page()
-    page.evaluate(WATCH_PREVIEWS)
-    _set_steps(page, 150, "Heun Karras")
-    _write(page, "日落时的蓝色帆船")
-    page.locator("#generate").click()
-    _wait_for_previews(page, 2)
+    _start_long(page, "日落时的蓝色帆船")
     page.reload()
     _wait_for_state(page, "running")
     expect(page.locator("#prompt textarea")).to_have_value("日落时的蓝色帆船")
@@ -172,12 +170,12 @@ def test_several_pictures_each_have_their_seed_and_can_be_enlarged_by_keyboard(o
 def test_a_kept_seed_draws_the_same_picture_again(open_page: OpenPage, studio: Studio) -> None:
     page = open_page()
     files = []
+    _set_steps(page, 10)
     _write(page, "a lighthouse")
     page.locator("#generate").click()
     for _ in range(2):
         _wait_for_state(page, "done")
         files.append(str(page.locator(".live-frames img").get_attribute("src")).rsplit("/", 1)[1])
-        _set_steps(page, 20)
         page.locator("#seed-reuse").click()
         expect(page.locator("#seed-mode input").nth(1)).to_be_checked()
         page.locator("#generate").click()
