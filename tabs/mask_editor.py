@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import binascii
 import io
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,13 +21,13 @@ from studio.errors import BadPicture
 from studio.images.opening import open_mask
 from studio.images.pixels import Mask, Pixels
 from studio.images.resizing import resized
+from studio.requests import DIGEST
 from tabs.sources import SHOWN_SIDE, describe
 from tabs.words import words_of
 
 STATIC = Path(__file__).parent / "static"
 PNG_URL = "data:image/png;base64,"
 LONGEST_URL = 8_000_000  # characters
-DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
