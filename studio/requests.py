@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from studio.errors import InvalidRequest
+from studio.images.boxes import MOST_BOXES, Boxed, boxed, composed
 from studio.samplers.catalogue import DEFAULT_SAMPLER, MOST_STEPS, find_sampler
 
 LARGEST_SEED = 2**63 - 1
@@ -42,6 +43,7 @@ class _Drawn:
     Raises `InvalidRequest`, naming the field, the value and the limit.
     """
 
+    TASK: ClassVar[str]
     IMAGES: ClassVar[tuple[str, ...]] = ()  # the fields that name images, by their digests
 
     prompt: str
@@ -72,6 +74,16 @@ class _Drawn:
             raise InvalidRequest("steps", self.steps, expected)
         object.__setattr__(self, "sampler", sampler.name)  # the catalogue's spelling, whatever case was typed
 
+    @property
+    def caption(self) -> str:
+        """What the whole picture is steered by."""
+        return self.prompt
+
+    @property
+    def words(self) -> str:
+        """All words that steer, for whoever looks at whether they are known."""
+        return self.prompt
+
 
 @dataclass(frozen=True, kw_only=True)
 class TextToImage(_Drawn):
@@ -86,6 +98,43 @@ class TextToImage(_Drawn):
         super().__post_init__()
         _check_side("width", self.width)
         _check_side("height", self.height)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayoutToImage(_Drawn):
+    """Pictures from boxes with phrases. width, height: as for `TextToImage`.
+
+    prompt:    of the whole picture; where it is empty, the phrases make one (`caption`)
+    boxes:     1 .. 30, each with its phrase; mappings become `Boxed`
+    grounding: 0 .. 1, the share of the steps, from the first on, at which the boxes steer
+    """
+
+    TASK: ClassVar[str] = "layout-to-image"
+
+    width: int
+    height: int
+    boxes: tuple[Boxed, ...]
+    grounding: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_side("width", self.width)
+        _check_side("height", self.height)
+        _check_number("grounding", self.grounding, 0.0, 1.0)
+        if not isinstance(self.boxes, (list, tuple)) or not 1 <= len(self.boxes) <= MOST_BOXES:
+            shown = f"{len(self.boxes)} boxes" if isinstance(self.boxes, (list, tuple)) else self.boxes
+            raise InvalidRequest("boxes", shown, f"1 to {MOST_BOXES} of them")
+        object.__setattr__(self, "boxes", tuple(boxed(each) for each in self.boxes))
+        for each in self.boxes:
+            _check_text("phrase", each.phrase)
+
+    @property
+    def caption(self) -> str:
+        return self.prompt if self.prompt.strip() else composed(self.boxes)
+
+    @property
+    def words(self) -> str:
+        return " ".join([self.prompt, *(each.phrase for each in self.boxes)])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,8 +179,8 @@ class Inpaint(_Drawn):
         _check_integer("feather", self.feather, 0, MOST_FEATHER)
 
 
-Request: TypeAlias = TextToImage | Inpaint
-REQUESTS: tuple[type[Request], ...] = (TextToImage, Inpaint)
+Request: TypeAlias = TextToImage | LayoutToImage | Inpaint
+REQUESTS: tuple[type[Request], ...] = (TextToImage, LayoutToImage, Inpaint)
 
 _Request = TypeVar("_Request", bound=_Drawn)
 

@@ -26,6 +26,7 @@ class Steering:
 
     told, untold: [tokens, width] text conditioning with and without the prompt; untold is None at guidance 1
     beside:       [channels, h, w] what the model sees beside the latent (mask and masked latent), or None
+    boxes:        what the model attends to while the gates are open, or None
     """
 
     told: torch.Tensor
@@ -33,6 +34,17 @@ class Steering:
     guidance: float
     rescale: float = 0.0
     beside: torch.Tensor | None = None
+    boxes: Boxes | None = None
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """The tokens of a row's boxes and of no box at all, [boxes, width] each, and at how many calls, from the first on,
+    the gates are open."""
+
+    told: torch.Tensor
+    untold: torch.Tensor
+    calls: int
 
 
 @dataclass(frozen=True)
@@ -78,6 +90,12 @@ class Row:
     @property
     def is_done(self) -> bool:
         return self.call == self.table.calls
+
+    @property
+    def boxes(self) -> Boxes | None:
+        """What steers the current call beside the words; None once the gates are shut."""
+        boxes = self.steering.boxes
+        return boxes if boxes is not None and self.call < boxes.calls else None
 
     @property
     def inputs(self) -> int:

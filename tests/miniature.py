@@ -11,9 +11,10 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import AutoTokenizer, CLIPTextModel
 
 from studio.packs.catalogue import PACKS, STORYBOOK, PackInfo
+from studio.packs.grounding import take_grounding
 from studio.packs.linear_decoder import four_colours
 from studio.packs.pack import Denoiser, Pack
-from studio.requests import TextToImage
+from studio.requests import LayoutToImage, TextToImage
 from studio.samplers.table import NoiseSchedule, Tables
 from studio.training import text_encoder
 from studio.training.presets import PRESETS
@@ -23,19 +24,30 @@ SIDE = 64
 TOKENIZER = f"{PACKS[STORYBOOK].source}/tokenizer"
 
 
-def make_pack(prediction: str = "v_prediction", seed: int = 0, *, sees_masks: bool = True) -> Pack:
-    """A pack whose every weight, zero-initialised ones included, is random; its denoiser has nine input channels or,
-    if it does not see masks, four."""
-    preset = PRESETS["toy"]
+def make_unet(seed: int = 0, *, sees_masks: bool = True, takes_boxes: bool = True) -> UNet2DConditionModel:
+    """A U-Net whose every weight, zero-initialised ones included, is random, with nine input channels or four, and
+    with layers for boxes whose gates are half open, or without."""
     torch.manual_seed(seed)
+    config = {**PRESETS["toy"].denoiser_config(), "in_channels": 9 if sees_masks else 4}
+    unet = UNet2DConditionModel(**config, attention_type="gated" if takes_boxes else "default")
+    for name, parameter in unet.eval().requires_grad_(False).named_parameters():
+        parameter.copy_(parameter + 0.05 * torch.randn_like(parameter) + (0.5 if ".alpha_" in name else 0.0))
+    return unet
+
+
+def make_pack(
+    prediction: str = "v_prediction", seed: int = 0, *, sees_masks: bool = True, takes_boxes: bool = True
+) -> Pack:
+    """A pack of random weights; for the options see `make_unet`."""
+    preset = PRESETS["toy"]
+    unet = make_unet(seed, sees_masks=sees_masks, takes_boxes=takes_boxes)
     tokenizer = AutoTokenizer.from_pretrained(TOKENIZER)
-    config = {**preset.denoiser_config(), "in_channels": 9 if sees_masks else 4}
-    unet = UNet2DConditionModel(**config).eval().requires_grad_(False)
     autoencoder = AutoencoderKL(**preset.autoencoder_config()).eval().requires_grad_(False)
     text = CLIPTextModel(text_encoder.config(preset, tokenizer)).eval().requires_grad_(False)
-    for parameter in [*unet.parameters(), *text.parameters()]:
+    for parameter in text.parameters():
         parameter.copy_(parameter + 0.05 * torch.randn_like(parameter))
-    denoiser = Denoiser(unet, Tables(NoiseSchedule(prediction)), channels=4, native_area=(SIDE // 8) ** 2)
+    grounding, area = take_grounding(unet), (SIDE // 8) ** 2
+    denoiser = Denoiser(unet, Tables(NoiseSchedule(prediction)), channels=4, native_area=area, grounding=grounding)
     info = PackInfo(NAME, "Miniature", "", size=SIDE)
     return Pack(info, denoiser, autoencoder, text, tokenizer, four_colours(), model_hash="0123456789")
 
@@ -44,3 +56,12 @@ def ask(prompt: str = "a red house", **changes: object) -> TextToImage:
     """A small request to the miniature."""
     values: dict[str, object] = {"pack": NAME, "width": SIDE, "height": SIDE, "steps": 4}
     return TextToImage(prompt=prompt, **{**values, **changes})  # type: ignore[arg-type]
+
+
+HOUSE, BOAT = {"phrase": "a red house", "box": [0.1, 0.3, 0.5, 0.9]}, {"phrase": "蓝船", "box": [0.6, 0.5, 0.9, 0.8]}
+
+
+def ask_layout(prompt: str = "", **changes: object) -> LayoutToImage:
+    """A small layout for the miniature."""
+    values: dict[str, object] = {"pack": NAME, "width": SIDE, "height": SIDE, "steps": 4, "boxes": (HOUSE, BOAT)}
+    return LayoutToImage(prompt=prompt, **{**values, **changes})  # type: ignore[arg-type]

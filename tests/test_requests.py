@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from studio.errors import InvalidRequest
-from studio.requests import LARGEST_SEED, REQUESTS, Inpaint, Request, from_mapping, to_mapping
+from studio.images.boxes import Boxed
+from studio.requests import LARGEST_SEED, REQUESTS, Inpaint, LayoutToImage, Request, from_mapping, to_mapping
 from studio.samplers.catalogue import SAMPLERS
 from tests.miniature import ask
 
@@ -71,8 +72,18 @@ def test_a_samplers_name_is_taken_in_any_case_and_kept_in_the_catalogues() -> No
 @pytest.mark.parametrize("kind", REQUESTS)
 def test_mapping_and_back_gives_the_request(kind: type[Request]) -> None:
     images = {name: name.encode().hex().ljust(64, "0") for name in kind.IMAGES}
+    own = {"boxes": [{"phrase": "a red house", "box": [0.1, 0.2, 0.5, 0.9]}]} if kind is LayoutToImage else {}
     request = kind(
-        **images, prompt="a", pack="storybook", width=128, height=64, negative="b", seed=9, sampler="Euler a", eta=0.25
+        **images,
+        **own,
+        prompt="a",
+        pack="storybook",
+        width=128,
+        height=64,
+        negative="b",
+        seed=9,
+        sampler="Euler a",
+        eta=0.25,
     )
     assert from_mapping(to_mapping(request)) == request
     assert pickle.loads(pickle.dumps(request)) == request
@@ -88,6 +99,28 @@ def test_a_mapping_with_something_missing_or_unknown_is_refused() -> None:
 def test_errors_cross_a_process_border() -> None:
     error = pickle.loads(pickle.dumps(InvalidRequest("steps", 0, "a whole number")))
     assert str(error) == "steps is 0; expected a whole number."
+
+
+BOX = {"phrase": "a red house", "box": [0.1, 0.2, 0.5, 0.9]}
+LAYOUT_REFUSED: list[tuple[str, list[Any]]] = [
+    ("boxes", [[], None, "boxes", [BOX] * 31, [{"phrase": "a"}], [{**BOX, "hat": 1}], [7]]),
+    ("phrase", [[{**BOX, "phrase": text}] for text in ("", "  ", None, "a" * 201, "a\0")]),
+    ("box", [[{**BOX, "box": box}] for box in (
+        None, [0, 0, 1], [0, 0, 1, "1"], [0, 0, NAN, 1], [True, 0, 1, 1], [10, 20, 300, 400], [-0.1, 0, 1, 1],
+        [0.5, 0, 0.5, 1], [0.5, 0, 0.4, 1], [0, 0, 0.005, 1],
+    )]),
+    ("grounding", [-0.1, 1.1, NAN, None]),
+    ("width", [63, 100, None]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in LAYOUT_REFUSED for value in values])
+def test_layouts_have_limits_of_their_own(field: str, value: Any) -> None:
+    given = {"prompt": "", "pack": "p", "boxes": [BOX], "width": 128, "height": 128}
+    assert LayoutToImage(**given).boxes == (Boxed("a red house", (0.1, 0.2, 0.5, 0.9)),)  # type: ignore[arg-type]
+    with pytest.raises(InvalidRequest) as caught:
+        LayoutToImage(**{**given, ("boxes" if field in ("phrase", "box") else field): value})
+    assert caught.value.field == field
 
 
 INPAINT_REFUSED: list[tuple[str, list[Any]]] = [

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 
+from studio.packs.grounding import Layout
 from studio.rows import Row
 from studio.samplers.table import advance, predicted_clean, widen
 
@@ -49,26 +51,57 @@ def model_outputs(rows: Sequence[Row], padded_to: int | None = None) -> tuple[to
     """The model's output for each row with its prompt and without, [B, C, h, w] each; for a row at guidance 1, which
     is not asked the second, both are the first.
 
-    All inputs of all rows go through the model together. ``padded_to`` repeats the first input up to that many.
+    All inputs of all rows go through the model together, those with boxes first. ``padded_to`` repeats the last input
+    up to that many.
     """
     denoiser = rows[0].denoiser
     device = denoiser.device
-    guided = [index for index, row in enumerate(rows) if row.steering.untold is not None]
-    who = [*range(len(rows)), *guided]
-    who += [0] * ((padded_to or 0) - len(who))
+    asked = _inputs(rows)
+    padding = max(0, (padded_to or 0) - len(asked))
     scale = _column([float(row.table.input_scale[row.call]) for row in rows], device)
     timesteps = torch.tensor([float(row.table.timesteps[row.call]) for row in rows], device=device)
     inputs = scale * torch.stack([row.latent for row in rows])
     if rows[0].steering.beside is not None:
         inputs = torch.cat([inputs, torch.stack([row.steering.beside for row in rows])], dim=1)  # type: ignore[misc]
-    text = [rows[index].steering.told for index in who]
-    for place, index in enumerate(guided, start=len(rows)):
-        text[place] = rows[index].steering.untold
-    output = denoiser(inputs[who], timesteps[who], torch.stack(text))
-    told = output[: len(rows)]
-    untold = told.clone()
-    untold[guided] = output[len(rows) : len(rows) + len(guided)]
-    return told, untold
+    every = [*asked, *asked[-1:] * padding]
+    who = [each.row for each in every]
+    output = denoiser(
+        inputs[who], timesteps[who], torch.stack([each.text for each in every]), _layout(asked, padded_to)
+    )
+    places = {(each.row, each.is_told): place for place, each in enumerate(asked)}
+    told = [places[index, True] for index in range(len(rows))]
+    untold = [places.get((index, False), place) for index, place in enumerate(told)]
+    return output[told], output[untold]
+
+
+class _Input(NamedTuple):
+    """What the model is asked once: ``row`` is the row's place in the batch, ``boxes`` the tokens that open its
+    gates."""
+
+    row: int
+    is_told: bool
+    text: torch.Tensor
+    boxes: torch.Tensor | None
+
+
+def _inputs(rows: Sequence[Row]) -> list[_Input]:
+    """Each row with its prompt and, if it is guided, without; those whose gates are open come before all others."""
+    asked = []
+    for index, row in enumerate(rows):
+        boxes = row.boxes
+        asked.append(_Input(index, True, row.steering.told, boxes.told if boxes else None))
+        if row.steering.untold is not None:
+            asked.append(_Input(index, False, row.steering.untold, boxes.untold if boxes else None))
+    return sorted(asked, key=lambda each: each.boxes is None)
+
+
+def _layout(asked: Sequence[_Input], padded_to: int | None) -> Layout | None:
+    """The boxes of the inputs that have some; in calls of one size, the layers for boxes see that many, too."""
+    boxes = [each.boxes for each in asked if each.boxes is not None]
+    if not boxes:
+        return None
+    padding = max(0, (padded_to or 0) - len(boxes))
+    return Layout(torch.stack([*boxes, *boxes[-1:] * padding]), len(boxes))
 
 
 def _settle(rows: Sequence[Row], told: torch.Tensor, untold: torch.Tensor) -> Stepped:

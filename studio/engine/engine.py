@@ -132,9 +132,9 @@ class Engine:
             if in_flight and in_flight + job.request.count > self._limits.rows:
                 break
             self._waiting.remove(job)
-            prompt = job.request.prompt
             try:
-                started = Started(job.name, job.pack.cuts(prompt), job.pack.unknown_words(prompt))
+                caption, words = job.request.caption, job.request.words
+                started = Started(job.name, job.pack.cuts(caption), job.pack.unknown_words(words))
                 job.rows = find_task(job.request).prepare(job.name, job.request, job.pack, job.images)
             except Exception as error:
                 events.append(Failed(job.name, _speakable(error)))

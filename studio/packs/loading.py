@@ -15,6 +15,7 @@ from transformers import AutoTokenizer, CLIPTextModel
 
 from studio.errors import PackError
 from studio.packs.catalogue import FACTOR, PackInfo, read_json
+from studio.packs.grounding import take_grounding
 from studio.packs.linear_decoder import LinearDecoder, four_colours
 from studio.packs.pack import INPAINTING_CHANNELS, Denoiser, Pack
 from studio.packs.vocabulary import read_vocabulary
@@ -132,7 +133,8 @@ def _assemble(
     if unet.config.addition_embed_type is not None or unet.config.in_channels not in (4, INPAINTING_CHANNELS):
         raise PackError(f"{info.title} is not of the Stable Diffusion 1 or 2 family, the only ones served so far.")
     native_area = (info.size // FACTOR) ** 2
-    denoiser = Denoiser(unet, Tables(schedule), channels=unet.config.out_channels, native_area=native_area)
+    grounding = take_grounding(unet)
+    denoiser = Denoiser(unet, Tables(schedule), unet.config.out_channels, native_area, grounding=grounding)
     return Pack(info, denoiser, autoencoder, text_encoder, tokenizer, preview.to(device), model_hash)
 
 
@@ -175,11 +177,10 @@ def _hash(files: list[Path]) -> str:
 
 def _check_finite(pack: Pack) -> None:
     """A file with missing or broken weights loads without a word and draws black pictures; refuse it here instead."""
-    for name, model in (
-        ("U-Net", pack.denoiser.unet),
-        ("autoencoder", pack.autoencoder),
-        ("text encoder", pack.text_encoder),
-    ):
+    models = {"U-Net": pack.denoiser.unet, "autoencoder": pack.autoencoder, "text encoder": pack.text_encoder}
+    if pack.denoiser.grounding is not None:
+        models["position net"] = pack.denoiser.grounding.net
+    for name, model in models.items():
         for key, value in model.state_dict().items():
             if value.is_floating_point() and not torch.isfinite(value).all():
                 raise PackError(f"The pack {pack.info.title} is damaged: {key} of its {name} is not finite.")

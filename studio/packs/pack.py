@@ -6,6 +6,7 @@ Pure inference: text to conditioning, latents to pictures. It knows nothing of r
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -15,8 +16,10 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from numpy.typing import NDArray
 
-from studio.errors import NotFinite
+from studio.errors import NotFinite, PackError
+from studio.images.boxes import MOST_BOXES, Boxed
 from studio.packs.catalogue import FACTOR, PackInfo
+from studio.packs.grounding import Grounding, Layout
 from studio.packs.linear_decoder import LinearDecoder
 from studio.packs.vocabulary import unknown_words
 from studio.samplers.table import Tables
@@ -29,13 +32,14 @@ INPAINTING_CHANNELS = 9  # latent 4, mask 1, masked latent 4
 @dataclass(frozen=True, eq=False)
 class Denoiser:
     """A U-Net with its noise schedule; ``channels`` latent channels, ``factor`` pixels a latent, trained at
-    ``native_area`` latents a picture."""
+    ``native_area`` latents a picture. ``grounding`` makes tokens of boxes, where the U-Net takes some."""
 
     unet: UNet2DConditionModel
     tables: Tables
     channels: int
     native_area: int
     factor: int = FACTOR
+    grounding: Grounding | None = None
 
     @cached_property
     def device(self) -> torch.device:
@@ -45,14 +49,18 @@ class Denoiser:
     def prediction(self) -> str:
         return self.tables.schedule.prediction
 
-    def __call__(self, inputs: torch.Tensor, timesteps: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+    def __call__(
+        self, inputs: torch.Tensor, timesteps: torch.Tensor, text: torch.Tensor, layout: Layout | None = None
+    ) -> torch.Tensor:
         """inputs [B, channels in, h, w], timesteps [B] float32, text [B, tokens, width] -> [B, C, h, w] float32.
 
-        Timesteps stay float32 whatever the weights' type: in bfloat16 they would be off by up to four.
+        ``layout`` holds the boxes of the first inputs, see `Layout`. Timesteps stay float32 whatever the weights' type:
+        in bfloat16 they would be off by up to four.
         """
         dtype = self.unet.dtype
+        extra = None if layout is None else {"gligen": {"tokens": layout.tokens.to(dtype), "opened": layout.opened}}
         with torch.inference_mode():
-            return self.unet(inputs.to(dtype), timesteps, text.to(dtype)).sample.float()
+            return self.unet(inputs.to(dtype), timesteps, text.to(dtype), cross_attention_kwargs=extra).sample.float()
 
 
 @dataclass(eq=False)
@@ -81,6 +89,11 @@ class Pack:
         return bool(self.denoiser.unet.config.in_channels == INPAINTING_CHANNELS)
 
     @property
+    def takes_boxes(self) -> bool:
+        """Whether the denoiser can be steered by boxes."""
+        return self.denoiser.grounding is not None
+
+    @property
     def longest_prompt(self) -> int:
         """In tokens, the begin and the end among them."""
         return int(min(self.tokenizer.model_max_length, self.text_encoder.config.max_position_embeddings))
@@ -96,15 +109,36 @@ class Pack:
     def encode_prompt(self, prompt: str) -> torch.Tensor:
         """[tokens, width] float32 on the device; prompts longer than the text encoder reads are cut. Cached."""
         if prompt not in self._prompts:
-            tokens = self.tokenizer(
-                prompt, padding="max_length", truncation=True, max_length=self.longest_prompt, return_tensors="pt"
-            ).input_ids.to(self.device)
             with torch.inference_mode():
-                self._prompts[prompt] = self.text_encoder(tokens).last_hidden_state[0].float()
+                self._prompts[prompt] = self.text_encoder(self._tokens([prompt])).last_hidden_state[0].float()
             if len(self._prompts) > KEPT_PROMPTS:
                 self._prompts.popitem(last=False)
         self._prompts.move_to_end(prompt)
         return self._prompts[prompt]
+
+    def encode_boxes(self, boxes: Sequence[Boxed]) -> torch.Tensor:
+        """The tokens that layers for boxes attend to, [MOST_BOXES, width] float32 on the device; places that are not
+        needed hold the token of no box. Raises `PackError` where the pack takes no boxes."""
+        if self.denoiser.grounding is None:
+            raise PackError(f"The pack {self.info.title} cannot be steered by boxes; choose another one.")
+        corners = torch.zeros(1, MOST_BOXES, 4, device=self.device)
+        phrases = torch.zeros(1, MOST_BOXES, self.text_encoder.config.hidden_size, device=self.device)
+        masks = torch.zeros(1, MOST_BOXES, device=self.device)
+        with torch.inference_mode():
+            if boxes:
+                corners[0, : len(boxes)] = torch.tensor([each.box for each in boxes])
+                phrases[0, : len(boxes)] = self.text_encoder(
+                    self._tokens([each.phrase for each in boxes])
+                ).pooler_output.float()
+                masks[0, : len(boxes)] = 1
+            return self.denoiser.grounding(corners, masks, phrases)[0]
+
+    def _tokens(self, texts: Sequence[str]) -> torch.Tensor:
+        """int64 [B, longest prompt] on the device, cut or padded."""
+        told = self.tokenizer(
+            list(texts), padding="max_length", truncation=True, max_length=self.longest_prompt, return_tensors="pt"
+        )
+        return told.input_ids.to(self.device)
 
     def beside_nothing(self, height: int, width: int) -> torch.Tensor | None:
         """What an inpainting denoiser sees beside the latent when there is no picture to keep: [5, h, w], else None.

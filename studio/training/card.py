@@ -39,6 +39,20 @@ def write_inpainting(folder: Path, figures: dict[str, Any]) -> None:
     _between_marks(folder / "README.md", "inpainting", "\n".join(lines))
 
 
+def write_layout(folder: Path, figures: dict[str, Any]) -> None:
+    """The figures of `evaluate_layout.measure`."""
+    _keep(folder, "layout", figures)
+    lines = [
+        f"{figures['layouts']} unseen scenes with {figures['boxes']} boxes, told in full, from the same seeds:",
+        "",
+        "| | of the right kind and colour in its box | overlap with the box (IoU) |",
+        "|---|---|---|",
+    ]
+    for name, title in (("with_boxes", "with boxes"), ("without_boxes", "without"), ("renders", "renders")):
+        lines.append(f"| {title} | {100 * figures[name]['found']:.1f} % | {figures[name]['overlap']:.2f} |")
+    _between_marks(folder / "README.md", "layout", "\n".join(lines))
+
+
 def figures_as_markdown(figures: dict[str, Any]) -> str:
     plan, autoencoder = figures["plan"], figures["autoencoder"]
     columns = [figures["accuracy"], *(figures["accuracy_by_language"][language] for language in LANGUAGES)]

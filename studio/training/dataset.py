@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,29 +16,35 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from studio.training.presets import Preset
-from studio.training.world import render, scene
+from studio.training.world import Scene, render, scene
 
 UNSEEN = 1_000_000_000
 CHUNK = 64
 
 
-def _draw(job: tuple[int, int, int]) -> NDArray[np.uint8]:
-    first, last, size = job
-    return np.stack([render(scene(seed), size) for seed in range(first, last)])
+def _draw(job: tuple[int, int, int, Callable[[int], Scene]]) -> NDArray[np.uint8]:
+    first, last, size, world = job
+    return np.stack([render(world(seed), size) for seed in range(first, last)])
 
 
-def pictures(preset: Preset, folder: Path) -> NDArray[np.uint8]:
-    """All training pictures of ``preset``, uint8 [scenes, size, size, 3], memory-mapped; drawn at the first call."""
-    path = folder / f"pictures-{preset.size}-{preset.scenes}.npy"
+def pictures(
+    preset: Preset, folder: Path, world: Callable[[int], Scene] = scene, name: str = "pictures"
+) -> NDArray[np.uint8]:
+    """All training pictures of ``preset``, uint8 [scenes, size, size, 3], memory-mapped; drawn at the first call.
+
+    ``world`` makes the scene of each seed; ``name`` is that of the file, one for each world.
+    """
+    path = folder / f"{name}-{preset.size}-{preset.scenes}.npy"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")
         shape = (preset.scenes, preset.size, preset.size, 3)
         drawn = np.lib.format.open_memmap(part, "w+", np.uint8, shape)
-        jobs = [(at, min(at + CHUNK, preset.scenes), preset.size) for at in range(0, preset.scenes, CHUNK)]
+        starts = range(0, preset.scenes, CHUNK)
+        jobs = [(at, min(at + CHUNK, preset.scenes), preset.size, world) for at in starts]
         with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
             chunks = zip(jobs, pool.imap(_draw, jobs), strict=True)
-            for (first, last, _), chunk in tqdm(chunks, total=len(jobs), desc="drawing scenes"):
+            for (first, last, *_), chunk in tqdm(chunks, total=len(jobs), desc="drawing scenes"):
                 drawn[first:last] = chunk
         drawn.flush()
         part.rename(path)
@@ -52,7 +58,7 @@ def unseen(count: int, size: int) -> NDArray[np.uint8]:
 
 def renders(first: int, count: int, size: int) -> NDArray[np.uint8]:
     """The scenes of ``count`` seeds from ``first`` on, uint8 [count, size, size, 3]."""
-    return _draw((first, first + count, size))
+    return _draw((first, first + count, size, scene))
 
 
 def to_tensor(pixels: NDArray[np.uint8]) -> torch.Tensor:

@@ -136,15 +136,15 @@ def prompts_of(
     return torch.where(is_empty[:, None], empty, tokens)
 
 
-def timestep_shares(signal: torch.Tensor) -> torch.Tensor:
+def timestep_shares(signal: torch.Tensor, uniform: float = UNIFORM) -> torch.Tensor:
     """How often each timestep is drawn, from the cumulative products of its alphas: [T] -> [T], adding up to 1.
 
     In proportion to min-SNR's weight for v-prediction, min(SNR, 5) / (SNR + 1) (Hang et al. 2023, section 3.4),
-    mixed with a share of uniform draws.
+    mixed with a share of ``uniform`` draws.
     """
     snr = signal / (1 - signal)
     weights = snr.clamp(max=SNR_CEILING) / (snr + 1)
-    return (1 - UNIFORM) * weights / weights.sum() + UNIFORM / len(weights)
+    return (1 - uniform) * weights / weights.sum() + uniform / len(weights)
 
 
 @torch.no_grad()

@@ -22,11 +22,11 @@ from studio.packs.catalogue import ASSETS, STORYBOOK
 from studio.packs.linear_decoder import fit
 from studio.packs.loading import PREVIEW_FILE
 from studio.packs.vocabulary import write_vocabulary
-from studio.training import autoencoder, dataset, denoiser, text_encoder
+from studio.training import autoencoder, dataset, denoiser, layout, text_encoder
 from studio.training.run import Options, options, steps_done
 from studio.training.tokenizer import captions, stored_tokenizer
 
-STAGES = (autoencoder, text_encoder, denoiser)  # in the order in which they build on each other
+STAGES = (autoencoder, text_encoder, denoiser, layout)  # in the order in which they build on each other
 STEPS_FILE = "training.json"  # the preset and how many steps each stage had
 SHARD = "9MB"  # plain git on the Hub takes files up to 10 MB
 FITTED_ON = 256  # pictures for the preview's linear decoder
@@ -51,7 +51,7 @@ def write(options: Options, folder: Path) -> None:
     for old in folder.glob("*/*.safetensors*"):  # shards of another size or number would be left over
         old.unlink()
     first_stage.half().save_pretrained(folder / "vae", max_shard_size=SHARD)
-    storybook.unet.half().save_pretrained(folder / "unet", max_shard_size=SHARD)
+    layout.trained(options).unet.half().save_pretrained(folder / "unet", max_shard_size=SHARD)
     storybook.text.half().save_pretrained(folder / "text_encoder", max_shard_size=SHARD)
     stored_tokenizer(text_encoder.tokenizer_folder(options)).save_pretrained(folder / "tokenizer")
     scheduler = DDIMScheduler(
@@ -60,7 +60,7 @@ def write(options: Options, folder: Path) -> None:
     scheduler.save_pretrained(folder / "scheduler")
     save_file(preview, folder / PREVIEW_FILE)
     write_vocabulary(folder, captions())
-    steps = {stage: steps_done(stage, options) for stage in ("autoencoder", "text_encoder", "denoiser")}
+    steps = {stage: steps_done(stage, options) for stage in ("autoencoder", "text_encoder", "denoiser", "layout")}
     (folder / STEPS_FILE).write_text(json.dumps({"preset": options.preset.name, "steps": steps}, indent=2) + "\n")
     index = {**INDEX, "_diffusers_version": diffusers.__version__}
     (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")

@@ -35,6 +35,7 @@ class Preset:
     denoiser_widths: tuple[int, ...]
     text_width: int
     text_layers: int
+    layout: Stage
     reader: Stage
 
     @property
@@ -82,6 +83,7 @@ PRESETS = {
             name="toy", size=64, scenes=48, crop=32,
             autoencoder=Stage(4, 4, 1e-3), autoencoder_widths=(8, 8, 16, 16),
             text=Stage(4, 4, 1e-3), denoiser=Stage(4, 4, 1e-3), denoiser_widths=(16, 32), text_width=32, text_layers=1,
+            layout=Stage(4, 4, 1e-3),
             reader=Stage(4, 4, 1e-3),
         ),
         Preset(
@@ -89,6 +91,7 @@ PRESETS = {
             autoencoder=Stage(7_000, 32, 2e-3), autoencoder_widths=(16, 32, 64, 128),
             text=Stage(1_500, 96, 1e-3),
             denoiser=Stage(12_000, 48, 8e-4), denoiser_widths=(96, 160, 192), text_width=192, text_layers=3,
+            layout=Stage(4_000, 48, 8e-4),
             reader=Stage(1_500, 64, 2e-3),
         ),
         Preset(
@@ -96,6 +99,7 @@ PRESETS = {
             autoencoder=Stage(12_000, 64, 1e-3, 5.0), autoencoder_widths=(32, 64, 128, 128),
             text=Stage(3_000, 256, 1e-3, 1.5),
             denoiser=Stage(30_000, 256, 6e-4, 8.0), denoiser_widths=(96, 160, 192), text_width=192, text_layers=3,
+            layout=Stage(10_000, 256, 6e-4, 4.0),
             reader=Stage(1_500, 128, 2e-3, 1.5),
         ),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,22 +19,35 @@ from studio.training.world import LANGUAGES, caption, scene
 WAYS = 4  # in which each scene is told in each language
 
 
-def _tell(job: tuple[int, int, Path]) -> NDArray[np.int16]:
-    first, last, tokenizer_folder = job
-    captions = []
-    for seed in range(first, last):
-        each, rng = scene(seed), np.random.default_rng([seed, 43])
-        captions += [caption(each, language, rng) for _ in range(WAYS) for language in LANGUAGES]
+def captions_of(seed: int) -> list[str]:
+    """The scene of ``seed``, told WAYS times in each language."""
+    each, rng = scene(seed), np.random.default_rng([seed, 43])
+    return [caption(each, language, rng) for _ in range(WAYS) for language in LANGUAGES]
+
+
+def _tell(job: tuple[int, int, Path, Callable[[int], list[str]]]) -> NDArray[np.int16]:
+    first, last, tokenizer_folder, tell = job
+    captions = [words for seed in range(first, last) for words in tell(seed)]
     tokens = tokenise(stored_tokenizer(tokenizer_folder), captions)
     return tokens.reshape(last - first, -1, MAX_TOKENS).numpy().astype(np.int16)
 
 
-def told(preset: Preset, folder: Path, tokenizer_folder: Path) -> NDArray[np.int16]:
-    """[scenes, WAYS * languages, MAX_TOKENS], the training scenes of ``preset`` in words; made at the first call."""
-    path = folder / f"told-{preset.scenes}.npy"
+def told(
+    preset: Preset,
+    folder: Path,
+    tokenizer_folder: Path,
+    tell: Callable[[int], list[str]] = captions_of,
+    name: str = "told",
+) -> NDArray[np.int16]:
+    """[scenes, captions, MAX_TOKENS], the training scenes of ``preset`` in words; made at the first call.
+
+    ``tell`` gives the captions of each seed, always as many; ``name`` is that of the file, one for each way of telling.
+    """
+    path = folder / f"{name}-{preset.scenes}.npy"
     if not path.exists():
         stored_tokenizer(tokenizer_folder)  # made once, before there are many
-        jobs = [(at, min(at + CHUNK, preset.scenes), tokenizer_folder) for at in range(0, preset.scenes, CHUNK)]
+        starts = range(0, preset.scenes, CHUNK)
+        jobs = [(at, min(at + CHUNK, preset.scenes), tokenizer_folder, tell) for at in starts]
         with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
             chunks = list(tqdm(pool.imap(_tell, jobs), total=len(jobs), desc="telling scenes"))
         part = path.with_suffix(".part.npy")

@@ -18,7 +18,7 @@ from torch import nn
 from transformers import CLIPTextModel
 
 from studio.packs.catalogue import ASSETS, STORYBOOK
-from studio.training import denoiser, text_encoder
+from studio.training import denoiser, layout, text_encoder
 from studio.training.pack import STEPS_FILE
 from studio.training.presets import Stage
 from studio.training.run import CHECKPOINT, Options, Run, options
@@ -39,10 +39,13 @@ def unpack(pack: Path, options: Options) -> None:
     reader = text_encoder.build(options, stored_tokenizer(tokenizer_folder))
     reader.encoder.load_state_dict(text.state_dict())
     unet = UNet2DConditionModel.from_pretrained(pack / "unet")
+    base = UNet2DConditionModel(**options.preset.denoiser_config())
+    base.load_state_dict({key: value for key, value in unet.state_dict().items() if key in base.state_dict()})
     models: dict[str, tuple[nn.Module, Stage]] = {
         "autoencoder": (AutoencoderKL.from_pretrained(pack / "vae"), options.preset.autoencoder),
         "text_encoder": (reader, options.preset.text),
-        "denoiser": (denoiser.Storybook(unet, text), options.preset.denoiser),
+        "denoiser": (denoiser.Storybook(base, text), options.preset.denoiser),
+        "layout": (layout.GatedLayers(unet), options.preset.layout),
     }
     for name, (model, stage) in models.items():
         if (options.folder / name / CHECKPOINT).exists():

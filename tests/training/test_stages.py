@@ -15,7 +15,7 @@ from transformers import CLIPTextModel
 from studio.packs.catalogue import find_pack
 from studio.packs.loading import load_pack
 from studio.packs.vocabulary import unknown_words, words_of
-from studio.training import dataset, denoiser, text_encoder
+from studio.training import dataset, denoiser, layout, text_encoder
 from studio.training import run as run_module
 from studio.training.autoencoder import psnr, reconstruction_loss
 from studio.training.denoiser import NOISE, random_mask, timestep_shares
@@ -24,7 +24,7 @@ from studio.training.run import Run, learning_rate, options, steps_done
 from studio.training.tokenizer import MAX_TOKENS, make_tokenizer, tokenise
 from studio.training.told import WAYS, told
 from studio.training.unpack import unpack
-from studio.training.world import LANGUAGES, caption, scene
+from studio.training.world import LANGUAGES, arranged, caption, scene
 
 
 def test_the_pack_that_training_writes_is_one_that_diffusers_loads(toy_pack: Path) -> None:
@@ -60,6 +60,31 @@ def test_training_goes_on_from_a_pack_where_the_checkpoints_are_gone(toy_pack: P
     small = options("unpack", ["--preset", "small", "--folder", str(tmp_path)])
     with pytest.raises(ValueError, match="made with the preset 'toy'"):
         unpack(toy_pack, small)
+
+
+def test_the_layers_for_boxes_are_trained_and_the_denoiser_is_not_touched_by_it(toy_pack: Path, tmp_path: Path) -> None:
+    """A row with its gates shut must draw as it did before there were boxes."""
+    chosen = options("unpack", ["--preset", "toy", "--folder", str(tmp_path), "--device", "cpu"])
+    unpack(toy_pack, chosen)
+    before, base = layout.trained(chosen), denoiser.trained(chosen).unet.state_dict()
+    chosen = options("layout", ["--preset", "toy", "--folder", str(tmp_path), "--device", "cpu", "--steps", "8"])
+    layout.train(chosen)
+    after = layout.trained(chosen)
+    for name, value in after.unet.state_dict().items():
+        if name in base:
+            assert torch.equal(value, base[name]), name
+    moved = [name for name, value in after.state_dict().items() if not torch.equal(value, before.state_dict()[name])]
+    assert any("alpha_attn" in name for name in moved)
+    assert any("position_net" in name for name in moved)
+
+
+def test_boxes_of_arranged_scenes_are_phrased_as_people_phrase_them() -> None:
+    rng = np.random.default_rng(0)
+    for seed in range(200):
+        things = {thing.box: thing for thing in arranged(seed).things}
+        boxes, _ = layout.sample_of(seed, rng)
+        assert 1 <= len(boxes) <= len(things)
+        assert {each.box for each in boxes} <= set(things)
 
 
 def _run(folder: Path, steps: int, minutes: float | None = None) -> Run:

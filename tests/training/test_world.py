@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from studio.training.world import LANGUAGES, caption, phrase, render, scene
+from studio.training.world import LANGUAGES, arranged, caption, phrase, render, scene
 from studio.training.world.captions import (
     CHINESE_COLOURS,
     CHINESE_KINDS,
@@ -37,6 +37,19 @@ def test_scenes_never_change() -> None:
     """Weights are trained on these scenes and measured on others; a changed world makes both meaningless."""
     digest = hashlib.sha256(repr(SCENES[:50]).encode()).hexdigest()[:16]
     assert digest == "51c4e64d9a405231"
+
+
+def test_arranged_scenes_never_change_and_hold_things_of_any_number_and_place() -> None:
+    scenes = [arranged(seed) for seed in range(300)]
+    assert hashlib.sha256(repr(scenes[:50]).encode()).hexdigest()[:16] == "a38f7c4e7176de97"
+    assert {len(each.things) for each in scenes} == {1, 2, 3, 4, 5, 6}
+    assert any(len({thing.kind for thing in each.things}) < len(each.things) for each in scenes), "kinds are repeated"
+    for each in scenes:
+        for thing in each.things:
+            x0, y0, x1, y1 = thing.box
+            assert 0 <= x0 < x1 <= 1
+            assert 0 <= y0 < y1 <= 1
+        assert each.ground == "sea" or all(thing.kind != "boat" for thing in each.things)
 
 
 def test_every_kind_colour_time_ground_and_weather_occurs() -> None:

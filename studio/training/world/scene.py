@@ -6,7 +6,7 @@ because a change here makes every figure measured on older weights meaningless.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -118,3 +118,49 @@ def _place(kind: Kind, slot: int, count: int, ground: str, horizon: float, rng: 
     box = (centre - width / 2, bottom - height, centre + width / 2, bottom)
     x0, y0, x1, y1 = (round(float(edge), 4) for edge in box)
     return Thing(kind.name, colour, (x0, y0, x1, y1))
+
+
+ARRANGED_WEIGHTS = (0.22, 0.26, 0.22, 0.14, 0.10, 0.06)  # one to six things
+ANYWHERE = 0.15  # how often a thing stands where it never would, as a person may well draw it
+MOST_COVERED = 0.25  # of a thing, by one that was placed before
+TRIES = 20
+
+
+def arranged(seed: int) -> Scene:
+    """The scene of ``seed`` with one to six things of any size, form and place instead of its own, kinds repeated at
+    will: what a person draws boxes for. Things of a scene in which no place is left are fewer."""
+    rng = np.random.default_rng([seed, 13])
+    around = scene(seed)
+    things: list[Thing] = []
+    for name in rng.choice(list(KINDS), size=1 + int(rng.choice(len(ARRANGED_WEIGHTS), p=ARRANGED_WEIGHTS))):
+        kind, colour = KINDS[str(name)], str(rng.choice(COLOURS))
+        boxes = (_anywhere(kind, around.horizon, rng) for _ in range(TRIES))
+        box = next((box for box in boxes if all(_covered(box, other.box) <= MOST_COVERED for other in things)), None)
+        if box is not None:
+            things.append(Thing(kind.name, colour, box))
+    ground = "sea" if any(KINDS[thing.kind].where == FLOATING for thing in things) else around.ground
+    from_left = sorted(things, key=lambda thing: thing.box[0] + thing.box[2])
+    return replace(around, ground=ground, things=tuple(from_left))
+
+
+def _anywhere(kind: Kind, horizon: float, rng: np.random.Generator) -> tuple[float, float, float, float]:
+    """A box of any size and form for ``kind``, mostly where such a thing may be."""
+    height = float(np.clip(kind.reach * rng.uniform(0.4, 1.15), 0.10, 0.70))
+    width = float(np.clip(height * kind.aspect * np.exp(rng.uniform(-0.3, 0.3)), 0.10, 0.75))
+    left = rng.uniform(0.01, 0.99 - width)
+    if rng.random() < ANYWHERE:
+        bottom = rng.uniform(height + 0.01, 0.99)
+    elif kind.where == FLYING:
+        bottom = rng.uniform(height + 0.02, max(height + 0.03, horizon))
+    else:
+        bottom = rng.uniform(max(horizon + 0.05, height + 0.01), 0.97)
+    x0, y0, x1, y1 = (round(float(edge), 4) for edge in (left, bottom - height, left + width, bottom))
+    return x0, y0, x1, y1
+
+
+def _covered(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> float:
+    """How much of the smaller of two boxes lies under the other, 0..1."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    smaller = min((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
+    return max(0.0, width) * max(0.0, height) / smaller

@@ -1,0 +1,90 @@
+"""Labelled boxes: what a layout is made of. Coordinates are fractions of the picture, so nothing can change scale."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from studio.errors import InvalidRequest
+
+Corners: TypeAlias = tuple[float, float, float, float]
+
+MOST_BOXES = 30  # as many as GLIGEN takes (Li et al. 2023)
+LONGEST_PHRASE = 200  # characters
+SMALLEST_SIDE = 0.01  # of a box
+LONGEST_FILE = 100_000  # characters
+DECIMALS = 4
+
+
+@dataclass(frozen=True)
+class Boxed:
+    """``phrase`` tells what is in ``box`` = x0, y0, x1, y1: fractions of the picture, x to the right and y down.
+
+    Raises `InvalidRequest` for a phrase that is empty or too long, and for a box that is not within the picture or
+    has a side of less than a hundredth of it.
+    """
+
+    phrase: str
+    box: Corners
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.phrase, str) or not self.phrase.strip() or len(self.phrase) > LONGEST_PHRASE:
+            raise InvalidRequest("phrase", self.phrase, f"what is in the box, in 1 to {LONGEST_PHRASE} characters")
+        corners = self.box
+        if not isinstance(corners, (list, tuple)) or len(corners) != 4 or not all(_is_number(edge) for edge in corners):
+            raise InvalidRequest("box", corners, "four numbers: x0, y0, x1, y1")
+        x0, y0, x1, y1 = (round(float(edge), DECIMALS) for edge in corners)
+        if not (0 <= x0 <= 1 and 0 <= y0 <= 1 and 0 <= x1 <= 1 and 0 <= y1 <= 1):
+            raise InvalidRequest("box", corners, "fractions of the picture, from 0 to 1, not pixels")
+        if x1 - x0 < SMALLEST_SIDE - 1e-9 or y1 - y0 < SMALLEST_SIDE - 1e-9:
+            expected = f"x0 < x1 and y0 < y1, with sides of at least {SMALLEST_SIDE:g}"
+            raise InvalidRequest("box", corners, expected)
+        object.__setattr__(self, "box", (x0, y0, x1, y1))
+
+
+def boxed(values: Any) -> Boxed:
+    """The box that plain ``values`` {"phrase": ..., "box": [...]} describe. Raises `InvalidRequest`."""
+    if isinstance(values, Boxed):
+        return values
+    if not isinstance(values, Mapping) or set(values) != {"phrase", "box"}:
+        raise InvalidRequest("boxes", values, 'an object {"phrase": "a red house", "box": [x0, y0, x1, y1]} for each')
+    return Boxed(values["phrase"], values["box"])
+
+
+def read_boxes(text: str) -> tuple[Boxed, ...]:
+    """Reads ``[{"phrase": "a red house", "box": [x0, y0, x1, y1]}, ...]``. Raises `InvalidRequest`."""
+    expected = 'a JSON list of {"phrase": "a red house", "box": [x0, y0, x1, y1]}'
+    if len(text) > LONGEST_FILE:
+        raise InvalidRequest("boxes", f"{len(text)} characters", f"{expected}, at most {LONGEST_FILE} characters")
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError):
+        raise InvalidRequest("boxes", text, expected) from None
+    if not isinstance(values, list):
+        raise InvalidRequest("boxes", text, expected)
+    return tuple(boxed(each) for each in values)
+
+
+def composed(boxes: Sequence[Boxed]) -> str:
+    """A caption made of the phrases alone, for a layout that has none of its own: from left to right, each once."""
+    from_left = sorted(boxes, key=lambda each: each.box[0] + each.box[2])
+    return ", ".join(dict.fromkeys(each.phrase.strip() for each in from_left))
+
+
+def overlap(one: Corners, other: Corners) -> float:
+    """Intersection over union, 0..1."""
+    width = max(0.0, min(one[2], other[2]) - max(one[0], other[0]))
+    height = max(0.0, min(one[3], other[3]) - max(one[1], other[1]))
+    shared = width * height
+    return shared / (_area(one) + _area(other) - shared)
+
+
+def _area(box: Corners) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
