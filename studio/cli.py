@@ -1,6 +1,7 @@
 """The command line.
 
     python -m studio text-to-image "a red house by the sea" --seed 7 --count 4 --out pictures
+    python -m studio layout-to-image --boxes layout.json
     python -m studio inpaint "a red house" --image photo.jpg --mask mask.png --only-masked
     python -m studio inpaint "the sea at night" --image photo.jpg --extend 100,0,100,0
     python -m studio replay picture.png
@@ -32,11 +33,12 @@ from studio.events import Cancelled, Drawn, Failed, Started
 from studio.gallery.recipe import Recipe, read_recipe
 from studio.gallery.store import Store, write_picture
 from studio.images import masks
+from studio.images.boxes import read_boxes
 from studio.images.opening import open_mask, open_picture
 from studio.images.pixels import Image, Mask, Pixels
 from studio.images.resizing import resized
 from studio.packs.catalogue import PACKS, PackInfo, find_pack
-from studio.requests import FILLS, RANDOM_SEEDS, Inpaint, Request, TextToImage
+from studio.requests import FILLS, RANDOM_SEEDS, Inpaint, LayoutToImage, Request, TextToImage
 from studio.samplers.catalogue import DEFAULT_SAMPLER, SAMPLERS
 from studio.settings import Settings, read_settings
 
@@ -75,9 +77,16 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
     draw = commands.add_parser("text-to-image", help="pictures from words")
     _add_drawing(draw)
-    draw.add_argument("--width", type=_number, help="64 to 2048 in multiples of 8; the pack's own if not given")
-    draw.add_argument("--height", type=_number, help="likewise")
+    _add_size(draw)
     draw.set_defaults(command=_text_to_image)
+    place = commands.add_parser("layout-to-image", help="pictures from boxes with phrases")
+    _add_drawing(place, prompt_may_be_missing=True)
+    place.add_argument(
+        "--boxes", type=Path, required=True, help='JSON: [{"phrase": "a red house", "box": [x0, y0, x1, y1]}, ...]'
+    )
+    place.add_argument("--grounding", type=_number, default=1.0, help="share of the steps at which boxes steer, 0 to 1")
+    _add_size(place)
+    place.set_defaults(command=_layout_to_image)
     mend = commands.add_parser("inpaint", help="draw a part of a picture anew, or beyond its edges")
     _add_drawing(mend)
     mend.add_argument("--image", type=Path, required=True, help="PNG, JPEG or WebP")
@@ -101,9 +110,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_drawing(command: argparse.ArgumentParser) -> None:
+def _add_size(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--width", type=_number, help="64 to 2048 in multiples of 8; the pack's own if not given")
+    command.add_argument("--height", type=_number, help="likewise")
+
+
+def _add_drawing(command: argparse.ArgumentParser, *, prompt_may_be_missing: bool = False) -> None:
     """What every way of drawing takes."""
-    command.add_argument("prompt")
+    if prompt_may_be_missing:
+        command.add_argument("prompt", nargs="?", default="", help="of the whole; made of the phrases if not given")
+    else:
+        command.add_argument("prompt")
     command.add_argument("--negative", default="", help="what should not be in the picture")
     command.add_argument("--seed", type=_number, help="0 to 2^63-1; random if not given")
     command.add_argument("--steps", type=_number, help="1 to 150; the pack's own if not given")
@@ -151,13 +168,24 @@ def _drawing(given: argparse.Namespace, pack: PackInfo) -> dict[str, Any]:
     }
 
 
+def _size(given: argparse.Namespace, pack: PackInfo) -> dict[str, Any]:
+    width, height = (pack.size if side is None else side for side in (given.width, given.height))
+    return {"width": width, "height": height}
+
+
 def _text_to_image(given: argparse.Namespace, settings: Settings) -> int:
     pack = find_pack(given.pack or settings.pack)
-    request = TextToImage(
-        width=pack.size if given.width is None else given.width,
-        height=pack.size if given.height is None else given.height,
-        **_drawing(given, pack),
-    )
+    request = TextToImage(**_size(given, pack), **_drawing(given, pack))
+    return _draw_and_write(request, (), given, settings)
+
+
+def _layout_to_image(given: argparse.Namespace, settings: Settings) -> int:
+    pack = find_pack(given.pack or settings.pack)
+    try:
+        boxes = read_boxes(given.boxes.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise InvalidRequest("boxes", str(given.boxes), "a file of JSON in UTF-8") from None
+    request = LayoutToImage(boxes=boxes, grounding=given.grounding, **_size(given, pack), **_drawing(given, pack))
     return _draw_and_write(request, (), given, settings)
 
 

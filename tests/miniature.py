@@ -6,6 +6,9 @@ weights show.
 
 from __future__ import annotations
 
+import dataclasses
+from typing import Any
+
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import AutoTokenizer, CLIPTextModel
@@ -14,7 +17,7 @@ from studio.packs.catalogue import PACKS, STORYBOOK, PackInfo
 from studio.packs.grounding import take_grounding
 from studio.packs.linear_decoder import four_colours
 from studio.packs.pack import Denoiser, Pack
-from studio.requests import LayoutToImage, TextToImage
+from studio.requests import LayoutToImage, Request, TextToImage
 from studio.samplers.table import NoiseSchedule, Tables
 from studio.training import text_encoder
 from studio.training.presets import PRESETS
@@ -65,3 +68,9 @@ def ask_layout(prompt: str = "", **changes: object) -> LayoutToImage:
     """A small layout for the miniature."""
     values: dict[str, object] = {"pack": NAME, "width": SIDE, "height": SIDE, "steps": 4, "boxes": (HOUSE, BOAT)}
     return LayoutToImage(prompt=prompt, **{**values, **changes})  # type: ignore[arg-type]
+
+
+def own_fields(kind: type[Request]) -> dict[str, Any]:
+    """Values for what a kind of request needs beside images, prompt, pack and size."""
+    needed = {field.name for field in dataclasses.fields(kind)}
+    return {"boxes": (HOUSE, BOAT)} if "boxes" in needed else {}

@@ -11,6 +11,7 @@ from PIL import Image
 
 from studio.cli import main
 from studio.gallery.recipe import read_recipe
+from studio.requests import LayoutToImage
 from studio.samplers.catalogue import SAMPLERS
 
 
@@ -71,6 +72,48 @@ def test_samplers_and_packs_are_listed_one_a_line(capsys: pytest.CaptureFixture[
     assert [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()] == list(SAMPLERS)
     assert main(["packs"]) == 0
     assert capsys.readouterr().out.startswith("storybook\t")
+
+
+BOXES = [{"phrase": "a red house", "box": [0.1, 0.3, 0.5, 0.9]}, {"phrase": "蓝船", "box": [0.6, 0.5, 0.9, 0.8]}]
+
+
+def _lay_out(pack: Path, boxes: Path, *more: str) -> int:
+    given = ["layout-to-image", "--boxes", str(boxes), "--pack", str(pack), "--steps", "3", "--seed", "7"]
+    return main([*given, "--out", str(boxes.with_name("out.png")), *more])
+
+
+def test_a_layout_is_drawn_and_made_again_from_its_recipe(
+    toy_pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "boxes.json").write_text(json.dumps(BOXES), encoding="utf-8")
+    assert _lay_out(toy_pack, tmp_path / "boxes.json", "--grounding", "0.7") == 0
+    request = read_recipe(tmp_path / "out.png").request
+    assert isinstance(request, LayoutToImage)
+    assert [each.phrase for each in request.boxes] == ["a red house", "蓝船"]
+    assert (request.grounding, request.prompt) == (0.7, "")
+    with Image.open(tmp_path / "out.png") as picture:
+        assert picture.text["parameters"].startswith("a red house, 蓝船\n")  # type: ignore[attr-defined]
+    capsys.readouterr()
+    assert main(["replay", str(tmp_path / "out.png"), "--pack", str(toy_pack)]) == 0
+    assert json.loads(capsys.readouterr().out)["largest_difference"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"no json", "a JSON list"), (b"[]", "1 to 30"), (b"\xff\xfe", "UTF-8"), (None, "No such file"),
+        (b'[{"phrase": "a", "box": [10, 20, 300, 400]}]', "not pixels"),
+    ],
+)  # fmt: skip
+def test_what_is_no_layout_is_one_line(
+    toy_pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: bytes | None, message: str
+) -> None:
+    if text is not None:
+        (tmp_path / "boxes.json").write_bytes(text)
+    assert _lay_out(toy_pack, tmp_path / "boxes.json") in (1, 2)
+    said = capsys.readouterr()
+    assert message in said.err
+    assert said.err.count("\n") == 1
 
 
 @pytest.fixture

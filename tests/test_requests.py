@@ -11,7 +11,7 @@ from studio.errors import InvalidRequest
 from studio.images.boxes import Boxed
 from studio.requests import LARGEST_SEED, REQUESTS, Inpaint, LayoutToImage, Request, from_mapping, to_mapping
 from studio.samplers.catalogue import SAMPLERS
-from tests.miniature import ask
+from tests.miniature import ask, own_fields
 
 NAN, INFINITY = float("nan"), float("inf")
 REFUSED: list[tuple[str, list[Any]]] = [
@@ -72,10 +72,9 @@ def test_a_samplers_name_is_taken_in_any_case_and_kept_in_the_catalogues() -> No
 @pytest.mark.parametrize("kind", REQUESTS)
 def test_mapping_and_back_gives_the_request(kind: type[Request]) -> None:
     images = {name: name.encode().hex().ljust(64, "0") for name in kind.IMAGES}
-    own = {"boxes": [{"phrase": "a red house", "box": [0.1, 0.2, 0.5, 0.9]}]} if kind is LayoutToImage else {}
     request = kind(
         **images,
-        **own,
+        **own_fields(kind),
         prompt="a",
         pack="storybook",
         width=128,

@@ -81,7 +81,7 @@ def to_parameters(recipe: Recipe) -> str:
     }
     line = ", ".join(f"{key}: {_quote(str(value))}" for key, value in settings.items() if value is not None)
     negative = [f"{NEGATIVE} {request.negative}"] if request.negative else []
-    return "\n".join([request.prompt, *negative, line])
+    return "\n".join([request.caption, *negative, line])
 
 
 def _inpainting(request: Request) -> dict[str, Any]:

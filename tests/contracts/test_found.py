@@ -15,7 +15,7 @@ from studio.tasks import find_task
 from tabs.page import find_tabs
 from tabs.words import WORDS
 from tests.engine.test_engine import _engine
-from tests.miniature import NAME, SIDE
+from tests.miniature import NAME, SIDE, own_fields
 
 
 @pytest.mark.parametrize("tab", find_tabs(), ids=lambda tab: tab.TITLE)
@@ -30,7 +30,7 @@ def test_a_tab_says_what_it_is_and_can_be_built(tab) -> None:
 def test_a_request_has_a_task_that_draws_it(kind: type[Request], pack: Pack) -> None:
     images = (Pixels(SIDE, SIDE, bytes(SIDE * SIDE * 3)), Mask(SIDE, SIDE, b"\xff" * SIDE * SIDE))
     by_digest = {image.digest: image for image in images}
-    named = dict(zip(kind.IMAGES, by_digest, strict=False))
+    named = {**dict(zip(kind.IMAGES, by_digest, strict=False)), **own_fields(kind)}
     request = kind(prompt="a red house", pack=NAME, width=SIDE, height=SIDE, steps=2, **named)
     rows = find_task(request).prepare("job", request, pack, by_digest)
     assert len(rows) == request.count
