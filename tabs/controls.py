@@ -12,8 +12,20 @@ from typing import Any
 import gradio as gr
 
 from studio.errors import InvalidRequest
+from studio.images.pixels import Pixels
 from studio.packs.catalogue import PackInfo
-from studio.requests import LARGEST_SEED, LEAST_GUIDANCE, MOST_GUIDANCE, MOST_PICTURES, RANDOM_SEEDS, Request
+from studio.requests import (
+    LARGEST_SEED,
+    LARGEST_SIDE,
+    LEAST_GUIDANCE,
+    LONGEST_PROMPT,
+    MOST_GUIDANCE,
+    MOST_PICTURES,
+    RANDOM_SEEDS,
+    SIDE_MULTIPLE,
+    SMALLEST_SIDE,
+    Request,
+)
 from studio.samplers.catalogue import DEFAULT_SAMPLER, MOST_STEPS, SAMPLERS
 from tabs.job import Given, Update
 from tabs.words import sampler_key, say
@@ -28,8 +40,64 @@ def shape_sides(shape: str, pack: PackInfo) -> tuple[int, int]:
     return width, height
 
 
-def count_control() -> gr.Slider:
-    return gr.Slider(1, MOST_PICTURES, 1, step=1, label=say("count"), elem_id="count")
+class DrawingControls:
+    """What every way of drawing has: prompt, number of pictures, and, folded away, the finer points and the seed.
+
+    Each part is put where the tab's page wants it; then all of them are read and written together.
+    """
+
+    def __init__(self, pack: PackInfo) -> None:
+        self._pack = pack
+        self._fields: dict[str, gr.Component] = {}
+        self._sampling: SamplingControls
+        self._seed: SeedControls
+
+    def add_prompt(self, hint: str, info: str = "generate_keys", **options: Any) -> gr.Textbox:
+        """``hint`` and ``info`` are keys of words."""
+        prompt = gr.Textbox(
+            label=say("prompt"), info=say(info), placeholder=say(hint), max_lines=8, elem_id="prompt",
+            max_length=LONGEST_PROMPT, **options,
+        )  # fmt: skip
+        self._fields["prompt"] = prompt
+        return prompt
+
+    def add_count(self) -> None:
+        self._fields["count"] = gr.Slider(1, MOST_PICTURES, 1, step=1, label=say("count"), elem_id="count")
+
+    def add_finer_points(self) -> None:
+        self._fields["negative"] = gr.Textbox(
+            label=say("negative"), placeholder=say("negative_hint"), elem_id="negative", max_length=LONGEST_PROMPT
+        )
+        self._sampling = SamplingControls(self._pack)
+        self._seed = SeedControls()
+
+    def inputs(self) -> set[gr.Component]:
+        return {*self._fields.values(), *self._sampling.inputs(), *self._seed.inputs()}
+
+    def read(self, given: Given) -> dict[str, Any]:
+        return {
+            "pack": self._pack.name,
+            "seed": self._seed.read(given),
+            "prompt": given[self._fields["prompt"]] or "",
+            "negative": given[self._fields["negative"]] or "",
+            "count": given[self._fields["count"]],
+            **self._sampling.read(given),
+        }
+
+    def write(self, request: Request) -> Update:
+        fields = {component: getattr(request, field) for field, component in self._fields.items()}
+        return {**fields, **self._sampling.write(request), **self._seed.write(request)}
+
+    def echo(self, request: Request) -> Update:
+        """What was not settled before the request was made: the seed."""
+        return self._seed.write(request)
+
+    def receive(self, request: Request) -> Update:
+        """The words and the seed of a picture that is sent here."""
+        return {self._fields["prompt"]: request.prompt, **self._seed.keep(request)}
+
+    def connect(self) -> None:
+        self._seed.connect()
 
 
 class SizeControls:
@@ -64,7 +132,16 @@ class SizeControls:
         shape = next((shape for shape in SHAPES if shape_sides(shape, self._pack) == sides), None)
         return {self.shape: shape, self.width: request.width, self.height: request.height}
 
+    def near(self, picture: Pixels) -> Update:
+        """The sides of ``picture``, as far as a picture may have them; left alone where it is too large or small."""
+        sides = (picture.width, picture.height)
+        if not all(SMALLEST_SIDE <= side <= LARGEST_SIDE for side in sides):
+            return {}
+        width, height = (round(side / SIDE_MULTIPLE) * SIDE_MULTIPLE for side in sides)
+        return {self.width: width, self.height: height}
+
     def connect(self) -> None:
+        """Lets the shape set the sides."""
         self.shape.input(
             lambda shape: shape_sides(shape, self._pack), self.shape, [self.width, self.height],
             queue=False, show_progress="hidden", api_visibility="private",
@@ -123,6 +200,10 @@ class SeedControls:
 
     def write(self, request: Request) -> Update:
         return {self.number: str(request.seed)}
+
+    def keep(self, request: Request) -> Update:
+        """This seed from now on."""
+        return {self.mode: "keep", **self.write(request)}
 
     def connect(self) -> None:
         self.reuse.click(lambda: "keep", None, self.mode, queue=False, show_progress="hidden", api_visibility="private")

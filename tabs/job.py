@@ -80,11 +80,11 @@ class Desk:
 @dataclass(frozen=True)
 class Receiver:
     """What a tab that was built offers to the others: its ``job``, whose pictures can be sent on, and, if it takes
-    pictures, ``receive``, which gives the values of its ``form`` for a picture and the words it was made from."""
+    pictures, ``receive``, which gives the values of its ``form`` for a picture and the request that made it."""
 
     tab: str
     form: set[gr.Component]
-    receive: Callable[[Pixels, str], Update] | None
+    receive: Callable[[Pixels, Request], Update] | None
     job: Job
 
 
@@ -111,9 +111,11 @@ class Job:
         form: set[gr.Component],
         read: Callable[[Given], Request],
         write: Callable[[Request], Update],
+        echo: Callable[[Request], Update],
     ) -> None:
         """Wires the buttons. ``read`` makes the request from the values of ``form`` (it may raise `StudioError`);
-        ``write`` gives the values of the form for a request, and is asked when a page finds its job again."""
+        ``write`` gives the values of the form for a request, and is asked when a page finds its job again; ``echo``
+        gives those that were not settled before the request was made, and nothing that a person may be typing in."""
 
         def generate(given: Given, page: gr.Request) -> Iterator[Update]:
             try:
@@ -124,7 +126,7 @@ class Job:
             browser = self._desk.name(given[self._browser], page.session_hash)
             job = self._client.submit(request, browser, images)
             self._desk.put(browser, self._tab, job, request)
-            yield {**self._running(True), self.name: job, self._browser: browser, **write(request)}
+            yield {**self._running(True), self.name: job, self._browser: browser, **echo(request)}
             yield from self._show(job, request)
 
         def attach(browser: str | None, page: gr.Request) -> Iterator[Update]:

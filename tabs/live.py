@@ -19,9 +19,9 @@ import gradio as gr
 from studio.client import EngineClient
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Queued, Started
 from studio.requests import Request
+from tabs import STATIC
 from tabs.words import words_of
 
-STATIC = Path(__file__).parent / "static"
 PICTURES_URL = "studio/pictures"
 FRAME_SECONDS = 0.06  # between two updates of the page; what happens meanwhile is folded into the next
 MOST_WORDS, LONGEST_WORD = 12, 30  # of a prompt's unknown words, what is shown
@@ -39,6 +39,7 @@ class LiveView(gr.HTML):
             js_on_load=(STATIC / "live.js").read_text(),
             apply_default_css=False,
             words=words_of("live_"),
+            takers=[],  # the tabs that pictures can be sent to
             **options,
         )
 

@@ -9,10 +9,8 @@ import base64
 import binascii
 import io
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import gradio as gr
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
@@ -22,10 +20,9 @@ from studio.images.opening import open_mask
 from studio.images.pixels import Mask, Pixels
 from studio.images.resizing import resized
 from studio.requests import DIGEST
+from tabs.editor import Editor, stamped
 from tabs.sources import SHOWN_SIDE, describe
-from tabs.words import words_of
 
-STATIC = Path(__file__).parent / "static"
 PNG_URL = "data:image/png;base64,"
 LONGEST_URL = 8_000_000  # characters
 
@@ -39,19 +36,9 @@ class Painted:
     mask: NDArray[np.uint8] | None
 
 
-class MaskEditor(gr.HTML):
-    """The template is static; its scripts only set texts and sources, never markup."""
-
+class MaskEditor(Editor):
     def __init__(self, **options: Any) -> None:
-        super().__init__(
-            value=empty(),
-            html_template=(STATIC / "mask.html").read_text(),
-            css_template=(STATIC / "editor.css").read_text(),
-            js_on_load=(STATIC / "editor.js").read_text() + (STATIC / "mask.js").read_text(),
-            apply_default_css=False,
-            words=words_of("editor_"),
-            **options,
-        )
+        super().__init__("mask", {"source": None, "mask": None}, **options)
 
     def preprocess(self, payload: Any) -> Painted | None:
         """What was painted; None where there is no picture yet, or the browser sent something else."""
@@ -61,17 +48,10 @@ class MaskEditor(gr.HTML):
             return None
         return Painted(digest, _decoded(payload.get("mask")))
 
-    def api_info(self) -> dict[str, Any]:
-        return {"type": "object"}
-
-
-def empty() -> dict[str, Any]:
-    return {"source": None, "mask": None}
-
 
 def showing(picture: Pixels, mask: Mask | None = None) -> dict[str, Any]:
     """The editor's value for a picture that is there already, with its mask if it has one."""
-    return {"source": describe(picture), "mask": None if mask is None else _encoded(mask)}
+    return stamped(source=describe(picture), mask=None if mask is None else _encoded(mask))
 
 
 def _decoded(url: Any) -> NDArray[np.uint8] | None:

@@ -20,8 +20,9 @@ from studio.client import EngineClient
 from studio.errors import StudioError
 from studio.gallery.recipe import read_recipe
 from studio.gallery.store import Store
+from tabs import STATIC
 from tabs.job import Desk, Receiver, Update
-from tabs.live import PICTURES_URL, STATIC
+from tabs.live import PICTURES_URL
 from tabs.sources import PICTURE_NAME, finished_picture, source_routes
 from tabs.words import say
 
@@ -81,6 +82,8 @@ async def _stay_connected() -> AsyncIterator[None]:
 def _connect(built: list[Receiver], store: Store, tabs_: gr.Tabs) -> None:
     """Lets every tab's finished pictures be sent to every tab that takes some."""
     takers = {each.tab: each for each in built if each.receive is not None}
+    for each in built:
+        each.job.view.props["takers"] = list(takers)
     outputs = [tabs_, *set().union(*(each.form for each in takers.values()))]
 
     def send(event: gr.EventData) -> Update:
@@ -90,10 +93,10 @@ def _connect(built: list[Receiver], store: Store, tabs_: gr.Tabs) -> None:
             assert receive is not None
             picture = finished_picture(store, name)
             store.keep(picture)
-            prompt = read_recipe(store.folder / name).request.prompt
+            request = read_recipe(store.folder / name).request
         except (KeyError, StudioError):
             raise gr.Error("This picture is not there any more.", print_exception=False) from None
-        return {tabs_: gr.Tabs(selected=to), **receive(picture, prompt)}
+        return {tabs_: gr.Tabs(selected=to), **receive(picture, request)}
 
     for each in built:
         each.job.view.send(send, None, outputs, queue=False, show_progress="hidden", api_visibility="private")

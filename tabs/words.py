@@ -19,6 +19,54 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "写下你想看到的画面，它会从噪声中一步步显现（Rombach 等，2022）。",
         "Schreiben Sie, was Sie sehen möchten; es entsteht Schritt für Schritt aus Rauschen (Rombach u. a. 2022).",
     ),
+    "tab_layout_to_image": ("Layout to image", "布局生图", "Layout zu Bild"),
+    "tab_layout_to_image_about": (
+        "Draw boxes and say what is in each; things are drawn where their boxes are (GLIGEN, Li et al. 2023).",
+        "画出方框并写明其中的内容，物体会出现在方框所在的位置（GLIGEN，Li 等，2023）。",
+        "Zeichnen Sie Rahmen und sagen Sie, was darin ist; alles erscheint an seinem Platz (GLIGEN, Li u. a. 2023).",
+    ),
+    "layout_hint": ("by the sea at night", "夜晚的海边", "am Meer bei Nacht"),
+    "layout_prompt": (
+        "Of the whole; may be empty. Ctrl+Enter draws, Esc stops",
+        "整体描述，可留空。Ctrl+Enter 生成，Esc 停止",
+        "Für das Ganze, darf leer sein. Strg+Enter zeichnet, Esc hält an",
+    ),
+    "grounding": ("Hold of the boxes", "方框约束", "Bindung an die Rahmen"),
+    "grounding_hint": (
+        "The share of the steps, from the first on, that follow the boxes",
+        "从第一步起遵循方框的步数比例",
+        "Der Anteil der Schritte, vom ersten an, die den Rahmen folgen",
+    ),
+    "editor_boxes_hint": (
+        "Drag to draw a box, then say what is in it.",
+        "拖动画出方框，再写明其中的内容。",
+        "Ziehen Sie einen Rahmen auf und sagen Sie, was darin ist.",
+    ),
+    "editor_boxes_canvas": (
+        "Boxes. N adds one, Tab goes through them, arrows move, Shift with arrows resizes, Enter names, "
+        "Delete removes, Ctrl+Z takes back.",
+        "方框。N 新建，Tab 切换，方向键移动，Shift 加方向键调整大小，Enter 命名，Delete 删除，Ctrl+Z 撤销。",
+        "Rahmen. N fügt einen hinzu, Tab geht durch sie, Pfeile verschieben, Umschalt mit Pfeilen ändert die Größe, "
+        "Eingabe benennt, Entf löscht, Strg+Z nimmt zurück.",
+    ),
+    "editor_boxes_phrase": ("What is in box", "方框内容", "Was ist in Rahmen"),
+    "editor_boxes_what": ("what is here? a red house", "这里是什么？红房子", "Was ist hier? ein rotes Haus"),
+    "editor_boxes_full": ("At most 30 boxes are possible.", "最多 30 个方框。", "Höchstens 30 Rahmen sind möglich."),
+    "editor_boxes_bad": (
+        'This is no layout. Expected: [{"phrase": "a red house", "box": [0.1, 0.3, 0.5, 0.9]}], as fractions.',
+        '这不是布局文件。应为：[{"phrase": "红房子", "box": [0.1, 0.3, 0.5, 0.9]}]，数值为画面的比例。',
+        'Das ist kein Layout. Erwartet: [{"phrase": "ein rotes Haus", "box": [0.1, 0.3, 0.5, 0.9]}], als Anteile.',
+    ),
+    "editor_add": ("Add a box", "添加方框", "Rahmen hinzufügen"),
+    "editor_duplicate": ("Duplicate", "复制", "Verdoppeln"),
+    "editor_more": ("More", "更多", "Mehr"),
+    "editor_forward": ("Forward", "上移一层", "Nach vorn"),
+    "editor_backward": ("Backward", "下移一层", "Nach hinten"),
+    "editor_remove": ("Delete", "删除", "Löschen"),
+    "editor_import": ("Import", "导入", "Importieren"),
+    "editor_export": ("Export", "导出", "Exportieren"),
+    "editor_background": ("Picture below", "底图", "Bild darunter"),
+    "editor_bare": ("No picture below", "去除底图", "Ohne Bild darunter"),
     "tab_inpaint": ("Inpainting", "局部重绘", "Retusche"),
     "tab_inpaint_about": (
         "Paint over what should change, or make the canvas larger; the rest stays as it is, to the byte "
@@ -89,7 +137,9 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "无法将此文件读作蒙版。",
         "Diese Datei lässt sich nicht als Maske lesen.",
     ),
-    "live_send_inpaint": ("Paint on it", "局部重绘", "Retuschieren"),
+    "live_send": ("Send to …", "发送到……", "Senden an …"),
+    "live_send_inpaint": ("Inpainting", "局部重绘", "Retusche"),
+    "live_send_layout_to_image": ("Layout to image", "布局生图", "Layout zu Bild"),
     "prompt": ("Prompt", "提示词", "Beschreibung"),
     "prompt_hint": (
         "a red house by the sea at night",

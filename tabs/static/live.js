@@ -51,11 +51,14 @@ function makeFrame() {
   const seed = document.createElement('span');
   const download = document.createElement('a');
   download.textContent = say('download');
-  const send = document.createElement('button');
-  send.type = 'button';
+  const send = document.createElement('select');
   send.className = 'live-send';
-  send.textContent = say('send_inpaint');
-  send.addEventListener('click', () => trigger('send', { to: 'inpaint', picture: image.src.split('/').pop() }));
+  send.setAttribute('aria-label', say('send'));
+  send.append(new Option(say('send'), ''), ...props.takers.map((tab) => new Option(say('send_' + tab), tab)));
+  send.addEventListener('change', () => {
+    trigger('send', { to: send.value, picture: image.src.split('/').pop() });
+    send.value = '';
+  });
   caption.append(seed, send, download);
   figure.append(open, caption);
   return figure;

@@ -1,5 +1,6 @@
 // The mask editor: brush and eraser over a picture. What is painted is exported at the size at which it is shown, hard
-// edged, as a PNG; props.value = {source: {digest, width, height, url}, mask: data URL or null}.
+// edged, as a PNG; props.value = {source: {digest, width, height, url}, mask: data URL or null}, with a stamp of its own
+// when it comes from the server.
 const pen = canvas.getContext('2d', { willReadFrequently: true });
 const cursor = find('.editor-cursor');
 const size = find('.editor-size');
@@ -9,6 +10,7 @@ const EDGE = 0.012; // of the longer side: what one press of grow or shrink adds
 let source = null;
 let isErasing = false;
 let last = null;
+let stamp = null;
 
 // The brush's width in pixels of the canvas: up to a third of the shorter side, finer at the small end.
 const brushWidth = () => Math.max(1, ((Number(size.value) / 100) ** 2 * Math.min(canvas.width, canvas.height)) / 3 + 2);
@@ -219,7 +221,8 @@ takeFiles(async (file) => {
   if (next) await load(next, null);
 });
 function take(value) {
-  if (!value || !value.source || (source && source.digest === value.source.digest)) return;
+  if (!value || !value.stamp || value.stamp === stamp) return;
+  stamp = value.stamp;
   load(value.source, value.mask);
 }
 watch('value', () => take(props.value));

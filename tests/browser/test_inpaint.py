@@ -160,7 +160,7 @@ def test_painting_is_taken_back_turned_around_and_cleared(open_page: OpenPage, p
 def test_the_canvas_grows_and_what_is_new_is_painted_for_you(studio: Studio, open_page: OpenPage, photo: Path) -> None:
     page = open_page()
     _open_with(page, photo)
-    page.locator(".editor-extend summary").click()
+    page.locator(".editor-more summary").click()
     page.locator(".editor-aspect").select_option("16:9")
     assert page.locator('[data-side="left"]').input_value() == "66"
     page.locator('[data-act="extend"]').click()
@@ -179,7 +179,7 @@ def test_a_result_is_sent_to_the_brush_with_its_words(studio: Studio, open_page:
     page.locator("#generate").click()
     _wait_for_state(page, "done")
     made = np.asarray(Image.open(studio.data / "pictures" / _name_of_first(page)))
-    page.locator(".live-send").first.click()
+    page.locator(".live-send").first.select_option("inpaint")
     page.locator('.editor[data-state="ready"]').wait_for(timeout=MINUTE)
     expect(page.locator(TAB + "#prompt textarea")).to_have_value("a white lighthouse by the sea")
     _stroke(page, LINE)

@@ -1,0 +1,73 @@
+"""Layout to image: a person draws boxes, says what is in each, and gets a picture with these things in these places.
+The whole may have words of its own; where it has none, the phrases make them."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from studio.client import EngineClient
+from studio.errors import InvalidRequest
+from studio.images.pixels import Pixels
+from studio.requests import LayoutToImage, Request
+from tabs.box_editor import BoxEditor, showing_aspect, showing_boxes, showing_under
+from tabs.controls import DrawingControls, SizeControls
+from tabs.job import Desk, Given, Job, Receiver, Update
+from tabs.words import say
+
+TITLE = "layout_to_image"
+ORDER = 2
+
+
+def build(client: EngineClient, desk: Desk, browser: gr.BrowserState) -> Receiver:
+    """Draws the tab inside the tabs that are open, and wires it."""
+    (pack, *_) = client.packs()
+    size, drawing = SizeControls(pack), DrawingControls(pack)
+    with gr.Row(equal_height=False, elem_classes="studio-room"):
+        with gr.Column(scale=2, min_width=320, elem_classes="studio-desk"):
+            editor = BoxEditor(elem_id="boxes")
+            drawing.add_prompt("layout_hint", "layout_prompt", lines=2)
+            job = Job(TITLE, client, desk, browser)
+            size.add_shape()
+            drawing.add_count()
+            with gr.Accordion(say("more"), open=False, elem_id="more"):
+                grounding = gr.Slider(
+                    0, 1, LayoutToImage.grounding, step=0.05, label=say("grounding"), info=say("grounding_hint"),
+                    elem_id="grounding",
+                )  # fmt: skip
+                drawing.add_finer_points()
+                size.add_sides()
+            gr.Markdown(say("tab_layout_to_image_about"), elem_classes="studio-about")
+        with gr.Column(scale=3, min_width=320, elem_classes="studio-view"):
+            job.add_view()
+
+    def read(given: Given) -> LayoutToImage:
+        if not given[editor]:
+            raise InvalidRequest("boxes", None, "at least one: draw it on the canvas and say what is in it")
+        return LayoutToImage(boxes=given[editor], grounding=given[grounding], **drawing.read(given), **size.read(given))
+
+    def write(request: LayoutToImage) -> Update:
+        return {
+            editor: showing_boxes(request.boxes, request.width / request.height),
+            grounding: request.grounding,
+            **drawing.write(request),
+            **size.write(request),
+        }
+
+    def receive(picture: Pixels, request: Request) -> Update:
+        boxes = request.boxes if isinstance(request, LayoutToImage) else ()
+        return {editor: showing_under(picture, boxes), **drawing.receive(request), **size.near(picture)}
+
+    form = {editor, grounding, *drawing.inputs(), *size.inputs()}
+    job.connect(form, read, write, drawing.echo)
+    size.connect()
+    drawing.connect()
+    gr.on(
+        [size.width.change, size.height.change], _aspect, [size.width, size.height], editor, queue=False,
+        show_progress="hidden", api_visibility="private",
+    )  # fmt: skip
+    return Receiver(TITLE, {editor, *drawing.inputs(), *size.inputs()}, receive, job)
+
+
+def _aspect(width: float | None, height: float | None) -> object:
+    """The canvas takes the picture's aspect, once both sides are there."""
+    return showing_aspect(width / height) if width and height and width > 0 and height > 0 else gr.skip()
