@@ -140,9 +140,9 @@ class SizeControls:
         width, height = (round(side / SIDE_MULTIPLE) * SIDE_MULTIPLE for side in sides)
         return {self.width: width, self.height: height}
 
-    def connect(self) -> None:
+    def connect(self) -> gr.events.Dependency:
         """Lets the shape set the sides."""
-        self.shape.input(
+        return self.shape.input(
             lambda shape: shape_sides(shape, self._pack), self.shape, [self.width, self.height],
             queue=False, show_progress="hidden", api_visibility="private",
         )  # fmt: skip

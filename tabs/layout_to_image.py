@@ -59,12 +59,13 @@ def build(client: EngineClient, desk: Desk, browser: gr.BrowserState) -> Receive
 
     form = {editor, grounding, *drawing.inputs(), *size.inputs()}
     job.connect(form, read, write, drawing.echo)
-    size.connect()
     drawing.connect()
-    gr.on(
-        [size.width.change, size.height.change], _aspect, [size.width, size.height], editor, queue=False,
-        show_progress="hidden", api_visibility="private",
-    )  # fmt: skip
+    # Only what a person does: of values that come while the page is loading, all but the last would be lost.
+    changes = (size.connect().then, size.width.input, size.height.input)
+    for change in changes:
+        change(
+            _aspect, [size.width, size.height], editor, queue=False, show_progress="hidden", api_visibility="private"
+        )
     return Receiver(TITLE, {editor, *drawing.inputs(), *size.inputs()}, receive, job)
 
 
