@@ -162,7 +162,7 @@ class Inpaint(_Drawn):
     strength: float = 1.0
     only_masked: bool = False
     padding: int = 32
-    feather: int = 4
+    feather: int = 6
 
     def __post_init__(self) -> None:
         super().__post_init__()

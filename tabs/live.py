@@ -38,7 +38,7 @@ class LiveView(gr.HTML):
             css_template=(STATIC / "live.css").read_text(),
             js_on_load=(STATIC / "live.js").read_text(),
             apply_default_css=False,
-            words=words_of("live_"),
+            words=words_of("live_", "tab_"),
             takers=[],  # the tabs that pictures can be sent to
             **options,
         )

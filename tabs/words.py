@@ -138,8 +138,6 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "Diese Datei lässt sich nicht als Maske lesen.",
     ),
     "live_send": ("Send to …", "发送到……", "Senden an …"),
-    "live_send_inpaint": ("Inpainting", "局部重绘", "Retusche"),
-    "live_send_layout_to_image": ("Layout to image", "布局生图", "Layout zu Bild"),
     "prompt": ("Prompt", "提示词", "Beschreibung"),
     "prompt_hint": (
         "a red house by the sea at night",
@@ -278,10 +276,10 @@ def table() -> dict[str, dict[str, str]]:
     return words
 
 
-def words_of(prefix: str) -> dict[str, dict[str, str]]:
+def words_of(*prefixes: str) -> dict[str, dict[str, str]]:
     """The part of the table that a component's JavaScript needs."""
     return {
-        language: {key: text for key, text in words.items() if key.startswith(prefix)}
+        language: {key: text for key, text in words.items() if key.startswith(prefixes)}
         for language, words in table().items()
     }
 

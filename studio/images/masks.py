@@ -95,19 +95,43 @@ def to_aspect(width: int, height: int, aspect: float) -> tuple[int, int, int, in
     return wider // 2, higher // 2, wider - wider // 2, higher - higher // 2
 
 
+def spread(values: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """``values`` [H, W, C] where they are ``known`` [H, W], and smooth in between: pull-push interpolation (Gortler et
+    al. 1996). Zero where nothing is known at all."""
+    weight = known.astype(np.float32)
+    if known.all() or min(known.shape) < 2:
+        mean = values[known].mean(axis=0) if known.any() else np.zeros(values.shape[2], np.float32)
+        return np.where(known[:, :, None], values, mean).astype(np.float32)
+    height, width = known.shape
+    half = ((width + 1) // 2, (height + 1) // 2)
+    pulled = cv2.resize(values * weight[:, :, None], half, interpolation=cv2.INTER_AREA)
+    pulled = pulled.reshape(half[1], half[0], values.shape[2])
+    share = cv2.resize(weight, half, interpolation=cv2.INTER_AREA)
+    coarse = spread((pulled / np.maximum(share, 1e-6)[:, :, None]).astype(np.float32), share > 0)
+    pushed = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR).reshape(values.shape)
+    return np.where(known[:, :, None], values, pushed).astype(np.float32)
+
+
 def filled(picture: Levels, mask: Levels) -> Levels:
-    """The picture with what is under the mask replaced by the blurred surroundings. uint8 [H, W, 3]."""
-    keep = (mask == 0).astype(np.float32)
-    if not keep.any():
+    """The picture with the colours around the mask spread under it. uint8 [H, W, 3]."""
+    known = mask == 0
+    if not known.any():
         return np.full_like(picture, 128)
-    result = np.zeros(picture.shape, np.float32)
-    weight = np.zeros(mask.shape, np.float32)
-    for spread in (4, 16, 64, 256):  # near surroundings where there are some, farther ones elsewhere
-        sigma = spread * max(1.0, min(mask.shape) / 512)
-        near = cv2.GaussianBlur(keep, (0, 0), sigma)
-        colours = cv2.GaussianBlur(picture * keep[:, :, None], (0, 0), sigma)
-        new = (weight == 0) & (near > 1e-3)
-        result[new] = colours[new] / near[new][:, None]
-        weight[new] = 1
-    result[weight == 0] = picture[mask == 0].mean(axis=0)
-    return np.where(mask[:, :, None] > 0, np.clip(result.round(), 0, 255).astype(np.uint8), picture)
+    colours = spread(picture.astype(np.float32), known)
+    return np.where(known[:, :, None], picture, np.clip(colours.round(), 0, 255)).astype(np.uint8)
+
+
+def fitted(painted: Levels, source: Levels, mask: Levels, ring: int, reach: int) -> Levels:
+    """``painted`` with its colours shifted so that it meets ``source`` at the mask's edge.
+
+    What the two differ by within ``ring`` pixels outside of the mask is spread under it (the membrane of Pérez et al.
+    2003, section 2) and fades away over ``reach`` pixels, so that things keep their own colours.
+    """
+    inside = (mask > 0).astype(np.uint8)
+    if inside.all():
+        return painted
+    near = cv2.dilate(inside, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * ring + 1, 2 * ring + 1))) > inside
+    shift = spread(source.astype(np.float32) - painted, near)
+    depth = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    strength = np.clip(1 - (depth - 1) / reach, 0, 1)[:, :, None]
+    return np.clip((painted + shift * strength).round(), 0, 255).astype(np.uint8)

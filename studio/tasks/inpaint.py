@@ -23,6 +23,8 @@ from studio.requests import Inpaint
 from studio.rows import Finish, Keep, Row, Steering, begin, single
 from studio.samplers.catalogue import find_sampler
 
+REACH = 6  # pixels of the model's, over which colours are matched with those around the mask
+
 
 @dataclass(frozen=True)
 class _Piece:
@@ -111,16 +113,18 @@ def _join(source: NDArray[np.uint8], mask: NDArray[np.uint8], box: masks.Box, fe
     """Puts what was drawn back into the picture, at the picture's own size. Looks at no more than the mask's bounds."""
     painted = masks.bounds(mask)
     assert painted is not None
-    height, width = mask.shape
     x0, y0, x1, y1 = painted
-    left, top, right, bottom = max(x0 - 1, 0), max(y0 - 1, 0), min(x1 + 1, width), min(y1 + 1, height)  # with the edge
-    share = masks.seam(mask[top:bottom, left:right], feather)
 
     def finish(drawn: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        ring = max(1, round((box[2] - box[0]) / drawn.shape[1]))  # one pixel of the model's
+        left, top = max(x0 - ring, box[0]), max(y0 - ring, box[1])
+        right, bottom = min(x1 + ring, box[2]), min(y1 + ring, box[3])
+        part = np.s_[top:bottom, left:right]
         piece = resized(drawn, box[2] - box[0], box[3] - box[1])
         piece = piece[top - box[1] : bottom - box[1], left - box[0] : right - box[0]]
+        piece = masks.fitted(piece, source[part], mask[part], ring, REACH * ring)
         result = source.copy()
-        result[top:bottom, left:right] = masks.joined(source[top:bottom, left:right], piece, share)
+        result[part] = masks.joined(source[part], piece, masks.seam(mask[part], feather))
         return result
 
     return finish

@@ -10,6 +10,7 @@ draws as before. The scenes are arranged at random, since people put boxes where
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -33,6 +34,7 @@ from studio.training.world import LANGUAGES, arranged, caption, phrase
 NOTHING = 0.10  # the share of samples without words and boxes, for guidance
 COMPOSED = 0.20  # with the phrases alone in place of a caption
 SOME_BOXES = 0.20  # with boxes for some of the things only
+INSIDE = 3.0  # what a latent counts that a box touches
 UNIFORM = 0.5  # the share of noise levels that are drawn uniformly: where things are is decided early
 TOLD_WITH_THINGS = 2  # ways in each language
 SHOWN = 12
@@ -151,6 +153,18 @@ def sample_of(seed: int, rng: np.random.Generator) -> tuple[tuple[Boxed, ...], b
     return tuple(boxes), False
 
 
+def weights_of(samples: Sequence[Sequence[Boxed]], side: int) -> torch.Tensor:
+    """How much each latent counts, [B, 1, side, side]: those that a box touches more, because the base draws all else
+    already."""
+    weights = torch.ones(len(samples), 1, side, side)
+    for row, sample in enumerate(samples):
+        for each in sample:
+            left, top = (math.floor(edge * side) for edge in each.box[:2])
+            right, bottom = (math.ceil(edge * side) for edge in each.box[2:])
+            weights[row, 0, top:bottom, left:right] = INSIDE
+    return weights
+
+
 def train(options: Options) -> None:
     preset = options.preset
     first_stage = autoencoder.trained(options)
@@ -202,7 +216,8 @@ def train(options: Options) -> None:
                 words = text(tokens.to(options.device)).last_hidden_state
             inputs = inputs.to(options.device, memory_format=torch.channels_last)
             predicted = model(inputs, timesteps, words, phrases.inputs(boxes))
-        return nn.functional.mse_loss(predicted.float(), target)
+        weights = weights_of(boxes, target.shape[-1]).to(options.device)
+        return (weights * (predicted.float() - target).square()).mean() / weights.mean()
 
     @torch.no_grad()
     def show() -> None:

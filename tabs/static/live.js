@@ -54,7 +54,7 @@ function makeFrame() {
   const send = document.createElement('select');
   send.className = 'live-send';
   send.setAttribute('aria-label', say('send'));
-  send.append(new Option(say('send'), ''), ...props.takers.map((tab) => new Option(say('send_' + tab), tab)));
+  send.append(new Option(say('send'), ''), ...props.takers.map((tab) => new Option(words['tab_' + tab], tab)));
   send.addEventListener('change', () => {
     trigger('send', { to: send.value, picture: image.src.split('/').pop() });
     send.value = '';

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from studio.images.masks import around, bounds, cells, extended, filled, grown, joined, seam, to_aspect
+from studio.images.masks import around, bounds, cells, extended, filled, fitted, grown, joined, seam, spread, to_aspect
 
 
 def _disc(side: int = 64, radius: int = 16) -> np.ndarray:
@@ -117,3 +117,26 @@ def test_a_hole_is_filled_with_the_colours_around_it() -> None:
     assert result[32, 10].mean() < 40
     assert result[32, 56].mean() > 160
     assert filled(picture, np.full((64, 64), 255, np.uint8)).std() == 0
+
+
+def test_what_is_known_stays_and_what_is_not_lies_smoothly_in_between() -> None:
+    y, x = np.mgrid[0:40, 0:60].astype(np.float32)
+    plane = np.stack([x, y, x + y], axis=-1)
+    known = np.ones((40, 60), bool)
+    known[10:30, 20:45] = False
+    result = spread(np.where(known[:, :, None], plane, 1e6), known)
+    assert np.array_equal(result[known], plane[known])
+    assert np.abs(result - plane).max() < 12, "between its neighbours, whatever was there before"
+    assert (spread(plane, np.zeros((40, 60), bool)) == 0).all()
+
+
+def test_colours_are_matched_at_the_masks_edge_and_not_in_its_middle() -> None:
+    """A picture that came back a little too bright everywhere joins without a step; the thing in it keeps its colour."""
+    source = np.full((64, 64, 3), 100, np.uint8)
+    painted, disc = source + np.uint8(10), _disc(radius=24)
+    result = fitted(painted, source, disc, ring=1, reach=6)
+    edge = (disc > 0) & (grown(disc, -1) == 0)
+    assert np.abs(result[edge].astype(int) - 100).max() <= 1
+    assert (result[32, 32] == 110).all()
+    everywhere = np.full((64, 64), 255, np.uint8)
+    assert np.array_equal(fitted(painted, source, everywhere, 1, 6), painted), "nothing to match it with"

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from transformers import CLIPTextModel
 
+from studio.images.boxes import Boxed
 from studio.packs.catalogue import find_pack
 from studio.packs.loading import load_pack
 from studio.packs.vocabulary import unknown_words, words_of
@@ -85,6 +86,13 @@ def test_boxes_of_arranged_scenes_are_phrased_as_people_phrase_them() -> None:
         boxes, _ = layout.sample_of(seed, rng)
         assert 1 <= len(boxes) <= len(things)
         assert {each.box for each in boxes} <= set(things)
+
+
+def test_what_a_box_touches_counts_more() -> None:
+    weights = layout.weights_of([[Boxed("a house", (0.0, 0.3, 0.5, 0.51))], []], 8)[:, 0]
+    assert (weights[0, 2:5, :4] == layout.INSIDE).all()
+    assert weights[0].sum() == 64 + 12 * (layout.INSIDE - 1)
+    assert (weights[1] == 1).all()
 
 
 def _run(folder: Path, steps: int, minutes: float | None = None) -> Run:
