@@ -104,7 +104,7 @@ class TextToImage(_Drawn):
 class LayoutToImage(_Drawn):
     """Pictures from boxes with phrases. width, height: as for `TextToImage`.
 
-    prompt:    of the whole picture; where it is empty, the phrases make one (`caption`)
+    prompt:    of the whole picture, or of what is around the boxes; phrases that it lacks are added (`caption`)
     boxes:     1 .. 30, each with its phrase; mappings become `Boxed`
     grounding: 0 .. 1, the share of the steps, from the first on, at which the boxes steer
     """
@@ -130,7 +130,7 @@ class LayoutToImage(_Drawn):
 
     @property
     def caption(self) -> str:
-        return self.prompt if self.prompt.strip() else composed(self.boxes)
+        return composed(self.boxes, self.prompt)
 
     @property
     def words(self) -> str:

@@ -14,6 +14,7 @@ from studio.images.pixels import Mask, Pixels
 from studio.images.resizing import resized
 from studio.requests import FILLS, LEAST_STRENGTH, MOST_FEATHER, Inpaint, Request
 from tabs.controls import DrawingControls
+from tabs.examples import Examples
 from tabs.job import Desk, Given, Job, Receiver, Update
 from tabs.mask_editor import MaskEditor, Painted, showing
 from tabs.words import say
@@ -64,6 +65,7 @@ def build(client: EngineClient, desk: Desk, browser: gr.BrowserState) -> Receive
             editor = MaskEditor(elem_id="mask")
             drawing.add_prompt("inpaint_hint", lines=2)
             job = Job(TITLE, client, desk, browser)
+            examples = Examples(Inpaint.TASK)
             mending.add_only_masked()
             drawing.add_count()
             with gr.Accordion(say("more"), open=False, elem_id="more"):
@@ -91,6 +93,7 @@ def build(client: EngineClient, desk: Desk, browser: gr.BrowserState) -> Receive
 
     form = {editor, *mending.inputs(), *drawing.inputs()}
     job.connect(form, read, write, drawing.echo)
+    examples.connect(form, write, desk.store)
     drawing.connect()
     return Receiver(TITLE, {editor, *drawing.inputs()}, receive, job)
 

@@ -10,6 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -19,6 +20,7 @@ from studio.errors import MissingImage, StudioError, UnknownJob
 from studio.gallery.store import Store
 from studio.images.pixels import Pixels
 from studio.requests import Request
+from tabs.editor import Editor, stamped
 from tabs.live import LiveView, View, follow
 from tabs.words import say
 
@@ -117,6 +119,8 @@ class Job:
         ``write`` gives the values of the form for a request, and is asked when a page finds its job again; ``echo``
         gives those that were not settled before the request was made, and nothing that a person may be typing in."""
 
+        editors = [component for component in form if isinstance(component, Editor)]
+
         def generate(given: Given, page: gr.Request) -> Iterator[Update]:
             try:
                 request = read(given)
@@ -136,12 +140,21 @@ class Job:
                 yield {self._browser: self._desk.name(browser, page.session_hash), self.view: View().greeting()}
                 return
             job, request = latest
-            try:
-                form_values = write(request)
-            except MissingImage:  # somebody has cleared the data folder; the rest of the form is still there
-                form_values = {}
-            yield {**self._running(True), self.name: job, **form_values}
+            values = {component: value for component, value in fill(request).items() if component not in editors}
+            yield {**self._running(True), self.name: job, **values}
             yield from self._show(job, request)
+
+        def fill(request: Request) -> Update:
+            try:
+                return write(request)
+            except MissingImage:  # somebody has cleared the data folder; what runs can still be shown
+                return {}
+
+        def restore(editor: Editor, browser: str | None) -> dict[str, Any]:
+            """What an editor shows on a page that was loaded again. It asks for itself: what comes with the rest, while
+            the page is still loading, can be lost."""
+            latest = self._desk.latest(browser, self._tab) if browser else None
+            return stamped() if latest is None else fill(latest[1]).get(editor, stamped())
 
         def keep(browser: str, job: str) -> None:
             self._cancel(browser, job, keep=True)
@@ -156,6 +169,8 @@ class Job:
         quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         self.go.click(generate, form | {self._browser}, shown, **long)
         self.view.ready(attach, self._browser, shown, **long)
+        for editor in editors:
+            editor.ready(partial(restore, editor), self._browser, editor, **quick)
         self.stop.click(keep, [self._browser, self.name], None, **quick)
         self.discard.click(discard, [self._browser, self.name], None, **quick)
 

@@ -11,6 +11,7 @@ from studio.images.pixels import Pixels
 from studio.requests import LayoutToImage, Request
 from tabs.box_editor import BoxEditor, showing_aspect, showing_boxes, showing_under
 from tabs.controls import DrawingControls, SizeControls
+from tabs.examples import Examples
 from tabs.job import Desk, Given, Job, Receiver, Update
 from tabs.words import say
 
@@ -27,6 +28,7 @@ def build(client: EngineClient, desk: Desk, browser: gr.BrowserState) -> Receive
             editor = BoxEditor(elem_id="boxes")
             drawing.add_prompt("layout_hint", "layout_prompt", lines=2)
             job = Job(TITLE, client, desk, browser)
+            examples = Examples(LayoutToImage.TASK)
             size.add_shape()
             drawing.add_count()
             with gr.Accordion(say("more"), open=False, elem_id="more"):
@@ -59,6 +61,7 @@ def build(client: EngineClient, desk: Desk, browser: gr.BrowserState) -> Receive
 
     form = {editor, grounding, *drawing.inputs(), *size.inputs()}
     job.connect(form, read, write, drawing.echo)
+    examples.connect(form, write, desk.store)
     drawing.connect()
     # Only what a person does: of values that come while the page is loading, all but the last would be lost.
     changes = (size.connect().then, size.width.input, size.height.input)

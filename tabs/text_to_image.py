@@ -8,20 +8,12 @@ import gradio as gr
 from studio.client import EngineClient
 from studio.requests import TextToImage
 from tabs.controls import DrawingControls, SizeControls
+from tabs.examples import Examples
 from tabs.job import Desk, Given, Job, Receiver, Update
 from tabs.words import say
 
 TITLE = "text_to_image"
 ORDER = 1
-EXAMPLES = (
-    "a red house by the sea at night",
-    "a yellow hot-air balloon with mountains in the background",
-    "a blue windmill in the snow at dawn",
-    "日落时的蓝色帆船",
-    "夜里沙漠中的紫色城堡",
-    "ein weißer Leuchtturm am Meer im Morgengrauen",
-    "ein grüner Baum auf einer Wiese am Tag",
-)
 
 
 def build(client: EngineClient, desk: Desk, browser: gr.BrowserState) -> Receiver:
@@ -30,12 +22,9 @@ def build(client: EngineClient, desk: Desk, browser: gr.BrowserState) -> Receive
     size, drawing = SizeControls(pack), DrawingControls(pack)
     with gr.Row(equal_height=False, elem_classes="studio-room"):
         with gr.Column(scale=2, min_width=320, elem_classes="studio-desk"):
-            prompt = drawing.add_prompt("prompt_hint", lines=3, autofocus=True)
+            drawing.add_prompt("prompt_hint", lines=3, autofocus=True)
             job = Job(TITLE, client, desk, browser)
-            examples = gr.Dataset(
-                components=[prompt], samples=[[text] for text in EXAMPLES], label=say("examples"), elem_id="examples",
-                layout="gallery",
-            )  # fmt: skip
+            examples = Examples(TextToImage.TASK)
             size.add_shape()
             drawing.add_count()
             with gr.Accordion(say("more"), open=False, elem_id="more"):
@@ -53,9 +42,7 @@ def build(client: EngineClient, desk: Desk, browser: gr.BrowserState) -> Receive
 
     form = {*drawing.inputs(), *size.inputs()}
     job.connect(form, read, write, drawing.echo)
+    examples.connect(form, write, desk.store)
     size.connect()
     drawing.connect()
-    examples.click(
-        lambda sample: sample[0], examples, prompt, queue=False, show_progress="hidden", api_visibility="private"
-    )
     return Receiver(TITLE, set(), None, job)

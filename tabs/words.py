@@ -27,9 +27,9 @@ WORDS: dict[str, tuple[str, str, str]] = {
     ),
     "layout_hint": ("by the sea at night", "夜晚的海边", "am Meer bei Nacht"),
     "layout_prompt": (
-        "Of the whole; may be empty. Ctrl+Enter draws, Esc stops",
-        "整体描述，可留空。Ctrl+Enter 生成，Esc 停止",
-        "Für das Ganze, darf leer sein. Strg+Enter zeichnet, Esc hält an",
+        "What is around the boxes; may be empty. Ctrl+Enter draws, Esc stops",
+        "方框周围的景物，可留空。Ctrl+Enter 生成，Esc 停止",
+        "Was um die Rahmen herum ist; darf leer sein. Strg+Enter zeichnet, Esc hält an",
     ),
     "grounding": ("Hold of the boxes", "方框约束", "Bindung an die Rahmen"),
     "grounding_hint": (

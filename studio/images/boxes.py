@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -68,10 +69,22 @@ def read_boxes(text: str) -> tuple[Boxed, ...]:
     return tuple(boxed(each) for each in values)
 
 
-def composed(boxes: Sequence[Boxed]) -> str:
-    """A caption made of the phrases alone, for a layout that has none of its own: from left to right, each once."""
+def composed(boxes: Sequence[Boxed], around: str = "") -> str:
+    """A caption of the whole: the phrases from left to right, each once, and what is ``around`` them. What ``around``
+    says already is not said twice, or there would be two of it."""
     from_left = sorted(boxes, key=lambda each: each.box[0] + each.box[2])
-    return ", ".join(dict.fromkeys(each.phrase.strip() for each in from_left))
+    phrases = dict.fromkeys(each.phrase.strip() for each in from_left)
+    unsaid = [phrase for phrase in phrases if not _is_said(phrase, around)]
+    return ", ".join([*unsaid, around.strip()] if around.strip() else unsaid)
+
+
+def _is_said(phrase: str, text: str) -> bool:
+    """Whether ``text`` seems to speak of the same thing: has a word of the phrase (its article, or whatever comes
+    first, does not count), or, where words are not set apart, its last character."""
+    words = phrase.casefold().split()
+    is_chinese = unicodedata.east_asian_width(phrase.strip()[-1]) == "W"
+    telling = [words[-1][-1]] if is_chinese else words[1:] or words
+    return any(word in text.casefold() for word in telling)
 
 
 def overlap(one: Corners, other: Corners) -> float:

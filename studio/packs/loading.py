@@ -91,11 +91,8 @@ def _load_folder(info: PackInfo, folder: Path, device: torch.device) -> Pack:
     text_encoder = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=dtype, **only_safe)
     tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
     schedule = _schedule(read_json(folder / "scheduler" / "scheduler_config.json"))
-    name = MODELS["unet"]
-    shards = sorted((folder / "unet").glob(f"{name}-?????-of-?????.safetensors"))
-    hashes = shards or [folder / "unet" / f"{name}.safetensors"]
     parts = (unet, autoencoder, text_encoder)
-    pack = _assemble(info, parts, tokenizer, schedule, _preview(folder), _hash(hashes), device)
+    pack = _assemble(info, parts, tokenizer, schedule, _preview(folder), hash_of(folder), device)
     return replace(pack, vocabulary=read_vocabulary(folder))
 
 
@@ -162,6 +159,13 @@ def _preview(folder: Path) -> LinearDecoder:
     stored = load_file(path)
     block = int((stored["bias"].numel() // 3) ** 0.5)
     return LinearDecoder(stored["weight"].float(), stored["bias"].float(), block)
+
+
+def hash_of(folder: Path) -> str:
+    """The hash of a diffusers folder's denoiser, as recipes name it."""
+    name = MODELS["unet"]
+    shards = sorted((folder / "unet").glob(f"{name}-?????-of-?????.safetensors"))
+    return _hash(shards or [folder / "unet" / f"{name}.safetensors"])
 
 
 def _hash(files: list[Path]) -> str:

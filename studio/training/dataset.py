@@ -34,14 +34,21 @@ def pictures(
 
     ``world`` makes the scene of each seed; ``name`` is that of the file, one for each world.
     """
-    path = folder / f"{name}-{preset.size}-{preset.scenes}.npy"
+    return _drawn(folder, name, world, preset.scenes, preset.size)
+
+
+def fine_pictures(preset: Preset, folder: Path) -> NDArray[np.uint8]:
+    """The first training scenes at four times the size, uint8 [fine scenes, fine size, fine size, 3], likewise."""
+    return _drawn(folder, "fine", scene, preset.fine_scenes, preset.fine_size)
+
+
+def _drawn(folder: Path, name: str, world: Callable[[int], Scene], scenes: int, size: int) -> NDArray[np.uint8]:
+    path = folder / f"{name}-{size}-{scenes}.npy"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")
-        shape = (preset.scenes, preset.size, preset.size, 3)
-        drawn = np.lib.format.open_memmap(part, "w+", np.uint8, shape)
-        starts = range(0, preset.scenes, CHUNK)
-        jobs = [(at, min(at + CHUNK, preset.scenes), preset.size, world) for at in starts]
+        drawn = np.lib.format.open_memmap(part, "w+", np.uint8, (scenes, size, size, 3))
+        jobs = [(at, min(at + CHUNK, scenes), size, world) for at in range(0, scenes, CHUNK)]
         with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
             chunks = zip(jobs, pool.imap(_draw, jobs), strict=True)
             for (first, last, *_), chunk in tqdm(chunks, total=len(jobs), desc="drawing scenes"):

@@ -37,6 +37,16 @@ class Preset:
     text_layers: int
     layout: Stage
     reader: Stage
+    fine_scenes: int
+    vq: Stage
+    vq_widths: tuple[int, ...]
+    upscaler: Stage
+    upscaler_widths: tuple[int, ...]
+
+    @property
+    def fine_size(self) -> int:
+        """The side of the pictures that super-resolution makes out of those of ``size``."""
+        return 4 * self.size
 
     @property
     def latent_side(self) -> int:
@@ -54,6 +64,37 @@ class Preset:
             "norm_num_groups": 8,
             "mid_block_add_attention": False,
             "sample_size": self.size,
+        }
+
+    def vq_config(self) -> dict[str, Any]:
+        """For ``diffusers.VQModel``: VQ-f4, three latent channels, no attention, so that it takes any size."""
+        levels = len(self.vq_widths)
+        return {
+            "block_out_channels": self.vq_widths,
+            "down_block_types": ("DownEncoderBlock2D",) * levels,
+            "up_block_types": ("UpDecoderBlock2D",) * levels,
+            "layers_per_block": 1,
+            "latent_channels": 3,
+            "num_vq_embeddings": 2048,
+            "norm_num_groups": 8,
+            "mid_block_add_attention": False,
+            "sample_size": self.size,
+            "scaling_factor": 1.0,
+        }
+
+    def upscaler_config(self) -> dict[str, Any]:
+        """For ``diffusers.UNet2DModel``: latent and low-resolution picture in, v out."""
+        levels = len(self.upscaler_widths)
+        return {
+            "sample_size": self.size // 4,
+            "in_channels": 6,
+            "out_channels": 3,
+            "block_out_channels": self.upscaler_widths,
+            "down_block_types": ("DownBlock2D",) * levels,
+            "up_block_types": ("UpBlock2D",) * levels,
+            "layers_per_block": 1,
+            "norm_num_groups": 16,
+            "add_attention": False,
         }
 
     def denoiser_config(self) -> dict[str, Any]:
@@ -85,6 +126,8 @@ PRESETS = {
             text=Stage(4, 4, 1e-3), denoiser=Stage(4, 4, 1e-3), denoiser_widths=(16, 32), text_width=32, text_layers=1,
             layout=Stage(4, 4, 1e-3),
             reader=Stage(4, 4, 1e-3),
+            fine_scenes=4, vq=Stage(4, 4, 1e-3), vq_widths=(8, 8, 16),
+            upscaler=Stage(4, 4, 1e-3), upscaler_widths=(16, 32),
         ),
         Preset(
             name="small", size=128, scenes=24_000, crop=64,
@@ -93,6 +136,8 @@ PRESETS = {
             denoiser=Stage(12_000, 48, 8e-4), denoiser_widths=(96, 160, 192), text_width=192, text_layers=3,
             layout=Stage(4_000, 48, 8e-4),
             reader=Stage(1_500, 64, 2e-3),
+            fine_scenes=2_000, vq=Stage(4_000, 32, 2e-3), vq_widths=(16, 32, 48),
+            upscaler=Stage(8_000, 32, 1e-3), upscaler_widths=(48, 64, 64),
         ),
         Preset(
             name="full", size=256, scenes=60_000, crop=128,
@@ -101,6 +146,8 @@ PRESETS = {
             denoiser=Stage(30_000, 256, 6e-4, 8.0), denoiser_widths=(96, 160, 192), text_width=192, text_layers=3,
             layout=Stage(10_000, 256, 6e-4, 4.0),
             reader=Stage(1_500, 128, 2e-3, 1.5),
+            fine_scenes=4_000, vq=Stage(8_000, 64, 1e-3, 3.0), vq_widths=(16, 32, 48),
+            upscaler=Stage(12_000, 128, 1e-3, 4.0), upscaler_widths=(48, 64, 64),
         ),
     )
 }  # fmt: skip

@@ -14,7 +14,6 @@ let boxes = []; // {phrase, box, colour}
 let chosen = -1;
 let source = null;
 let drag = null;
-let stamp = null;
 
 const clamp = (value, least = 0, most = 1) => Math.min(most, Math.max(least, value));
 const round = (value) => Math.round(value * 1e4) / 1e4;
@@ -35,8 +34,7 @@ const history = makeHistory(
 );
 
 function commit() {
-  props.value = { boxes: plain(), source };
-  trigger('input');
+  handOver({ boxes: plain(), source });
   show();
 }
 
@@ -396,8 +394,6 @@ find('.boxes-file').addEventListener('change', async (event) => {
 });
 
 function take(value) {
-  if (!value || !value.stamp || value.stamp === stamp) return;
-  stamp = value.stamp;
   if (value.aspect) stage.style.setProperty('--aspect', value.aspect);
   if (value.source !== undefined) showBackground(value.source);
   if (value.boxes) {
@@ -406,7 +402,6 @@ function take(value) {
   }
   commit();
 }
-watch('value', () => take(props.value));
 new ResizeObserver(draw).observe(stage);
 show();
-take(props.value);
+takeNews(take);

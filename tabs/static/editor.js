@@ -124,3 +124,32 @@ function takeFiles(use) {
     if (root.offsetParent !== null) take(event.clipboardData.files);
   });
 }
+
+// What the server sends has a stamp of its own; whatever comes without a new one is this page's own echo.
+let stamp = null;
+let isWaiting = true;
+
+function takeNews(take) {
+  const look = () => {
+    if (!props.value || !props.value.stamp || props.value.stamp === stamp) return;
+    stamp = props.value.stamp;
+    isWaiting = false;
+    take(props.value);
+  };
+  watch('value', look);
+  look();
+  setTimeout(askForNews);
+}
+
+// What comes while the page is loading can be lost, so the editor asks, until it is answered or somebody works in it.
+function askForNews() {
+  if (!isWaiting || !element.isConnected) return;
+  trigger('ready');
+  setTimeout(askForNews, 1500);
+}
+
+function handOver(value) {
+  isWaiting = false;
+  props.value = value;
+  trigger('input');
+}

@@ -10,7 +10,6 @@ const EDGE = 0.012; // of the longer side: what one press of grow or shrink adds
 let source = null;
 let isErasing = false;
 let last = null;
-let stamp = null;
 
 // The brush's width in pixels of the canvas: up to a third of the shorter side, finer at the small end.
 const brushWidth = () => Math.max(1, ((Number(size.value) / 100) ** 2 * Math.min(canvas.width, canvas.height)) / 3 + 2);
@@ -60,8 +59,7 @@ function exported() {
 }
 
 function commit() {
-  props.value = { source, mask: source && exported() };
-  trigger('input');
+  handOver({ source, mask: source && exported() });
   for (const [act, can] of [['undo', history.canUndo], ['redo', history.canRedo]]) find(`[data-act=${act}]`).disabled = !can;
 }
 
@@ -220,10 +218,4 @@ takeFiles(async (file) => {
   const next = await bring('', file);
   if (next) await load(next, null);
 });
-function take(value) {
-  if (!value || !value.stamp || value.stamp === stamp) return;
-  stamp = value.stamp;
-  load(value.source, value.mask);
-}
-watch('value', () => take(props.value));
-take(props.value);
+takeNews((value) => value.source && load(value.source, value.mask));

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -12,11 +11,11 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from studio.gallery.recipe import read_recipe
 from studio.gallery.store import Store
 from studio.requests import Inpaint
 from tests.browser.conftest import Studio
-from tests.browser.test_text_to_image import MINUTE, _set_steps, _wait_for_state, _write
+from tests.browser.person import MINUTE, Point, generate, stroke
+from tests.browser.test_text_to_image import _set_steps, _wait_for_state, _write
 
 OpenPage = Callable[..., Page]
 TAB = "#tab-inpaint "
@@ -38,25 +37,8 @@ def _open_with(page: Page, photo: Path) -> None:
     page.wait_for_function("document.querySelector('.editor-picture').naturalWidth > 0")
 
 
-def _stroke(page: Page, points: list[tuple[float, float]], *, touch: bool = False) -> None:
-    """Draws through ``points``, fractions of the picture."""
-    canvas = page.locator(".editor-canvas")
-    canvas.scroll_into_view_if_needed()
-    frame = canvas.bounding_box()
-    assert frame
-    places = [(frame["x"] + x * frame["width"], frame["y"] + y * frame["height"]) for x, y in points]
-    if touch:
-        session = page.context.new_cdp_session(page)
-        kinds = ["touchStart"] + ["touchMove"] * (len(places) - 1)
-        for kind, (x, y) in zip(kinds, places, strict=True):
-            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
-        session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-        return
-    page.mouse.move(*places[0])
-    page.mouse.down()
-    for place in places[1:]:
-        page.mouse.move(*place)
-    page.mouse.up()
+def _stroke(page: Page, points: list[Point], *, touch: bool = False) -> None:
+    stroke(page, page.locator(".editor-canvas"), points, touch=touch)
 
 
 def _expected(strokes: list[tuple[list[tuple[float, float]], bool]]) -> np.ndarray:
@@ -80,15 +62,10 @@ def _overlap(one: np.ndarray, other: np.ndarray) -> float:
 
 def _generate(page: Page, studio: Studio, words: str = "a red house") -> tuple[np.ndarray, Inpaint]:
     """Draws; the picture on the disk and its request."""
-    image = page.locator(TAB + ".live-frames img")
-    before = image.get_attribute("src") if image.count() else ""
     page.locator(TAB + "#prompt textarea").fill(words)
-    page.locator(TAB + "#generate").click()
-    expect(image).to_have_attribute("src", re.compile(rf"^(?!{re.escape(str(before))}$).*\.png$"), timeout=MINUTE)
-    path = studio.data / "pictures" / str(image.get_attribute("src")).rsplit("/", 1)[1]
-    request = read_recipe(path).request
+    picture, request = generate(page, studio, TAB)
     assert isinstance(request, Inpaint)
-    return np.asarray(Image.open(path)), request
+    return picture, request
 
 
 LINE = [(0.3, 0.4), (0.5, 0.5), (0.7, 0.4)]

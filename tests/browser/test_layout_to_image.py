@@ -14,10 +14,9 @@ from playwright.sync_api import Locator, Page, expect
 from studio.gallery.recipe import read_recipe
 from studio.requests import Inpaint, LayoutToImage
 from tests.browser.conftest import Studio
-from tests.browser.test_text_to_image import MINUTE
+from tests.browser.person import MINUTE, Point, generate, stroke
 
 OpenPage = Callable[..., Page]
-Point = tuple[float, float]
 TAB = "#tab-layout_to_image "
 PEOPLE = {
     "mouse": {"viewport": {"width": 1280, "height": 950}},
@@ -36,24 +35,9 @@ def _open(page: Page) -> Locator:
 
 
 def _drag(page: Page, begin: Point, end: Point, *, touch: bool = False) -> None:
-    """From one point of the picture to another, in fractions of it."""
-    canvas = page.locator(TAB + ".editor-canvas")
-    canvas.scroll_into_view_if_needed()
-    frame = canvas.bounding_box()
-    assert frame
+    """From one point of the picture to another, by way of the middle."""
     middle = ((begin[0] + end[0]) / 2, (begin[1] + end[1]) / 2)
-    places = [(frame["x"] + x * frame["width"], frame["y"] + y * frame["height"]) for x, y in (begin, middle, end)]
-    if touch:
-        session = page.context.new_cdp_session(page)
-        for kind, (x, y) in zip(("touchStart", "touchMove", "touchMove"), places, strict=True):
-            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
-        session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-        return
-    page.mouse.move(*places[0])
-    page.mouse.down()
-    for place in places[1:]:
-        page.mouse.move(*place)
-    page.mouse.up()
+    stroke(page, page.locator(TAB + ".editor-canvas"), (begin, middle, end), touch=touch)
 
 
 def _phrase(page: Page, number: int) -> Locator:
@@ -77,11 +61,7 @@ def _exported(page: Page) -> list[dict[str, Any]]:
 
 def _generate(page: Page, studio: Studio) -> LayoutToImage:
     """Draws; the request in the recipe of the picture on the disk."""
-    image = page.locator(TAB + ".live-frames img")
-    before = image.get_attribute("src") if image.count() else ""
-    page.locator(TAB + "#generate").click()
-    expect(image).to_have_attribute("src", re.compile(rf"^(?!{re.escape(str(before))}$).*\.png$"), timeout=MINUTE)
-    request = read_recipe(studio.data / "pictures" / str(image.get_attribute("src")).rsplit("/", 1)[1]).request
+    _, request = generate(page, studio, TAB)
     assert isinstance(request, LayoutToImage)
     return request
 

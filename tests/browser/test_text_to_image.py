@@ -14,9 +14,9 @@ from playwright.sync_api import Page, expect
 
 from studio.gallery.recipe import read_recipe
 from tests.browser.conftest import Studio
+from tests.browser.person import MINUTE
 
 OpenPage = Callable[..., Page]
-MINUTE = 60_000  # milliseconds
 WATCH_PREVIEWS = """() => {
   window.previews = new Set();
   const look = () => document.querySelectorAll('.live-frames img').forEach((image) => {

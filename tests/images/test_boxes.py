@@ -36,6 +36,23 @@ def test_a_caption_names_each_phrase_once_from_left_to_right() -> None:
     assert composed([HOUSE, left, HOUSE]) == "a boat, a red house"
 
 
+@pytest.mark.parametrize(
+    ("phrase", "around", "caption"),
+    [
+        ("a red house", "by the sea at night", "a red house, by the sea at night"),
+        ("a red house", "a RED HOUSE by the sea", "a RED HOUSE by the sea"),
+        ("a yellow toadstool", "a yellow mushroom in the snow", "a yellow mushroom in the snow"),
+        ("house", " in the snow ", "house, in the snow"),
+        ("ein rotes Haus", "auf einer Wiese", "ein rotes Haus, auf einer Wiese"),
+        ("绿色的松树", "夜里的雪地", "绿色的松树, 夜里的雪地"),
+        ("绿色的松树", "雪地里的一棵杉树", "雪地里的一棵杉树"),
+    ],
+)
+def test_words_around_the_boxes_get_the_phrases_that_they_lack(phrase: str, around: str, caption: str) -> None:
+    """Things that the words leave out were drawn as something else; things said twice were drawn twice."""
+    assert composed([Boxed(phrase, (0.1, 0.1, 0.5, 0.5))], around) == caption
+
+
 def test_overlap_is_intersection_over_union() -> None:
     assert overlap((0, 0, 1, 1), (0, 0, 1, 1)) == 1
     assert overlap((0, 0, 0.5, 1), (0.5, 0, 1, 1)) == 0

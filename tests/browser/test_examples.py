@@ -1,0 +1,35 @@
+"""A person takes an example of each tab, in a real Chromium, and gets that very picture with the pack that ships."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from studio.gallery.examples import find_examples
+from studio.requests import Inpaint, LayoutToImage, TextToImage
+from tests.browser.conftest import Studio
+from tests.browser.person import generate
+
+OpenPage = Callable[..., Page]
+TABS = {TextToImage: "Text to image", LayoutToImage: "Layout to image", Inpaint: "Inpainting"}
+
+
+@pytest.mark.parametrize("kind", TABS)
+def test_an_example_fills_the_form_and_is_drawn_as_it_is_shown(
+    kind: type[TextToImage | LayoutToImage | Inpaint], studio: Studio, open_page: OpenPage
+) -> None:
+    tab = f"#tab-{kind.TASK.replace('-', '_')} "
+    second = find_examples(kind.TASK)[1]
+    page = open_page()
+    page.get_by_role("tab", name=TABS[kind]).click()
+    expect(page.locator(tab + ".examples-one")).to_have_count(len(find_examples(kind.TASK)))
+    page.locator(tab + ".examples-one").nth(1).click()
+    expect(page.locator(tab + "#prompt textarea")).to_have_value(second.request.prompt)
+    page.locator(tab + "#more button").first.click()
+    page.locator(tab + "#seed-mode").get_by_label("Keep").click()
+    picture, request = generate(page, studio, tab)
+    assert request == second.request
+    assert np.abs(picture.astype(int) - second.picture.array).max() <= 1

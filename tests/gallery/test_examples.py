@@ -1,0 +1,44 @@
+"""The examples that ship: whole, enough of them, and made by the very pack that ships."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from studio.errors import MissingImage, NoRecipe
+from studio.gallery.examples import EXAMPLES, find_examples
+from studio.gallery.recipe import read_recipe
+from studio.packs.catalogue import STORYBOOK, find_pack
+from studio.packs.loading import hash_of
+from studio.requests import REQUESTS, Request
+
+FEWEST = 3
+
+
+@pytest.mark.parametrize("kind", REQUESTS)
+def test_every_task_has_examples_whose_sources_are_there(kind: type[Request]) -> None:
+    examples = find_examples(kind.TASK)
+    assert len(examples) >= FEWEST
+    for example in examples:
+        assert isinstance(example.request, kind)
+        assert example.request.pack == STORYBOOK
+        assert len(example.sources) == len(kind.IMAGES)
+        assert (example.picture.width, example.picture.height) == (example.request.width, example.request.height)
+
+
+def test_examples_were_drawn_by_the_weights_that_ship() -> None:
+    """After training, ``python -m studio.training.examples`` draws them again."""
+    shipped = hash_of(Path(find_pack(STORYBOOK).source))
+    assert {read_recipe(path).model_hash for path in EXAMPLES.glob("pictures/*.png")} == {shipped}
+
+
+def test_an_example_without_its_source_or_recipe_is_told(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    whole = (EXAMPLES / "pictures" / "inpaint-1.png").read_bytes()
+    (tmp_path / "pictures" / "inpaint-1.png").write_bytes(whole)
+    with pytest.raises(MissingImage):
+        find_examples("inpaint", tmp_path)
+    (tmp_path / "pictures" / "inpaint-1.png").write_bytes(whole[:200])
+    with pytest.raises(NoRecipe):
+        find_examples("inpaint", tmp_path)
