@@ -133,7 +133,7 @@ class StockLoop:
         if run.at < len(run.timesteps):
             return []
         self._run = None
-        self._pack.decode(run.latents)
+        self._pack.first_stage.decode(run.latents)
         return [News(job, "freed" if job in run.cancelled else "done") for job in run.jobs]
 
     def _begin(self) -> _Run:

@@ -11,7 +11,8 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
 
-from studio.packs.catalogue import STORYBOOK, PackInfo, find_pack
+from studio.packs.catalogue import FACTOR, STORYBOOK, PackInfo, find_pack
+from studio.packs.first_stage import FirstStage
 from studio.packs.grounding import Layout
 from studio.packs.linear_decoder import four_colours
 from studio.packs.loading import load_pack, pick_dtype
@@ -83,7 +84,9 @@ def load(model: str, device: torch.device) -> Pack:
         conditions = {"text_embeds": torch.randn(1, 1280), "time_ids": torch.full((1, 6), 1024.0)}
         conditions = {name: value.to(device, pack.denoiser.unet.dtype) for name, value in conditions.items()}
     plain = pack.denoiser
-    counted = Counted(plain.unet, plain.tables, plain.channels, plain.native_area, conditions=conditions)
+    counted = Counted(
+        plain.unet, plain.tables, plain.first_stage, plain.channels, plain.native_area, conditions=conditions
+    )
     return replace(pack, denoiser=counted)
 
 
@@ -108,8 +111,8 @@ def random_pack(model: str, device: torch.device) -> Pack:
     )
     size = 8 * config["sample_size"]
     denoiser = Denoiser(
-        unet.to(memory_format=torch.channels_last), Tables(STABLE_DIFFUSION), channels=4,
-        native_area=config["sample_size"] ** 2,
+        unet.to(memory_format=torch.channels_last), Tables(STABLE_DIFFUSION),
+        FirstStage(autoencoder, four_colours(), FACTOR), channels=4, native_area=config["sample_size"] ** 2,
     )  # fmt: skip
     info = PackInfo(model, model, "", size=size)
-    return Pack(info, denoiser, autoencoder, text_encoder, tokenizer, four_colours(), model_hash="random")
+    return Pack(info, denoiser, text_encoder, tokenizer, model_hash="random")

@@ -13,11 +13,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from studio.images.tiles import Place, Tiling, whole
 from studio.packs.pack import Denoiser
 from studio.requests import Request
 from studio.samplers.table import SamplerTable
 
 Finish: TypeAlias = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+
+TILES_A_CALL = 16  # of one row; larger canvases take several model calls a step
 
 
 @dataclass(frozen=True)
@@ -60,10 +63,20 @@ class Keep:
     mask: torch.Tensor
 
 
+@dataclass(frozen=True)
+class Part:
+    """What the model says, with the prompt and without, of some of a row's tiles, [tiles, C, h, w] each."""
+
+    told: torch.Tensor
+    untold: torch.Tensor
+
+
 @dataclass
 class Row:
     """``state`` is [1 + memory, C, h, w] float32: the latent, then what the sampler remembers.
 
+    The model sees it by the tiles of ``tiling``, one unless the canvas is large; ``parts`` are what it has said at the
+    current step so far.
     ``request`` makes this one picture alone: the job's request with this row's seed and a count of one. ``owner`` is
     whose turn it is when this row runs. ``finish`` makes the picture out of what is decoded, uint8 [H, W, 3].
     """
@@ -76,10 +89,12 @@ class Row:
     steering: Steering
     state: torch.Tensor
     generator: torch.Generator = field(repr=False)
+    tiling: Tiling
     owner: str = ""
     keep: Keep | None = None
     finish: Finish = lambda picture: picture
     call: int = 0
+    parts: list[Part] = field(default_factory=list)
     clean: torch.Tensor | None = None  # [C, h, w], where the row was heading at its last step
     _drawn: tuple[int, torch.Tensor] | None = None  # the noise of a call, kept so that a retried call gets the same
 
@@ -98,20 +113,49 @@ class Row:
         return boxes if boxes is not None and self.call < boxes.calls else None
 
     @property
+    def tiles_done(self) -> int:
+        """At the current step."""
+        return sum(len(part.told) for part in self.parts)
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """The tiles that the next call asks of."""
+        return self.tiling.places[self.tiles_done :][:TILES_A_CALL]
+
+    @property
     def inputs(self) -> int:
-        """How many model inputs one step needs."""
-        return 1 if self.steering.untold is None else 2
+        """How many model inputs the next call needs."""
+        return len(self.places) * self._inputs_a_tile
 
     @property
     def cost(self) -> float:
-        """What one step needs, in model inputs of the size that the denoiser was trained at."""
-        _, height, width = self.latent.shape
-        return self.inputs * height * width / self.denoiser.native_area
+        """What the next call needs, in model inputs of the size that the denoiser was trained at."""
+        return self.inputs * self._cost_of_input
+
+    @property
+    def cost_left(self) -> float:
+        """What all calls to the end need, likewise."""
+        tiles = len(self.tiling.places) * (self.table.calls - self.call) - self.tiles_done
+        return tiles * self._inputs_a_tile * self._cost_of_input
+
+    @property
+    def _inputs_a_tile(self) -> int:
+        return 1 if self.steering.untold is None else 2
+
+    @property
+    def _cost_of_input(self) -> float:
+        return self.tiling.height * self.tiling.width / self.denoiser.native_area
 
     @property
     def batch_key(self) -> Hashable:
-        """Rows with equal keys can share a model call: denoiser, latent shape, conditioning shape."""
-        return id(self.denoiser), tuple(self.latent.shape), tuple(self.steering.told.shape)
+        """Rows with equal keys can share a model call: denoiser, shape of a tile, conditioning shape."""
+        return id(self.denoiser), self.tiling.height, self.tiling.width, tuple(self.steering.told.shape)
+
+    def move(self, state: torch.Tensor, clean: torch.Tensor) -> None:
+        """On to the next call of the sampler."""
+        self.state, self.clean = state, clean
+        self.parts = []
+        self.call += 1
 
     def draw_noise(self) -> torch.Tensor | None:
         """The noise that this call needs, in the order in which the real scheduler draws it; None if it needs none."""
@@ -131,11 +175,12 @@ def begin(
     steering: Steering,
     size: tuple[int, int],
     start: torch.Tensor | None = None,
+    tiling: Tiling | None = None,
 ) -> Row:
     """A row of ``size`` = height, width in latents, with noise drawn on the CPU from ``request.seed``.
 
     It begins from the noise alone, or, with a table traced from the middle, from the clean latent ``start``
-    [C, h, w] noised to that table's first level.
+    [C, h, w] noised to that table's first level. The noise is drawn for the whole canvas, whatever its ``tiling``.
     """
     generator = torch.Generator().manual_seed(request.seed)
     noise = torch.randn((denoiser.channels, *size), generator=generator)
@@ -144,7 +189,8 @@ def begin(
         state[0] = noise * table.initial_scale
     else:
         state[0] = table.signal[0] * start.cpu() + table.noise[0] * noise
-    return Row(job, index, request, denoiser, table, steering, state.to(denoiser.device), generator)
+    state = state.to(denoiser.device)
+    return Row(job, index, request, denoiser, table, steering, state, generator, tiling or whole(*size))
 
 
 def single(request: Request, index: int) -> Request:

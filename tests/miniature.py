@@ -13,7 +13,8 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import AutoTokenizer, CLIPTextModel
 
-from studio.packs.catalogue import PACKS, STORYBOOK, PackInfo
+from studio.packs.catalogue import FACTOR, PACKS, STORYBOOK, PackInfo
+from studio.packs.first_stage import FirstStage
 from studio.packs.grounding import take_grounding
 from studio.packs.linear_decoder import four_colours
 from studio.packs.pack import Denoiser, Pack
@@ -50,9 +51,10 @@ def make_pack(
     for parameter in text.parameters():
         parameter.copy_(parameter + 0.05 * torch.randn_like(parameter))
     grounding, area = take_grounding(unet), (SIDE // 8) ** 2
-    denoiser = Denoiser(unet, Tables(NoiseSchedule(prediction)), channels=4, native_area=area, grounding=grounding)
+    first_stage = FirstStage(autoencoder, four_colours(), FACTOR)
+    denoiser = Denoiser(unet, Tables(NoiseSchedule(prediction)), first_stage, 4, area, grounding)
     info = PackInfo(NAME, "Miniature", "", size=SIDE)
-    return Pack(info, denoiser, autoencoder, text, tokenizer, four_colours(), model_hash="0123456789")
+    return Pack(info, denoiser, text, tokenizer, model_hash="0123456789")
 
 
 def ask(prompt: str = "a red house", **changes: object) -> TextToImage:

@@ -5,93 +5,126 @@ Functions of tensors and rows; nothing here decides who runs or writes into a ro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 
+from studio.images.tiles import Place
 from studio.packs.grounding import Layout
-from studio.rows import Row
+from studio.packs.tiles import blended, cut
+from studio.rows import Part, Row
 from studio.samplers.table import advance, predicted_clean, widen
 
 
 @dataclass(frozen=True)
-class Stepped:
-    """What a call gives each of its rows, in the order of the rows.
+class Move:
+    """Where a step takes one row.
 
-    states: the next latent and memory of each row, [1 + memory, C, h, w] with the row's own memory
-    clean:  [B, C, h, w], the clean latent that each row is heading for
-    finite: whether all numbers of each row are
+    state: the next latent and memory, [1 + memory, C, h, w] with the row's own memory
+    clean: [C, h, w], the clean latent that it is heading for
     """
 
-    states: list[torch.Tensor]
+    state: torch.Tensor
     clean: torch.Tensor
-    finite: list[bool]
+    is_finite: bool
 
 
-def step_rows(rows: Sequence[Row], padded_to: int | None = None) -> Stepped:
+def step_rows(rows: Sequence[Row], padded_to: int | None = None) -> list[Move | Part]:
     """Runs the current call of every row in one forward pass. All rows have the same batch key.
+
+    A row moves on once the model has seen all its tiles; until then it gets another part of what the model says.
 
     With ``padded_to``, the model always sees that many inputs, and what follows is done row by row: then a row's bits
     do not depend on who else is there. Without, rows agree with themselves alone to rounding.
     """
-    told, untold = model_outputs(rows, padded_to)
-    if padded_to is None:
-        return _settle(rows, told, untold)
-    parts = [_settle([row], told[at : at + 1], untold[at : at + 1]) for at, row in enumerate(rows)]
-    return Stepped(
-        [part.states[0] for part in parts],
-        torch.cat([part.clean for part in parts]),
-        [part.finite[0] for part in parts],
-    )
+    parts = model_outputs(rows, padded_to)
+    results: list[Move | Part] = [*parts]
+    alike: dict[Hashable, list[int]] = {}  # rows that are settled together: canvases of one size
+    for index, (row, part) in enumerate(zip(rows, parts, strict=True)):
+        if row.tiles_done + len(part.told) == len(row.tiling.places):
+            alike.setdefault(row.latent.shape if padded_to is None else index, []).append(index)
+    for indices in alike.values():
+        told, untold = (
+            torch.stack([_whole(rows[index], parts[index], name) for index in indices]) for name in ("told", "untold")
+        )
+        moves = _settle([rows[index] for index in indices], told, untold)
+        for index, move in zip(indices, moves, strict=True):
+            results[index] = move
+    return results
 
 
-def model_outputs(rows: Sequence[Row], padded_to: int | None = None) -> tuple[torch.Tensor, torch.Tensor]:
-    """The model's output for each row with its prompt and without, [B, C, h, w] each; for a row at guidance 1, which
+def _whole(row: Row, last: Part, name: str) -> torch.Tensor:
+    """What the model has said of all tiles of ``row``, on its canvas: [C, h, w]."""
+    tiles = [tile for part in (*row.parts, last) for tile in getattr(part, name)]
+    return blended(tiles, row.tiling)
+
+
+def model_outputs(rows: Sequence[Row], padded_to: int | None = None) -> list[Part]:
+    """The model's output for the next tiles of each row with its prompt and without; for a row at guidance 1, which
     is not asked the second, both are the first.
 
     All inputs of all rows go through the model together, those with boxes first. ``padded_to`` repeats the last input
     up to that many.
     """
     denoiser = rows[0].denoiser
-    device = denoiser.device
     asked = _inputs(rows)
-    padding = max(0, (padded_to or 0) - len(asked))
-    scale = _column([float(row.table.input_scale[row.call]) for row in rows], device)
-    timesteps = torch.tensor([float(row.table.timesteps[row.call]) for row in rows], device=device)
-    inputs = scale * torch.stack([row.latent for row in rows])
-    if rows[0].steering.beside is not None:
-        inputs = torch.cat([inputs, torch.stack([row.steering.beside for row in rows])], dim=1)  # type: ignore[misc]
-    every = [*asked, *asked[-1:] * padding]
-    who = [each.row for each in every]
+    every = [*asked, *asked[-1:] * max(0, (padded_to or 0) - len(asked))]
+    tiles = {(index, place): at for at, (index, place) in enumerate(_tiles(rows))}
+    inputs, timesteps = _seen(rows, [*tiles], denoiser.device)
+    which = [tiles[each.row, each.place] for each in every]
     output = denoiser(
-        inputs[who], timesteps[who], torch.stack([each.text for each in every]), _layout(asked, padded_to)
+        inputs[which], timesteps[which], torch.stack([each.text for each in every]), _layout(asked, padded_to)
     )
-    places = {(each.row, each.is_told): place for place, each in enumerate(asked)}
-    told = [places[index, True] for index in range(len(rows))]
-    untold = [places.get((index, False), place) for index, place in enumerate(told)]
-    return output[told], output[untold]
+    answers = {each[:3]: answer for each, answer in zip(asked, output, strict=False)}
+    parts = []
+    for index, row in enumerate(rows):
+        told = [answers[index, place, True] for place in row.places]
+        untold = [answers.get((index, place, False), answer) for place, answer in zip(row.places, told, strict=True)]
+        parts.append(Part(torch.stack(told), torch.stack(untold)))
+    return parts
+
+
+def _tiles(rows: Sequence[Row]) -> list[tuple[int, Place]]:
+    """Each tile that is asked of: its row's place in the batch and its own."""
+    return [(index, place) for index, row in enumerate(rows) for place in row.places]
+
+
+def _seen(
+    rows: Sequence[Row], tiles: Sequence[tuple[int, Place]], device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the model sees of each tile, [tiles, channels in, h, w]: the latent at the sampler's scale, and what is
+    beside it as it is. And when it is, [tiles]."""
+    places = [(rows[index], place) for index, place in tiles]
+    scale = _column([float(row.table.input_scale[row.call]) for row, _ in places], device)
+    timesteps = torch.tensor([float(row.table.timesteps[row.call]) for row, _ in places], device=device)
+    seen = scale * torch.stack([cut(row.latent, row.tiling, place) for row, place in places])
+    beside = [cut(row.steering.beside, row.tiling, place) for row, place in places if row.steering.beside is not None]
+    return (torch.cat([seen, torch.stack(beside)], dim=1) if beside else seen), timesteps
 
 
 class _Input(NamedTuple):
-    """What the model is asked once: ``row`` is the row's place in the batch, ``boxes`` the tokens that open its
-    gates."""
+    """What the model is asked once: ``row`` is the row's place in the batch, ``place`` that of the tile, ``boxes`` the
+    tokens that open its gates."""
 
     row: int
+    place: Place
     is_told: bool
     text: torch.Tensor
     boxes: torch.Tensor | None
 
 
 def _inputs(rows: Sequence[Row]) -> list[_Input]:
-    """Each row with its prompt and, if it is guided, without; those whose gates are open come before all others."""
+    """Each tile with its row's prompt and, if the row is guided, without; those whose gates are open come before all
+    others."""
     asked = []
     for index, row in enumerate(rows):
-        boxes = row.boxes
-        asked.append(_Input(index, True, row.steering.told, boxes.told if boxes else None))
-        if row.steering.untold is not None:
-            asked.append(_Input(index, False, row.steering.untold, boxes.untold if boxes else None))
+        boxes, steering = row.boxes, row.steering
+        for place in row.places:
+            asked.append(_Input(index, place, True, steering.told, boxes.told if boxes else None))
+            if steering.untold is not None:
+                asked.append(_Input(index, place, False, steering.untold, boxes.untold if boxes else None))
     return sorted(asked, key=lambda each: each.boxes is None)
 
 
@@ -104,8 +137,8 @@ def _layout(asked: Sequence[_Input], padded_to: int | None) -> Layout | None:
     return Layout(torch.stack([*boxes, *boxes[-1:] * padding]), len(boxes))
 
 
-def _settle(rows: Sequence[Row], told: torch.Tensor, untold: torch.Tensor) -> Stepped:
-    """Guides every row and takes its sampler's step."""
+def _settle(rows: Sequence[Row], told: torch.Tensor, untold: torch.Tensor) -> list[Move]:
+    """Guides every row and takes its sampler's step. The model's outputs are [B, C, h, w], on canvases of one size."""
     device = told.device
     guidance = _column([row.steering.guidance for row in rows], device)
     rescale = _column([row.steering.rescale for row in rows], device)
@@ -118,7 +151,7 @@ def _settle(rows: Sequence[Row], told: torch.Tensor, untold: torch.Tensor) -> St
     clean = predicted_clean(rows[0].denoiser.prediction, states[:, 0], output, _coefficients(rows, device))
     finite = torch.isfinite(advanced).flatten(1).all(dim=1).tolist()
     own = [state[: 1 + row.table.memory].clone() for row, state in zip(rows, advanced, strict=True)]
-    return Stepped(own, clean, finite)
+    return [Move(*each) for each in zip(own, clean, finite, strict=True)]
 
 
 def guide(told: torch.Tensor, untold: torch.Tensor, guidance: torch.Tensor, rescale: torch.Tensor) -> torch.Tensor:

@@ -17,14 +17,14 @@ from types import MappingProxyType
 import torch
 
 from studio.engine.batching import Limits, Pace, Room, Turns, plan
-from studio.engine.denoise import Stepped, step_rows
+from studio.engine.denoise import Move, step_rows
 from studio.engine.preview import encode_previews
 from studio.errors import JobFailed, NotFinite, OutOfMemory, PackError, QueueFull, StudioError
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Queued, Started
 from studio.images.pixels import Image, Pixels
 from studio.packs.pack import Pack
 from studio.requests import Request
-from studio.rows import Row
+from studio.rows import Part, Row
 from studio.samplers.catalogue import find_sampler
 from studio.tasks import find_task
 
@@ -162,7 +162,7 @@ class Engine:
 
     def _seconds_before(self, waiting: Sequence[_Job]) -> float | None:
         """About how long all that runs, and ``waiting``, will take; None while nobody can know."""
-        running = sum(row.cost * (row.table.calls - row.call) for job in self._running.values() for row in job.rows)
+        running = sum(row.cost_left for job in self._running.values() for row in job.rows)
         return self._pace.seconds(running + sum(job.inputs for job in waiting))
 
     def _run(self, batch: Sequence[Row]) -> list[Event]:
@@ -196,27 +196,28 @@ class Engine:
         """How many inputs of this row's size a call has in strict mode: always the same, and never fewer than two."""
         return max(2, int(self._room.inputs * row.inputs / row.cost))
 
-    def _settle(self, batch: Sequence[Row], stepped: Stepped) -> list[Event]:
+    def _settle(self, batch: Sequence[Row], results: Sequence[Move | Part]) -> list[Event]:
         """Moves every row of ``batch`` on and reports how it looks; those that are not finite end."""
         events: list[Event] = []
-        for place, row in enumerate(batch):
-            if not stepped.finite[place]:
+        moved: dict[torch.Size, list[Row]] = {}
+        for row, result in zip(batch, results, strict=True):
+            if isinstance(result, Part):
+                row.parts.append(result)
+            elif not result.is_finite:
                 problem = f"Picture {row.index + 1} ran off to infinity at model call {row.call + 1}."
                 events += self._fail(row, NotFinite(f"{problem} Try another seed, sampler or a lower guidance."))
-                continue
-            row.state, row.clean = stepped.states[place], stepped.clean[place]
-            row.call += 1
-        healthy = [row for row, is_finite in zip(batch, stepped.finite, strict=True) if is_finite]
-        with contextlib.suppress(Exception):  # a picture that cannot be previewed can still be drawn
-            events += self._preview(healthy)
+            else:
+                row.move(result.state, result.clean)
+                moved.setdefault(row.latent.shape, []).append(row)
+        for rows in moved.values():
+            with contextlib.suppress(Exception):  # a picture that cannot be previewed can still be drawn
+                events += self._preview(rows)
         return events
 
     def _preview(self, rows: Sequence[Row]) -> list[Event]:
-        """How ``rows`` look now; they come from one call, so they have one size and one pack."""
-        if not rows:
-            return []
+        """How ``rows`` look now; they have one size and one denoiser."""
         clean = torch.stack([row.clean for row in rows if row.clean is not None])
-        jpegs = encode_previews(clean, self._running[rows[0].job].pack.preview)
+        jpegs = encode_previews(clean, rows[0].denoiser.first_stage.preview)
         return [self._previewed(row, jpeg) for row, jpeg in zip(rows, jpegs, strict=True)]
 
     def _previewed(self, row: Row, jpeg: bytes) -> Previewed:
@@ -239,7 +240,7 @@ class Engine:
         """The picture of a row that is done, or of one that is stopped: where it was heading."""
         latent = row.latent if row.is_done else row.clean
         assert latent is not None
-        picture = row.finish(job.pack.decode(latent[None])[0].numpy())
+        picture = row.finish(row.denoiser.first_stage.decode(latent[None])[0].numpy())
         return Drawn(
             job=job.name,
             index=row.index,

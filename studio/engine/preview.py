@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.nn import functional as F
 
+from studio.packs.first_stage import to_bytes
 from studio.packs.linear_decoder import LinearDecoder
-from studio.packs.pack import to_bytes
 
 LARGEST_SIDE = 384  # pixels; the latents of larger pictures are averaged down, because encoding is what costs
 QUALITY = 80

@@ -15,6 +15,7 @@ from transformers import AutoTokenizer, CLIPTextModel
 
 from studio.errors import PackError
 from studio.packs.catalogue import FACTOR, PackInfo, read_json
+from studio.packs.first_stage import FirstStage
 from studio.packs.grounding import take_grounding
 from studio.packs.linear_decoder import LinearDecoder, four_colours
 from studio.packs.pack import INPAINTING_CHANNELS, Denoiser, Pack
@@ -131,8 +132,9 @@ def _assemble(
         raise PackError(f"{info.title} is not of the Stable Diffusion 1 or 2 family, the only ones served so far.")
     native_area = (info.size // FACTOR) ** 2
     grounding = take_grounding(unet)
-    denoiser = Denoiser(unet, Tables(schedule), unet.config.out_channels, native_area, grounding=grounding)
-    return Pack(info, denoiser, autoencoder, text_encoder, tokenizer, preview.to(device), model_hash)
+    first_stage = FirstStage(autoencoder, preview.to(device), FACTOR)
+    denoiser = Denoiser(unet, Tables(schedule), first_stage, unet.config.out_channels, native_area, grounding)
+    return Pack(info, denoiser, text_encoder, tokenizer, model_hash)
 
 
 def _autoencoder_dtype(dtype: torch.dtype) -> torch.dtype:
@@ -181,7 +183,7 @@ def _hash(files: list[Path]) -> str:
 
 def _check_finite(pack: Pack) -> None:
     """A file with missing or broken weights loads without a word and draws black pictures; refuse it here instead."""
-    models = {"U-Net": pack.denoiser.unet, "autoencoder": pack.autoencoder, "text encoder": pack.text_encoder}
+    models = {"U-Net": pack.denoiser.unet, "autoencoder": pack.first_stage.model, "text encoder": pack.text_encoder}
     if pack.denoiser.grounding is not None:
         models["position net"] = pack.denoiser.grounding.net
     for name, model in models.items():

@@ -11,16 +11,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
-from numpy.typing import NDArray
+from diffusers import UNet2DConditionModel
 
-from studio.errors import NotFinite, PackError
+from studio.errors import PackError
 from studio.images.boxes import MOST_BOXES, Boxed
-from studio.packs.catalogue import FACTOR, PackInfo
+from studio.packs.catalogue import PackInfo
+from studio.packs.first_stage import FirstStage
 from studio.packs.grounding import Grounding, Layout
-from studio.packs.linear_decoder import LinearDecoder
 from studio.packs.vocabulary import unknown_words
 from studio.samplers.table import Tables
 
@@ -31,19 +29,24 @@ INPAINTING_CHANNELS = 9  # latent 4, mask 1, masked latent 4
 
 @dataclass(frozen=True, eq=False)
 class Denoiser:
-    """A U-Net with its noise schedule; ``channels`` latent channels, ``factor`` pixels a latent, trained at
-    ``native_area`` latents a picture. ``grounding`` makes tokens of boxes, where the U-Net takes some."""
+    """A U-Net with its noise schedule and its first stage; ``channels`` latent channels, trained at ``native_area``
+    latents a picture. ``grounding`` makes tokens of boxes, where the U-Net takes some."""
 
     unet: UNet2DConditionModel
     tables: Tables
+    first_stage: FirstStage
     channels: int
-    native_area: int
-    factor: int = FACTOR
+    native_area: float
     grounding: Grounding | None = None
 
     @cached_property
     def device(self) -> torch.device:
         return self.unet.device  # looks through all parameters, and is asked several times a step
+
+    @property
+    def factor(self) -> int:
+        """Pixels a latent."""
+        return self.first_stage.factor
 
     @property
     def prediction(self) -> str:
@@ -70,10 +73,8 @@ class Pack:
 
     info: PackInfo
     denoiser: Denoiser
-    autoencoder: AutoencoderKL
     text_encoder: Any
     tokenizer: Any
-    preview: LinearDecoder
     model_hash: str
     vocabulary: frozenset[str] | None = None
     _prompts: OrderedDict[str, torch.Tensor] = field(default_factory=OrderedDict)
@@ -82,6 +83,10 @@ class Pack:
     @property
     def device(self) -> torch.device:
         return self.denoiser.device
+
+    @property
+    def first_stage(self) -> FirstStage:
+        return self.denoiser.first_stage
 
     @property
     def sees_masks(self) -> bool:
@@ -150,38 +155,9 @@ class Pack:
         size = (height, width)
         if size not in self._beside:
             factor = self.denoiser.factor
-            grey = self.encode_pictures(torch.zeros(1, 3, height * factor, width * factor))[0]
+            grey = self.first_stage.encode(torch.zeros(1, 3, height * factor, width * factor))[0]
             self._beside[size] = torch.cat([torch.ones_like(grey[:1]), grey])
             if len(self._beside) > KEPT_SIZES:
                 self._beside.popitem(last=False)
         self._beside.move_to_end(size)
         return self._beside[size]
-
-    def encode_pictures(self, pictures: torch.Tensor) -> torch.Tensor:
-        """[B, 3, H, W] in -1..1 -> scaled latents [B, C, H / f, W / f], float32, the mean of the posterior."""
-        with torch.inference_mode():
-            pixels = pictures.to(self.device, self.autoencoder.dtype)
-            posterior = self.autoencoder.encode(pixels).latent_dist
-            return (posterior.mean * self.autoencoder.config.scaling_factor).float()
-
-    def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        """Scaled latents [B, C, h, w] -> pictures, uint8 [B, H, W, 3] on the CPU.
-
-        Raises `NotFinite` where the autoencoder overflows, rather than hand out a black picture.
-        """
-        with torch.inference_mode():
-            scaled = (latents / self.autoencoder.config.scaling_factor).to(self.autoencoder.dtype)
-            pictures = self.autoencoder.decode(scaled).sample.float()
-        if not torch.isfinite(pictures).all():
-            raise NotFinite("The picture could not be decoded: its numbers ran off to infinity. Try another seed.")
-        return to_bytes(pictures)
-
-
-def to_pictures(pixels: NDArray[np.uint8]) -> torch.Tensor:
-    """uint8 [B, H, W, 3] -> float32 [B, 3, H, W] in -1..1."""
-    return (torch.from_numpy(pixels.astype(np.float32)).permute(0, 3, 1, 2) / 127.5 - 1).contiguous()
-
-
-def to_bytes(pictures: torch.Tensor) -> torch.Tensor:
-    """Float [B, 3, H, W] in -1..1 -> uint8 [B, H, W, 3] on the CPU."""
-    return ((pictures.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu()

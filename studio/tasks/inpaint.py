@@ -18,7 +18,8 @@ from studio.errors import InvalidRequest
 from studio.images import masks
 from studio.images.pixels import Image, Mask, Pixels
 from studio.images.resizing import resized, working_size
-from studio.packs.pack import Pack, to_pictures
+from studio.packs.first_stage import to_pictures
+from studio.packs.pack import Pack
 from studio.requests import Inpaint
 from studio.rows import Finish, Keep, Row, Steering, begin, single
 from studio.samplers.catalogue import find_sampler
@@ -49,7 +50,7 @@ def prepare(job: str, request: Inpaint, pack: Pack, images: Mapping[str, Image])
     start = None
     if first_call:
         under = masks.filled(piece.picture, piece.mask) if request.fill == "blur" else piece.picture
-        start = pack.encode_pictures(to_pictures(under[None]))[0]
+        start = pack.first_stage.encode(to_pictures(under[None]))[0]
     steering = Steering(
         told=pack.encode_prompt(request.prompt),
         untold=pack.encode_prompt(request.negative) if request.guidance > 1 else None,
@@ -61,7 +62,7 @@ def prepare(job: str, request: Inpaint, pack: Pack, images: Mapping[str, Image])
         begin(job, index, single(request, index), denoiser, table, steering, size, start)
         for index in range(request.count)
     ]
-    known = None if pack.sees_masks else pack.encode_pictures(to_pictures(piece.picture[None]))[0]
+    known = None if pack.sees_masks else pack.first_stage.encode(to_pictures(piece.picture[None]))[0]
     for row in rows:
         row.finish = _join(source, mask, piece.box, request.feather)
         if known is not None:
@@ -106,7 +107,7 @@ def _cut_out(request: Inpaint, source: NDArray[np.uint8], mask: NDArray[np.uint8
 def _beside(piece: _Piece, cells: torch.Tensor, pack: Pack) -> torch.Tensor:
     """Mask and masked picture, [1 + C, h, w]; masked pixels are grey before they are encoded."""
     pictures = to_pictures(piece.picture[None]) * torch.from_numpy(piece.mask == 0)[None, None]
-    return torch.cat([cells, pack.encode_pictures(pictures)[0]])
+    return torch.cat([cells, pack.first_stage.encode(pictures)[0]])
 
 
 def _join(source: NDArray[np.uint8], mask: NDArray[np.uint8], box: masks.Box, feather: int) -> Finish:

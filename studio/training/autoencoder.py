@@ -13,6 +13,7 @@ import torch
 from diffusers import AutoencoderKL
 from torch.nn import functional as F
 
+from studio.packs.first_stage import to_pictures
 from studio.training import dataset, grids
 from studio.training.run import Options, Run, options
 
@@ -53,7 +54,7 @@ def trained(options: Options) -> AutoencoderKL:
     """The averaged weights of this stage's run, with the latent scale in the config."""
     run = Run("autoencoder", build(options), options.preset.autoencoder, options)
     model = run.averaged(build(options))
-    sample = dataset.to_tensor(dataset.unseen(64, options.preset.size)).to(options.device)
+    sample = to_pictures(dataset.unseen(64, options.preset.size)).to(options.device)
     model.register_to_config(scaling_factor=round(latent_scale(model, sample), 4))
     return model
 
@@ -64,7 +65,7 @@ def train(options: Options) -> None:
     pixels = dataset.pictures(preset, options.folder)
     model = build(options)
     run = Run("autoencoder", model, preset.autoencoder, options)
-    probe = dataset.to_tensor(dataset.unseen(32, preset.size)).to(options.device)
+    probe = to_pictures(dataset.unseen(32, preset.size)).to(options.device)
     autocast = options.device.type == "cuda"  # bfloat16 gains nothing on CPUs at these widths
 
     def loss_of(step: int) -> torch.Tensor:

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from studio.packs.first_stage import to_pictures
 from studio.training.presets import Preset
 from studio.training.world import Scene, render, scene
 
@@ -68,11 +69,6 @@ def renders(first: int, count: int, size: int) -> NDArray[np.uint8]:
     return _draw((first, first + count, size, scene))
 
 
-def to_tensor(pixels: NDArray[np.uint8]) -> torch.Tensor:
-    """uint8 [B, H, W, 3] -> float32 [B, 3, H, W] in -1..1."""
-    return torch.from_numpy(np.array(pixels)).permute(0, 3, 1, 2).float() / 127.5 - 1
-
-
 def crops(pixels: NDArray[np.uint8], side: int, batch: int, step: int) -> torch.Tensor:
     """The random crops of training step ``step``: float32 [batch, 3, side, side] in -1..1; half of them mirrored."""
     rng = np.random.default_rng([step, 23])
@@ -82,7 +78,7 @@ def crops(pixels: NDArray[np.uint8], side: int, batch: int, step: int) -> torch.
         y, x = rng.integers(limit + 1, size=2)
         crop = pixels[which, y : y + side, x : x + side]
         out[row] = crop[:, ::-1] if rng.random() < 0.5 else crop
-    return to_tensor(out)
+    return to_pictures(out)
 
 
 def batches(count: int, batch: int, step: int) -> Iterator[NDArray[np.int64]]:

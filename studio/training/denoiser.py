@@ -23,6 +23,7 @@ from torch import nn
 from tqdm import tqdm
 from transformers import CLIPTextModel
 
+from studio.packs.first_stage import to_pictures
 from studio.training import autoencoder, dataset, grids, text_encoder
 from studio.training.prompts import SHEET
 from studio.training.run import Options, Run, options, pick_autocast, steps_done
@@ -103,7 +104,7 @@ def encode(options: Options, first_stage: AutoencoderKL) -> Latents:
         return (first_stage.encode(image.to(options.device)).latent_dist.mean * scale).half().cpu()
 
     for at in tqdm(range(0, len(pixels), ENCODING_BATCH), desc="encoding scenes", mininterval=10):
-        picture = dataset.to_tensor(pixels[at : at + ENCODING_BATCH])
+        picture = to_pictures(pixels[at : at + ENCODING_BATCH])
         rng = np.random.default_rng([at, 41])
         mask = torch.from_numpy(np.stack([random_mask(preset.size, rng) for _ in picture]))[:, None].float()
         pictures.append(latent(picture))

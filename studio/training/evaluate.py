@@ -26,6 +26,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from studio.packs.catalogue import STORYBOOK, PackInfo, find_pack
+from studio.packs.first_stage import to_pictures
 from studio.packs.loading import load_pack, pick_device
 from studio.packs.pack import Pack
 from studio.requests import TextToImage
@@ -143,11 +144,13 @@ def examine_autoencoder(pack: Pack, model: reader.Reader) -> dict[str, Any]:
     lost here, no denoiser can draw."""
     first = FIRST_SCENE + 400_000
     pixels = dataset.renders(first, AUTOENCODER_SCENES, pack.info.size)
-    pictures = dataset.to_tensor(pixels)
-    through = np.concatenate([pack.decode(pack.encode_pictures(batch)).numpy() for batch in pictures.split(16)])
+    pictures = to_pictures(pixels)
+    through = np.concatenate(
+        [pack.first_stage.decode(pack.first_stage.encode(batch)).numpy() for batch in pictures.split(16)]
+    )
     readings, _ = reader.look(model, through)
     scenes = [scene(first + number) for number in range(AUTOENCODER_SCENES)]
-    return {"psnr": psnr(dataset.to_tensor(through), pictures), "accuracy": accuracies(scenes, readings)}
+    return {"psnr": psnr(to_pictures(through), pictures), "accuracy": accuracies(scenes, readings)}
 
 
 def steps_table(pack: Pack, plan: Plan, folder: Path) -> Iterator[dict[str, Any]]:

@@ -25,6 +25,7 @@ from tqdm import tqdm
 from transformers import CLIPTextModel, PreTrainedTokenizerFast
 
 from studio.images.boxes import MOST_BOXES, Boxed, composed
+from studio.packs.first_stage import to_pictures
 from studio.training import autoencoder, dataset, denoiser, grids, text_encoder
 from studio.training.run import Options, Run, options, pick_autocast, steps_done
 from studio.training.tokenizer import stored_tokenizer, tokenise
@@ -132,7 +133,7 @@ def encode(options: Options, first_stage: AutoencoderKL) -> torch.Tensor:
     pixels = dataset.pictures(options.preset, options.folder, arranged, "arranged")
     parts = []
     for at in tqdm(range(0, len(pixels), denoiser.ENCODING_BATCH), desc="encoding arranged scenes", mininterval=10):
-        picture = dataset.to_tensor(pixels[at : at + denoiser.ENCODING_BATCH]).to(options.device)
+        picture = to_pictures(pixels[at : at + denoiser.ENCODING_BATCH]).to(options.device)
         mean = first_stage.encode(picture).latent_dist.mean
         parts.append((mean * first_stage.config.scaling_factor).half().cpu())
     latents = torch.cat(parts)

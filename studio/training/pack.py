@@ -19,6 +19,7 @@ from diffusers import AutoencoderKL, DDIMScheduler
 from safetensors.torch import save_file
 
 from studio.packs.catalogue import ASSETS, STORYBOOK
+from studio.packs.first_stage import to_pictures
 from studio.packs.linear_decoder import fit
 from studio.packs.loading import PREVIEW_FILE
 from studio.packs.vocabulary import write_vocabulary
@@ -68,7 +69,7 @@ def write(options: Options, folder: Path) -> None:
 
 @torch.no_grad()
 def _fit_preview(first_stage: AutoencoderKL, options: Options) -> dict[str, torch.Tensor]:
-    pictures = dataset.to_tensor(dataset.unseen(FITTED_ON, options.preset.size)).to(options.device)
+    pictures = to_pictures(dataset.unseen(FITTED_ON, options.preset.size)).to(options.device)
     latents = first_stage.encode(pictures).latent_dist.mean
     decoded = first_stage.decode(latents).sample
     linear = fit((latents * first_stage.config.scaling_factor).cpu(), decoded.cpu())

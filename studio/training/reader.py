@@ -23,6 +23,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from studio.packs.catalogue import ASSETS
+from studio.packs.first_stage import to_pictures
 from studio.training import dataset
 from studio.training.presets import Preset
 from studio.training.run import Options, Run, options, pick_autocast
@@ -182,7 +183,7 @@ def look(model: Reader, pixels: NDArray[np.uint8], batch: int = 64) -> tuple[lis
     side = min(pixels.shape[1], LARGEST_SIDE)
     readings, features = [], []
     for at in range(0, len(pixels), batch):
-        answers = model(dataset.to_tensor(shrunk(pixels[at : at + batch], side)).to(device))
+        answers = model(to_pictures(shrunk(pixels[at : at + batch], side)).to(device))
         readings += [_reading(answers, row) for row in range(len(answers.places))]
         features.append(answers.features.cpu())
     return readings, torch.cat(features)
@@ -248,7 +249,7 @@ def train(options: Options) -> None:
             picture = roughened(shrunk(pixels[seed : seed + 1], side)[0], rng)
             pictures.append(picture[:, ::-1] if is_mirrored else picture)
             scenes.append(mirrored(scene(int(seed))) if is_mirrored else scene(int(seed)))
-        inputs = dataset.to_tensor(np.stack(pictures)).to(options.device, memory_format=torch.channels_last)
+        inputs = to_pictures(np.stack(pictures)).to(options.device, memory_format=torch.channels_last)
         with autocast:
             answers = model(inputs)
         return reading_loss(answers, scenes)

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from diffusers import VQModel
 
+from studio.packs.first_stage import to_pictures
 from studio.training import dataset, grids
 from studio.training.autoencoder import psnr, reconstruction_loss
 from studio.training.run import COOL_DOWN, Options, Run, options
@@ -32,7 +33,7 @@ def trained(options: Options) -> VQModel:
     """The averaged weights of this stage's run, made so that latents have unit variance."""
     run = Run("vq_autoencoder", build(options), options.preset.vq, options)
     model = run.averaged(build(options))
-    sample = dataset.to_tensor(dataset.unseen(64, options.preset.size)).to(options.device)
+    sample = to_pictures(dataset.unseen(64, options.preset.size)).to(options.device)
     return scaled(model, 1 / float(latents_of(model, sample).std()))
 
 
@@ -69,7 +70,7 @@ def train(options: Options) -> None:
     small, fine = dataset.pictures(preset, options.folder), dataset.fine_pictures(preset, options.folder)
     model = build(options)
     run = Run("vq_autoencoder", model, preset.vq, options)
-    probe = dataset.to_tensor(dataset.unseen(32, preset.size)).to(options.device)
+    probe = to_pictures(dataset.unseen(32, preset.size)).to(options.device)
     first, last = int(FREE * run.steps), int((1 - COOL_DOWN) * run.steps)
 
     def crops(step: int, batch: int) -> torch.Tensor:

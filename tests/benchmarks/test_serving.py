@@ -23,7 +23,9 @@ from tests.miniature import ask
 @pytest.fixture
 def counted(pack: Pack) -> Pack:
     plain = pack.denoiser
-    return replace(pack, denoiser=Counted(plain.unet, plain.tables, plain.channels, plain.native_area))
+    return replace(
+        pack, denoiser=Counted(plain.unet, plain.tables, plain.first_stage, plain.channels, plain.native_area)
+    )
 
 
 @pytest.mark.parametrize("name", ARMS)
@@ -38,9 +40,9 @@ def test_every_arm_serves_everybody(name: str, counted: Pack) -> None:
 
 def test_the_stock_arms_and_ours_draw_the_same_picture(counted: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[torch.Tensor] = []
-    decode = type(counted).decode
+    decode = counted.first_stage.decode
     monkeypatch.setattr(
-        type(counted), "decode", lambda pack, latents: (drawn.append(latents.clone()), decode(pack, latents))[1]
+        counted.first_stage, "decode", lambda latents: (drawn.append(latents.clone()), decode(latents))[1]
     )
     request = ask(steps=6, guidance=4.0, seed=3)
     for arm in (StockLoop(counted), StockLoop(counted, largest=4), OurEngine(counted, 8, together=True)):

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import torch
 
-from studio.engine.denoise import guide, step_rows
+from studio.engine.denoise import Move, guide, step_rows
 from studio.packs.pack import Pack
 from studio.requests import TextToImage
-from studio.rows import Row
+from studio.rows import Part, Row
 from studio.samplers.catalogue import find_sampler
 from studio.samplers.table import make_scheduler, step_options
 from studio.tasks.text_to_image import prepare
@@ -47,10 +47,16 @@ def _run(arrivals: list[tuple[int, Row]], padded_to: int | None = None) -> int:
         if rows:
             stepped = step_rows(rows, padded_to)
             calls += 1
-            for row, state in zip(rows, stepped.states, strict=True):
-                row.state = state
-                row.call += 1
+            for row, result in zip(rows, stepped, strict=True):
+                if isinstance(result, Part):
+                    row.parts.append(result)
+                else:
+                    row.move(result.state, result.clean)
     return calls
+
+
+def _moves(rows: list[Row]) -> list[Move]:
+    return [result for result in step_rows(rows) if isinstance(result, Move)]
 
 
 @torch.no_grad()
@@ -121,17 +127,16 @@ def test_a_row_without_guidance_costs_one_model_input(pack: Pack, monkeypatch: p
 def test_a_retried_call_gets_the_same_noise(pack: Pack) -> None:
     """Else a call that failed for lack of memory would change the picture."""
     row = _row(ask(sampler="Euler a"), pack)
-    first = step_rows([row]).states[0]
-    assert torch.equal(step_rows([row]).states[0], first)
+    assert torch.equal(_moves([row])[0].state, _moves([row])[0].state)
 
 
 def test_a_poisoned_row_is_found_and_its_neighbours_are_untouched(pack: Pack) -> None:
     clean, poisoned = _row(ask(seed=1), pack), _row(ask(seed=2), pack)
-    expected = step_rows([clean, _row(ask(seed=2), pack)]).states[0]
+    expected = _moves([clean, _row(ask(seed=2), pack)])[0].state
     poisoned.state[0, 0, 0, 0] = float("nan")
-    stepped = step_rows([clean, poisoned])
-    assert stepped.finite == [True, False]
-    assert torch.equal(stepped.states[0], expected)
+    moves = _moves([clean, poisoned])
+    assert [move.is_finite for move in moves] == [True, False]
+    assert torch.equal(moves[0].state, expected)
 
 
 def test_guidance_is_the_textbooks_formula_and_rescale_restores_the_spread() -> None:

@@ -399,14 +399,14 @@ def test_a_prompt_that_is_too_long_is_drawn_and_said_to_be_cut(pack: Pack) -> No
 
 def test_a_picture_that_cannot_be_decoded_fails_alone(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
     """Decoding needs more memory than a step, so it is where memory ends first."""
-    honest, calls = pack.decode, iter([False, True, False])
+    honest, calls = pack.first_stage.decode, iter([False, True, False])
 
     def sometimes(latents: torch.Tensor) -> torch.Tensor:
         if next(calls):
             raise MemoryError
         return honest(latents)
 
-    monkeypatch.setattr(pack, "decode", sometimes)
+    monkeypatch.setattr(pack.first_stage, "decode", sometimes)
     events = _run(_engine(pack), {"a": ask(count=3)})
     assert len(_pixels(events, "a")) == 2
     assert isinstance(events[-1], Failed)

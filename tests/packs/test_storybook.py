@@ -14,6 +14,7 @@ import torch
 from studio.engine.engine import Engine
 from studio.events import Drawn, Started
 from studio.packs.catalogue import STORYBOOK, find_pack
+from studio.packs.first_stage import to_pictures
 from studio.packs.loading import load_pack
 from studio.packs.pack import Pack
 from studio.requests import TextToImage
@@ -61,15 +62,15 @@ def test_its_card_says_how_it_was_made_and_what_it_scores() -> None:
 
 
 def test_its_autoencoder_is_as_good_as_its_card_says(storybook: Pack) -> None:
-    pictures = dataset.to_tensor(dataset.unseen(16, storybook.info.size))
-    decoded = storybook.decode(storybook.encode_pictures(pictures))
-    assert psnr(dataset.to_tensor(decoded.numpy()), pictures) > 28
+    pictures = to_pictures(dataset.unseen(16, storybook.info.size))
+    decoded = storybook.first_stage.decode(storybook.first_stage.encode(pictures))
+    assert psnr(to_pictures(decoded.numpy()), pictures) > 28
 
 
 def test_previews_look_like_the_picture(storybook: Pack) -> None:
-    pictures = dataset.to_tensor(dataset.unseen(8, storybook.info.size))
-    latents = storybook.encode_pictures(pictures)
-    assert psnr(storybook.preview(latents), dataset.to_tensor(storybook.decode(latents).numpy())) > 17
+    pictures = to_pictures(dataset.unseen(8, storybook.info.size))
+    latents = storybook.first_stage.encode(pictures)
+    assert psnr(storybook.first_stage.preview(latents), to_pictures(storybook.first_stage.decode(latents).numpy())) > 17
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_everything_under_the_mask_is_new_without_a_feather(pack: Pack) -> None:
     (drawn,) = prepare("job", *_swap(_asked(photo, mask, feather=0), pack))
     assert drawn.steering.beside is not None
     assert (drawn.steering.beside[0] == 1).all()
-    assert torch.allclose(drawn.steering.beside[1:], pack.encode_pictures(torch.zeros(1, 3, 64, 64))[0], atol=1e-5)
+    assert torch.allclose(drawn.steering.beside[1:], pack.first_stage.encode(torch.zeros(1, 3, 64, 64))[0], atol=1e-5)
     assert (picture != photo.array).mean() > 0.9
 
 
@@ -94,7 +94,7 @@ def test_the_model_sees_the_mask_and_the_picture_with_grey_under_it(pack: Pack) 
     assert seen.sum() == 9, "a latent counts as painted where any of its pixels is: rows 16 to 32 are three"
     picture = torch.from_numpy(photo.array.astype(np.float32)).permute(2, 0, 1) / 127.5 - 1
     picture[:, mask.array > 0] = 0
-    assert torch.allclose(row.steering.beside[1:], pack.encode_pictures(picture[None])[0], atol=1e-5)
+    assert torch.allclose(row.steering.beside[1:], pack.first_stage.encode(picture[None])[0], atol=1e-5)
 
 
 @pytest.mark.parametrize("fill", ["original", "blur"])
@@ -107,7 +107,7 @@ def test_less_strength_goes_through_fewer_steps_and_keeps_more(fill: str, pack: 
         calls[strength] = row.table.calls
     assert calls == {0.2: 3, 0.6: 11, 1.0: 19}, "two calls a step but for the last"
     (row,) = prepare("job", *_swap(_asked(photo, mask, fill=fill, strength=0.05, steps=50, sampler="Euler"), pack))
-    clean = pack.encode_pictures(torch.full((1, 3, 64, 64), 180 / 127.5 - 1))[0]
+    clean = pack.first_stage.encode(torch.full((1, 3, 64, 64), 180 / 127.5 - 1))[0]
     noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
     assert torch.allclose(row.latent, row.table.signal[0] * clean + row.table.noise[0] * noise, atol=2e-2)
 
@@ -118,9 +118,9 @@ def test_a_blind_denoisers_latent_is_the_pictures_own_outside_the_mask(blind: Pa
     request, images = _asked(photo, mask, sampler="DPM++ 2M Karras", steps=5)
     engine = Engine({NAME: blind})
     engine.submit("job", request, images=images)
-    known = blind.encode_pictures(torch.from_numpy(photo.array.astype(np.float32)).permute(2, 0, 1)[None] / 127.5 - 1)[
-        0
-    ]
+    known = blind.first_stage.encode(
+        torch.from_numpy(photo.array.astype(np.float32)).permute(2, 0, 1)[None] / 127.5 - 1
+    )[0]
     noise = torch.randn(known.shape, generator=torch.Generator().manual_seed(0))
     engine.step()
     (row,) = engine._running["job"].rows

@@ -38,7 +38,7 @@ def test_an_inpainting_denoiser_is_told_that_there_is_nothing_to_keep(pack: Pack
     assert row.steering.beside is not None
     assert row.steering.beside.shape == (5, 8, 8)
     assert (row.steering.beside[0] == 1).all()
-    grey = pack.encode_pictures(torch.zeros(1, 3, 64, 64))[0]
+    grey = pack.first_stage.encode(torch.zeros(1, 3, 64, 64))[0]
     assert torch.allclose(row.steering.beside[1:], grey)
 
 

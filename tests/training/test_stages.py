@@ -40,8 +40,8 @@ def test_the_pack_that_training_writes_is_one_that_diffusers_loads(toy_pack: Pat
 def test_the_pack_that_training_writes_is_one_that_we_load(toy_pack: Path) -> None:
     pack = load_pack(find_pack(str(toy_pack)), torch.device("cpu"))
     assert pack.info.size == PRESETS["toy"].size
-    assert pack.preview.block == 8
-    picture = pack.decode(torch.zeros(1, 4, 8, 8))
+    assert pack.first_stage.preview.block == 8
+    picture = pack.first_stage.decode(torch.zeros(1, 4, 8, 8))
     assert picture.shape == (1, 64, 64, 3)
 
 

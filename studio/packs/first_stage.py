@@ -1,0 +1,64 @@
+"""The first stage: pictures to latents and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, VQModel
+from numpy.typing import NDArray
+
+from studio.errors import NotFinite
+from studio.images.tiles import tiled
+from studio.packs.linear_decoder import LinearDecoder
+from studio.packs.tiles import blended, cut
+
+OVERLAP = 8  # latents that two pieces share when a large canvas is decoded
+
+
+@dataclass(eq=False)
+class FirstStage:
+    """An autoencoder, KL- or VQ-regularised, with a linear stand-in for its decoder.
+
+    ``factor`` pixels a latent. A canvas with more than ``piece`` latents a side is decoded in pieces, so that memory
+    does not grow with it; None decodes everything at once.
+    """
+
+    model: AutoencoderKL | VQModel
+    preview: LinearDecoder
+    factor: int
+    piece: int | None = None
+
+    def encode(self, pictures: torch.Tensor) -> torch.Tensor:
+        """[B, 3, H, W] in -1..1 -> scaled latents [B, C, H / f, W / f], float32: the posterior's mean, or what is
+        there before it is quantised."""
+        with torch.inference_mode():
+            encoded = self.model.encode(pictures.to(self.model.device, self.model.dtype))
+            latents = encoded.latents if isinstance(self.model, VQModel) else encoded.latent_dist.mean
+            return (latents * self.model.config.scaling_factor).float()
+
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        """Scaled latents [B, C, h, w] -> pictures, uint8 [B, H, W, 3] on the CPU.
+
+        Raises `NotFinite` where the autoencoder overflows, rather than hand out a black picture.
+        """
+        rows, columns = latents.shape[-2:]
+        tiling = tiled(rows, columns, self.piece or max(rows, columns), OVERLAP)
+        with torch.inference_mode():
+            scaled = (latents / self.model.config.scaling_factor).to(self.model.dtype)
+            pieces = [self.model.decode(cut(scaled, tiling, place)).sample.float() for place in tiling.places]
+            pictures = blended(pieces, tiling.scaled(self.factor))
+        if not torch.isfinite(pictures).all():
+            raise NotFinite("The picture could not be decoded: its numbers ran off to infinity. Try another seed.")
+        return to_bytes(pictures)
+
+
+def to_pictures(pixels: NDArray[np.uint8]) -> torch.Tensor:
+    """uint8 [B, H, W, 3] -> float32 [B, 3, H, W] in -1..1."""
+    return (torch.from_numpy(np.array(pixels, np.float32)).permute(0, 3, 1, 2) / 127.5 - 1).contiguous()
+
+
+def to_bytes(pictures: torch.Tensor) -> torch.Tensor:
+    """Float [B, 3, H, W] in -1..1 -> uint8 [B, H, W, 3] on the CPU."""
+    return ((pictures.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu()
