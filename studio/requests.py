@@ -27,18 +27,19 @@ DIGEST = re.compile(r"[0-9a-f]{64}")
 FILLS = ("noise", "original", "blur")
 LEAST_STRENGTH = 0.05
 MOST_FEATHER = 256  # pixels
+SCALES = (4, 2)
+MOST_SMALL_PIXELS = 2**20  # of a picture that is to have more
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Drawn:
     """What every way of drawing has in common.
 
-    seed:     0 .. 2^63 - 1; picture i of ``count`` is drawn from ``seed + i``
-    steps:    1 .. 150, within what the sampler can take
-    guidance: 1 .. 30, the scale of classifier-free guidance; 1 is none, and halves the work
-    rescale:  0 .. 1, how far the guided output is brought back to the spread of the unguided (Lin et al. 2024)
-    eta:      0 .. 1, the noise of DDIM; other samplers ignore it
-    count:    1 .. 16 pictures
+    width, height: of the picture that comes out, in pixels; each kind of request has limits of its own
+    seed:  0 .. 2^63 - 1; picture i of ``count`` is drawn from ``seed + i``
+    steps: 1 .. 150, within what the sampler can take
+    eta:   0 .. 1, the noise of DDIM; other samplers ignore it
+    count: 1 .. 16 pictures
 
     Raises `InvalidRequest`, naming the field, the value and the limit.
     """
@@ -46,26 +47,22 @@ class _Drawn:
     TASK: ClassVar[str]
     IMAGES: ClassVar[tuple[str, ...]] = ()  # the fields that name images, by their digests
 
-    prompt: str
     pack: str
-    negative: str = ""
+    width: int
+    height: int
     seed: int = 0
     steps: int = 20
     sampler: str = DEFAULT_SAMPLER
-    guidance: float = 4.0
-    rescale: float = 0.0
     eta: float = 0.0
     count: int = 1
 
     def __post_init__(self) -> None:
-        _check_text("prompt", self.prompt)
-        _check_text("negative", self.negative)
         _check_text("pack", self.pack)
+        for name in self.IMAGES:
+            _check_digest(name, getattr(self, name))
         _check_integer("count", self.count, 1, MOST_PICTURES)
         _check_integer("seed", self.seed, 0, LARGEST_SEED - self.count + 1)
         _check_integer("steps", self.steps, 1, MOST_STEPS)
-        _check_number("guidance", self.guidance, LEAST_GUIDANCE, MOST_GUIDANCE)
-        _check_number("rescale", self.rescale, 0.0, 1.0)
         _check_number("eta", self.eta, 0.0, 1.0)
         _check_text("sampler", self.sampler)
         sampler = find_sampler(self.sampler)
@@ -76,23 +73,45 @@ class _Drawn:
 
     @property
     def caption(self) -> str:
-        """What the whole picture is steered by."""
-        return self.prompt
+        """What the whole picture is steered by; empty where no words steer it."""
+        return ""
 
     @property
     def words(self) -> str:
         """All words that steer, for whoever looks at whether they are known."""
+        return self.caption
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompted(_Drawn):
+    """What every way of drawing from words has in common.
+
+    guidance: 1 .. 30, the scale of classifier-free guidance; 1 is none, and halves the work
+    rescale:  0 .. 1, how far the guided output is brought back to the spread of the unguided (Lin et al. 2024)
+    """
+
+    prompt: str
+    negative: str = ""
+    guidance: float = 4.0
+    rescale: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_text("prompt", self.prompt)
+        _check_text("negative", self.negative)
+        _check_number("guidance", self.guidance, LEAST_GUIDANCE, MOST_GUIDANCE)
+        _check_number("rescale", self.rescale, 0.0, 1.0)
+
+    @property
+    def caption(self) -> str:
         return self.prompt
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextToImage(_Drawn):
-    """Pictures from words. width, height: 64 .. 2048 pixels, multiples of 8. The rest: see `_Drawn`."""
+class TextToImage(Prompted):
+    """Pictures from words. width, height: 64 .. 2048 pixels, multiples of 8. The rest: see `Prompted`."""
 
     TASK: ClassVar[str] = "text-to-image"
-
-    width: int
-    height: int
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -101,7 +120,7 @@ class TextToImage(_Drawn):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LayoutToImage(_Drawn):
+class LayoutToImage(Prompted):
     """Pictures from boxes with phrases. width, height: as for `TextToImage`.
 
     prompt:    of the whole picture, or of what is around the boxes; phrases that it lacks are added (`caption`)
@@ -111,8 +130,6 @@ class LayoutToImage(_Drawn):
 
     TASK: ClassVar[str] = "layout-to-image"
 
-    width: int
-    height: int
     boxes: tuple[Boxed, ...]
     grounding: float = 1.0
 
@@ -138,7 +155,7 @@ class LayoutToImage(_Drawn):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inpaint(_Drawn):
+class Inpaint(Prompted):
     """A picture with a part of it drawn anew; what is not under the mask stays as it is, to the byte.
 
     image, mask:   the picture and what to repaint of it, by their digests; both of one size
@@ -156,8 +173,6 @@ class Inpaint(_Drawn):
 
     image: str
     mask: str
-    width: int
-    height: int
     fill: str = "noise"
     strength: float = 1.0
     only_masked: bool = False
@@ -166,8 +181,6 @@ class Inpaint(_Drawn):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in self.IMAGES:
-            _check_digest(name, getattr(self, name))
         _check_integer("width", self.width, SMALLEST_PHOTO, LARGEST_PHOTO)
         _check_integer("height", self.height, SMALLEST_PHOTO, LARGEST_PHOTO)
         if self.fill not in FILLS:
@@ -179,8 +192,41 @@ class Inpaint(_Drawn):
         _check_integer("feather", self.feather, 0, MOST_FEATHER)
 
 
-Request: TypeAlias = TextToImage | LayoutToImage | Inpaint
-REQUESTS: tuple[type[Request], ...] = (TextToImage, LayoutToImage, Inpaint)
+@dataclass(frozen=True, kw_only=True)
+class SuperResolve(_Drawn):
+    """A picture with more pixels, whose details are drawn: each seed invents others. The rest: see `_Drawn`.
+
+    image:         the picture, by its digest; at most a megapixel
+    width, height: of what comes out, the picture's times ``scale``, 32 .. 8192 pixels
+    scale:         4, what the model was trained for, or 2, which is 4 averaged
+    consistent:    correct what was drawn until it averages down to the picture again (back-projection)
+    """
+
+    TASK: ClassVar[str] = "super-resolve"
+    IMAGES: ClassVar[tuple[str, ...]] = ("image",)
+
+    image: str
+    scale: int = 4
+    consistent: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.scale, bool) or self.scale not in SCALES:
+            raise InvalidRequest("scale", self.scale, f"one of: {', '.join(map(str, SCALES))}")
+        for name in ("width", "height"):
+            side = getattr(self, name)
+            _check_integer(name, side, SMALLEST_PHOTO * self.scale, LARGEST_PHOTO)
+            if side % self.scale:
+                raise InvalidRequest(name, side, f"the picture's, times {self.scale}")
+        if self.width * self.height > MOST_SMALL_PIXELS * self.scale**2:
+            shown = f"{self.width // self.scale}x{self.height // self.scale}"
+            raise InvalidRequest("image", shown, "a picture of at most a megapixel; make it smaller first")
+        if not isinstance(self.consistent, bool):
+            raise InvalidRequest("consistent", self.consistent, "true or false")
+
+
+Request: TypeAlias = TextToImage | LayoutToImage | Inpaint | SuperResolve
+REQUESTS: tuple[type[Request], ...] = (TextToImage, LayoutToImage, Inpaint, SuperResolve)
 
 _Request = TypeVar("_Request", bound=_Drawn)
 

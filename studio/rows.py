@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 
 from studio.images.tiles import Place, Tiling, whole
-from studio.packs.pack import Denoiser
-from studio.requests import Request
+from studio.packs.pack import Denoiser, Pack
+from studio.requests import Prompted, Request
 from studio.samplers.table import SamplerTable
 
 Finish: TypeAlias = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
@@ -191,6 +191,28 @@ def begin(
         state[0] = table.signal[0] * start.cpu() + table.noise[0] * noise
     state = state.to(denoiser.device)
     return Row(job, index, request, denoiser, table, steering, state, generator, tiling or whole(*size))
+
+
+def steer(request: Prompted, pack: Pack, beside: torch.Tensor | None, boxes: Boxes | None = None) -> Steering:
+    """By the words of ``request``, and by what else is given."""
+    return Steering(
+        told=pack.encode_prompt(request.caption),
+        untold=pack.encode_prompt(request.negative) if request.guidance > 1 else None,
+        guidance=request.guidance,
+        rescale=request.rescale,
+        beside=beside,
+        boxes=boxes,
+    )
+
+
+def latent_size(request: Request, denoiser: Denoiser) -> tuple[int, int]:
+    """Height and width in latents of the picture that is asked for."""
+    return request.height // denoiser.factor, request.width // denoiser.factor
+
+
+def prompted_cost(request: Prompted, area: float, denoiser: Denoiser) -> float:
+    """How many model inputs of the denoiser's own size one step at ``area`` latents takes."""
+    return (2 if request.guidance > 1 else 1) * area / denoiser.native_area
 
 
 def single(request: Request, index: int) -> Request:

@@ -10,14 +10,15 @@ import dataclasses
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL, UNet2DConditionModel, UNet2DModel, VQModel
 from transformers import AutoTokenizer, CLIPTextModel
 
 from studio.packs.catalogue import FACTOR, PACKS, STORYBOOK, PackInfo
 from studio.packs.first_stage import FirstStage
 from studio.packs.grounding import take_grounding
-from studio.packs.linear_decoder import four_colours
-from studio.packs.pack import Denoiser, Pack
+from studio.packs.linear_decoder import LinearDecoder, four_colours
+from studio.packs.loading import UPSCALER_AREA
+from studio.packs.pack import Denoiser, Pack, Upscaler
 from studio.requests import LayoutToImage, Request, TextToImage
 from studio.samplers.table import NoiseSchedule, Tables
 from studio.training import text_encoder
@@ -54,7 +55,19 @@ def make_pack(
     first_stage = FirstStage(autoencoder, four_colours(), FACTOR)
     denoiser = Denoiser(unet, Tables(NoiseSchedule(prediction)), first_stage, 4, area, grounding)
     info = PackInfo(NAME, "Miniature", "", size=SIDE)
-    return Pack(info, denoiser, text, tokenizer, model_hash="0123456789")
+    return Pack(info, denoiser, text, tokenizer, model_hash="0123456789", upscaler=make_upscaler(prediction))
+
+
+def make_upscaler(prediction: str = "v_prediction") -> Upscaler:
+    """Likewise, for super-resolution."""
+    preset = PRESETS["toy"]
+    torch.manual_seed(1)
+    unet, autoencoder = UNet2DModel(**preset.upscaler_config()), VQModel(**preset.vq_config())
+    for parameter in (*unet.parameters(), *autoencoder.parameters()):
+        parameter.requires_grad_(False).copy_(parameter + 0.05 * torch.randn_like(parameter))
+    weight = torch.randn(3, 3, 1, 1)
+    first_stage = FirstStage(autoencoder.eval(), LinearDecoder(weight, torch.zeros(3), block=1), 4, piece=64)
+    return Upscaler(unet.eval(), Tables(NoiseSchedule(prediction)), first_stage, 3, UPSCALER_AREA)
 
 
 def ask(prompt: str = "a red house", **changes: object) -> TextToImage:
@@ -73,6 +86,8 @@ def ask_layout(prompt: str = "", **changes: object) -> LayoutToImage:
 
 
 def own_fields(kind: type[Request]) -> dict[str, Any]:
-    """Values for what a kind of request needs beside images, prompt, pack and size."""
+    """Values for what a kind of request needs beside images and pack; a picture that it names has sides of SIDE."""
     needed = {field.name for field in dataclasses.fields(kind)}
-    return {"boxes": (HOUSE, BOAT)} if "boxes" in needed else {}
+    side = SIDE * 4 if "scale" in needed else SIDE
+    values = {"prompt": "a red house", "boxes": (HOUSE, BOAT), "width": side, "height": side}
+    return {name: value for name, value in values.items() if name in needed}

@@ -77,7 +77,11 @@ class Engine:
             return [Failed(job, PackError(f"The pack {request.pack!r} is not loaded; there is {loaded}."))]
         if refusal := self._refusal(owner):
             return [Failed(job, refusal)]
-        self._waiting.append(_Job(job, owner, request, pack, _inputs_of(request, pack), images))
+        try:
+            inputs = _inputs_of(request, pack)
+        except StudioError as error:  # the pack cannot do this at all
+            return [Failed(job, error)]
+        self._waiting.append(_Job(job, owner, request, pack, inputs, images))
         return self._places()
 
     def _refusal(self, owner: str) -> QueueFull | None:
@@ -269,9 +273,7 @@ class Engine:
 
 def _inputs_of(request: Request, pack: Pack) -> float:
     """About how many model inputs ``request`` takes, at the size that the pack draws best."""
-    guided = 2 if request.guidance > 1 else 1
-    area = find_task(request).latent_area(request, pack) / pack.denoiser.native_area
-    return request.count * request.steps * find_sampler(request.sampler).calls * guided * area
+    return request.count * request.steps * find_sampler(request.sampler).calls * find_task(request).cost(request, pack)
 
 
 def in_words(seconds: float) -> str:

@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from studio.errors import InvalidRequest, NoRecipe
-from studio.requests import Inpaint, Request, TextToImage, from_mapping, to_mapping
+from studio.requests import Inpaint, Prompted, Request, SuperResolve, TextToImage, from_mapping, to_mapping
 from studio.samplers.catalogue import SAMPLERS, find_sampler
 
 FORMAT = 1
@@ -68,24 +68,27 @@ def to_parameters(recipe: Recipe) -> str:
         "Steps": request.steps,
         "Sampler": sampler,
         "Schedule type": schedule,
-        "CFG scale": _number(request.guidance),
+        "CFG scale": _number(request.guidance) if isinstance(request, Prompted) else "1",
         "Seed": request.seed,
         "Size": f"{request.width}x{request.height}",
         "Model hash": recipe.model_hash or None,
         "Model": request.pack,
-        "CFG Rescale": _number(request.rescale) if request.rescale else None,
+        "CFG Rescale": _number(request.rescale) if isinstance(request, Prompted) and request.rescale else None,
         "Eta DDIM": _number(request.eta) if request.eta else None,
         **_inpainting(request),
         "RNG": "CPU",
         "Version": "Latent Studio",
     }
     line = ", ".join(f"{key}: {_quote(str(value))}" for key, value in settings.items() if value is not None)
-    negative = [f"{NEGATIVE} {request.negative}"] if request.negative else []
+    avoided = request.negative if isinstance(request, Prompted) else ""
+    negative = [f"{NEGATIVE} {avoided}"] if avoided else []
     return "\n".join([request.caption, *negative, line])
 
 
 def _inpainting(request: Request) -> dict[str, Any]:
     """What other programs write of a picture that was made from another one."""
+    if isinstance(request, SuperResolve):
+        return {"Upscale by": request.scale}
     if not isinstance(request, Inpaint):
         return {}
     area = "Only masked" if request.only_masked else None

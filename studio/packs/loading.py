@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL, UNet2DConditionModel, UNet2DModel, VQModel
 from safetensors.torch import load_file
 from transformers import AutoTokenizer, CLIPTextModel
 
@@ -18,12 +18,16 @@ from studio.packs.catalogue import FACTOR, PackInfo, read_json
 from studio.packs.first_stage import FirstStage
 from studio.packs.grounding import take_grounding
 from studio.packs.linear_decoder import LinearDecoder, four_colours
-from studio.packs.pack import INPAINTING_CHANNELS, Denoiser, Pack
+from studio.packs.pack import INPAINTING_CHANNELS, Denoiser, Pack, Upscaler
 from studio.packs.vocabulary import read_vocabulary
 from studio.samplers.table import NoiseSchedule, Tables
 
 logger = logging.getLogger(__name__)
 
+SUPER_RESOLUTION = "super_resolution"  # a pack's folder with the models for it
+UPSCALER_FACTOR = 4  # pixels a latent
+UPSCALER_AREA = 48**2  # latents that take Storybook's upscaler as long as a picture takes its denoiser
+DECODED_PIECE = 96  # latents a side that are decoded at once
 PREVIEW_FILE = "preview.safetensors"
 MODELS = {"unet": "diffusion_pytorch_model", "vae": "diffusion_pytorch_model", "text_encoder": "model"}
 
@@ -94,7 +98,21 @@ def _load_folder(info: PackInfo, folder: Path, device: torch.device) -> Pack:
     schedule = _schedule(read_json(folder / "scheduler" / "scheduler_config.json"))
     parts = (unet, autoencoder, text_encoder)
     pack = _assemble(info, parts, tokenizer, schedule, _preview(folder), hash_of(folder), device)
-    return replace(pack, vocabulary=read_vocabulary(folder))
+    beside = folder / SUPER_RESOLUTION
+    upscaler = _load_upscaler(beside, device, dtype) if beside.is_dir() else None
+    return replace(pack, vocabulary=read_vocabulary(folder), upscaler=upscaler)
+
+
+def _load_upscaler(folder: Path, device: torch.device, dtype: torch.dtype) -> Upscaler:
+    """The models of `diffusers.LDMSuperResolutionPipeline`, which lie in a folder of their own."""
+    only_safe: dict[str, Any] = {"use_safetensors": True, "local_files_only": True}
+    unet = UNet2DModel.from_pretrained(folder / "unet", dtype=dtype, **only_safe)
+    autoencoder = VQModel.from_pretrained(folder / "vqvae", dtype=_autoencoder_dtype(dtype), **only_safe)
+    for model in (unet, autoencoder):
+        model.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+    schedule = _schedule(read_json(folder / "scheduler" / "scheduler_config.json"))
+    first_stage = FirstStage(autoencoder, _preview(folder).to(device), UPSCALER_FACTOR, DECODED_PIECE)
+    return Upscaler(unet, Tables(schedule), first_stage, unet.config.out_channels, UPSCALER_AREA)
 
 
 def _load_file(info: PackInfo, file: Path, device: torch.device) -> Pack:
@@ -184,6 +202,8 @@ def _hash(files: list[Path]) -> str:
 def _check_finite(pack: Pack) -> None:
     """A file with missing or broken weights loads without a word and draws black pictures; refuse it here instead."""
     models = {"U-Net": pack.denoiser.unet, "autoencoder": pack.first_stage.model, "text encoder": pack.text_encoder}
+    if pack.upscaler is not None:
+        models["upscaler"], models["upscaler's autoencoder"] = pack.upscaler.unet, pack.upscaler.first_stage.model
     if pack.denoiser.grounding is not None:
         models["position net"] = pack.denoiser.grounding.net
     for name, model in models.items():

@@ -12,7 +12,6 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from diffusers import UNet2DConditionModel
 
 from studio.errors import PackError
 from studio.images.boxes import MOST_BOXES, Boxed
@@ -29,10 +28,13 @@ INPAINTING_CHANNELS = 9  # latent 4, mask 1, masked latent 4
 
 @dataclass(frozen=True, eq=False)
 class Denoiser:
-    """A U-Net with its noise schedule and its first stage; ``channels`` latent channels, trained at ``native_area``
-    latents a picture. ``grounding`` makes tokens of boxes, where the U-Net takes some."""
+    """A U-Net of diffusers with its noise schedule and its first stage; ``channels`` latent channels.
 
-    unet: UNet2DConditionModel
+    ``native_area`` latents are one unit of work: what the pack's main denoiser was trained at, or as much work for
+    another one. ``grounding`` makes tokens of boxes, where the U-Net takes some.
+    """
+
+    unet: Any
     tables: Tables
     first_stage: FirstStage
     channels: int
@@ -66,10 +68,23 @@ class Denoiser:
             return self.unet(inputs.to(dtype), timesteps, text.to(dtype), cross_attention_kwargs=extra).sample.float()
 
 
+@dataclass(frozen=True, eq=False)
+class Upscaler(Denoiser):
+    """A denoiser that no words steer: it sees the small picture beside the latent, pixel for latent (Rombach et al.
+    2022, section 4.4)."""
+
+    def __call__(
+        self, inputs: torch.Tensor, timesteps: torch.Tensor, text: torch.Tensor, layout: Layout | None = None
+    ) -> torch.Tensor:
+        """inputs [B, 6, h, w], timesteps [B] float32 -> [B, 3, h, w] float32; the rest is ignored."""
+        with torch.inference_mode():
+            return self.unet(inputs.to(self.unet.dtype), timesteps).sample.float()
+
+
 @dataclass(eq=False)
 class Pack:
     """``tokenizer`` is any tokenizer of transformers; ``model_hash`` names the denoiser's weights; ``vocabulary`` is
-    for packs of a small world."""
+    for packs of a small world; ``upscaler`` serves super-resolution, where the pack has one."""
 
     info: PackInfo
     denoiser: Denoiser
@@ -77,6 +92,7 @@ class Pack:
     tokenizer: Any
     model_hash: str
     vocabulary: frozenset[str] | None = None
+    upscaler: Upscaler | None = None
     _prompts: OrderedDict[str, torch.Tensor] = field(default_factory=OrderedDict)
     _beside: OrderedDict[tuple[int, int], torch.Tensor] = field(default_factory=OrderedDict)
 

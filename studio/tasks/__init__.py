@@ -1,8 +1,8 @@
 """One file a task, named after it: ``text_to_image.py`` serves requests whose ``TASK`` is "text-to-image".
 
 A task offers ``prepare(job, request, pack, images) -> list[Row]``, where ``images`` are those that the request names,
-by their digests, and ``latent_area(request, pack) -> float``, the size in latents at which it will work. Dropping a
-file in here is its registration.
+by their digests, and ``cost(request, pack) -> float``, how many model inputs one step of one picture takes, counted at
+the size that the pack draws best. Dropping a file in here is its registration.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Task(Protocol):
 
     def prepare(self, job: str, request: Any, pack: Pack, images: Mapping[str, Image]) -> list[Row]: ...
 
-    def latent_area(self, request: Any, pack: Pack) -> float: ...
+    def cost(self, request: Any, pack: Pack) -> float: ...
 
 
 def find_task(request: Request) -> Task:

@@ -21,7 +21,7 @@ from studio.images.resizing import resized, working_size
 from studio.packs.first_stage import to_pictures
 from studio.packs.pack import Pack
 from studio.requests import Inpaint
-from studio.rows import Finish, Keep, Row, Steering, begin, single
+from studio.rows import Finish, Keep, Row, begin, prompted_cost, single, steer
 from studio.samplers.catalogue import find_sampler
 
 REACH = 6  # pixels of the model's, over which colours are matched with those around the mask
@@ -51,13 +51,7 @@ def prepare(job: str, request: Inpaint, pack: Pack, images: Mapping[str, Image])
     if first_call:
         under = masks.filled(piece.picture, piece.mask) if request.fill == "blur" else piece.picture
         start = pack.first_stage.encode(to_pictures(under[None]))[0]
-    steering = Steering(
-        told=pack.encode_prompt(request.prompt),
-        untold=pack.encode_prompt(request.negative) if request.guidance > 1 else None,
-        guidance=request.guidance,
-        rescale=request.rescale,
-        beside=_beside(piece, cells, pack) if pack.sees_masks else None,
-    )
+    steering = steer(request, pack, _beside(piece, cells, pack) if pack.sees_masks else None)
     rows = [
         begin(job, index, single(request, index), denoiser, table, steering, size, start)
         for index in range(request.count)
@@ -71,9 +65,9 @@ def prepare(job: str, request: Inpaint, pack: Pack, images: Mapping[str, Image])
     return rows
 
 
-def latent_area(request: Inpaint, pack: Pack) -> float:
-    """Always about the pack's own: whatever the picture's size, that is what the model works at."""
-    return pack.denoiser.native_area
+def cost(request: Inpaint, pack: Pack) -> float:
+    """Whatever the picture's size, the model works at about the pack's own."""
+    return prompted_cost(request, pack.denoiser.native_area, pack.denoiser)
 
 
 def _pair(request: Inpaint, images: Mapping[str, Image]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

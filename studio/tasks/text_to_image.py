@@ -7,32 +7,21 @@ from collections.abc import Mapping
 from studio.images.pixels import Image
 from studio.packs.pack import Pack
 from studio.requests import TextToImage
-from studio.rows import Row, Steering, begin, single
+from studio.rows import Row, begin, latent_size, prompted_cost, single, steer
 from studio.samplers.catalogue import find_sampler
 
 
 def prepare(job: str, request: TextToImage, pack: Pack, images: Mapping[str, Image]) -> list[Row]:
     """The rows of ``request``, ready for their first step."""
     denoiser = pack.denoiser
-    size = _size(request, pack)
+    size = latent_size(request, denoiser)
     table = denoiser.tables.table(find_sampler(request.sampler), request.steps, eta=request.eta)
-    steering = Steering(
-        told=pack.encode_prompt(request.prompt),
-        untold=pack.encode_prompt(request.negative) if request.guidance > 1 else None,
-        guidance=request.guidance,
-        rescale=request.rescale,
-        beside=pack.beside_nothing(*size),
-    )
+    steering = steer(request, pack, pack.beside_nothing(*size))
     return [
         begin(job, index, single(request, index), denoiser, table, steering, size) for index in range(request.count)
     ]
 
 
-def latent_area(request: TextToImage, pack: Pack) -> float:
-    height, width = _size(request, pack)
-    return height * width
-
-
-def _size(request: TextToImage, pack: Pack) -> tuple[int, int]:
-    """Height and width in latents."""
-    return request.height // pack.denoiser.factor, request.width // pack.denoiser.factor
+def cost(request: TextToImage, pack: Pack) -> float:
+    height, width = latent_size(request, pack.denoiser)
+    return prompted_cost(request, height * width, pack.denoiser)

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from studio.images.consistency import averaged
+
 SCALE = 4
 LARGEST_BLUR = 2.0  # standard deviation in pixels of the large picture
 LARGEST_NOISE = 10.0  # standard deviation in levels of 0..255
@@ -13,17 +15,11 @@ JPEG_QUALITIES = (40, 95)
 BLURRED, NOISY, PACKED = 0.6, 0.5, 0.5  # the share of pictures to which each happens
 
 
-def shrunk(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Averaged over SCALE x SCALE pixels: uint8 [H, W, 3] -> [H / SCALE, W / SCALE, 3]."""
-    height, width = picture.shape[0] // SCALE, picture.shape[1] // SCALE
-    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
-
-
 def degraded(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """A small picture as people have it, uint8 [H / SCALE, W / SCALE, 3]: now and then nothing but averaged."""
     if rng.random() < BLURRED:
         picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.2, LARGEST_BLUR)).astype(np.uint8)
-    small = shrunk(picture)
+    small = averaged(picture, SCALE)
     if rng.random() < NOISY:
         noise = rng.normal(0, rng.uniform(1, LARGEST_NOISE), small.shape)
         small = np.clip(small + noise, 0, 255).round().astype(np.uint8)

@@ -15,19 +15,20 @@ from pathlib import Path
 
 import diffusers
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler
+from diffusers import AutoencoderKL, DDIMScheduler, VQModel
 from safetensors.torch import save_file
 
 from studio.packs.catalogue import ASSETS, STORYBOOK
 from studio.packs.first_stage import to_pictures
 from studio.packs.linear_decoder import fit
-from studio.packs.loading import PREVIEW_FILE
+from studio.packs.loading import PREVIEW_FILE, SUPER_RESOLUTION
 from studio.packs.vocabulary import write_vocabulary
-from studio.training import autoencoder, dataset, denoiser, layout, text_encoder
+from studio.training import autoencoder, dataset, denoiser, layout, text_encoder, upscaler, vq_autoencoder
 from studio.training.run import Options, options, steps_done
 from studio.training.tokenizer import captions, stored_tokenizer
 
-STAGES = (autoencoder, text_encoder, denoiser, layout)  # in the order in which they build on each other
+# In the order in which they build on each other.
+STAGES = (autoencoder, text_encoder, denoiser, layout, vq_autoencoder, upscaler)
 STEPS_FILE = "training.json"  # the preset and how many steps each stage had
 SHARD = "9MB"  # plain git on the Hub takes files up to 10 MB
 FITTED_ON = 256  # pictures for the preview's linear decoder
@@ -44,12 +45,19 @@ INDEX = {
     "vae": ["diffusers", "AutoencoderKL"],
 }
 
+SUPER_RESOLUTION_INDEX = {
+    "_class_name": "LDMSuperResolutionPipeline",
+    "scheduler": ["diffusers", "DDIMScheduler"],
+    "unet": ["diffusers", "UNet2DModel"],
+    "vqvae": ["diffusers", "VQModel"],
+}
+
 
 def write(options: Options, folder: Path) -> None:
     """Writes the averaged weights of all stages into ``folder``, in the layout that diffusers loads."""
     first_stage, storybook = autoencoder.trained(options), denoiser.trained(options)
     preview = _fit_preview(first_stage, options)
-    for old in folder.glob("*/*.safetensors*"):  # shards of another size or number would be left over
+    for old in folder.glob("**/*.safetensors*"):  # shards of another size or number would be left over
         old.unlink()
     first_stage.half().save_pretrained(folder / "vae", max_shard_size=SHARD)
     layout.trained(options).unet.half().save_pretrained(folder / "unet", max_shard_size=SHARD)
@@ -61,18 +69,34 @@ def write(options: Options, folder: Path) -> None:
     scheduler.save_pretrained(folder / "scheduler")
     save_file(preview, folder / PREVIEW_FILE)
     write_vocabulary(folder, captions())
-    steps = {stage: steps_done(stage, options) for stage in ("autoencoder", "text_encoder", "denoiser", "layout")}
+    write_super_resolution(options, folder / SUPER_RESOLUTION)
+    names = [stage.__name__.rpartition(".")[2] for stage in STAGES]
+    steps = {name: steps_done(name, options) for name in names}
     (folder / STEPS_FILE).write_text(json.dumps({"preset": options.preset.name, "steps": steps}, indent=2) + "\n")
     index = {**INDEX, "_diffusers_version": diffusers.__version__}
     (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
 
 
+def write_super_resolution(options: Options, folder: Path) -> None:
+    """In the layout of ``diffusers.LDMSuperResolutionPipeline``."""
+    first_stage = vq_autoencoder.trained(options)
+    preview = _fit_preview(first_stage, options)
+    upscaler.trained(options).half().save_pretrained(folder / "unet")
+    first_stage.half().save_pretrained(folder / "vqvae")
+    scheduler = DDIMScheduler(**upscaler.NOISE, prediction_type="v_prediction", clip_sample=False)
+    scheduler.save_pretrained(folder / "scheduler")
+    save_file(preview, folder / PREVIEW_FILE)
+    index = {**SUPER_RESOLUTION_INDEX, "_diffusers_version": diffusers.__version__}
+    (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
+
+
 @torch.no_grad()
-def _fit_preview(first_stage: AutoencoderKL, options: Options) -> dict[str, torch.Tensor]:
+def _fit_preview(model: AutoencoderKL | VQModel, options: Options) -> dict[str, torch.Tensor]:
     pictures = to_pictures(dataset.unseen(FITTED_ON, options.preset.size)).to(options.device)
-    latents = first_stage.encode(pictures).latent_dist.mean
-    decoded = first_stage.decode(latents).sample
-    linear = fit((latents * first_stage.config.scaling_factor).cpu(), decoded.cpu())
+    encoded = model.encode(pictures)
+    latents = encoded.latents if isinstance(model, VQModel) else encoded.latent_dist.mean
+    decoded = model.decode(latents).sample
+    linear = fit((latents * model.config.scaling_factor).cpu(), decoded.cpu())
     return {"weight": linear.weight.half(), "bias": linear.bias.half()}
 
 

@@ -13,11 +13,12 @@ import json
 import shutil
 from pathlib import Path
 
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL, UNet2DConditionModel, UNet2DModel, VQModel
 from torch import nn
 from transformers import CLIPTextModel
 
 from studio.packs.catalogue import ASSETS, STORYBOOK
+from studio.packs.loading import SUPER_RESOLUTION
 from studio.training import denoiser, layout, text_encoder
 from studio.training.pack import STEPS_FILE
 from studio.training.presets import Stage
@@ -46,6 +47,8 @@ def unpack(pack: Path, options: Options) -> None:
         "text_encoder": (reader, options.preset.text),
         "denoiser": (denoiser.Storybook(base, text), options.preset.denoiser),
         "layout": (layout.GatedLayers(unet), options.preset.layout),
+        "vq_autoencoder": (VQModel.from_pretrained(pack / SUPER_RESOLUTION / "vqvae"), options.preset.vq),
+        "upscaler": (UNet2DModel.from_pretrained(pack / SUPER_RESOLUTION / "unet"), options.preset.upscaler),
     }
     for name, (model, stage) in models.items():
         if (options.folder / name / CHECKPOINT).exists():

@@ -1,0 +1,86 @@
+"""Stochastic super-resolution: a picture is drawn anew with more pixels, steered by itself (Rombach et al. 2022,
+section 4.4).
+
+The model sees the small picture beside the latent, pixel for latent, exactly as it is: no sampler scales it. Each
+picture's noise comes from its own generator and is drawn for the whole canvas, which the model then sees by tiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from studio.errors import InvalidRequest, PackError
+from studio.images.consistency import averaged, back_projected
+from studio.images.pixels import Image, Pixels
+from studio.images.tiles import Tiling, tiled
+from studio.packs.first_stage import to_pictures
+from studio.packs.pack import Pack, Upscaler
+from studio.requests import SuperResolve
+from studio.rows import Finish, Row, Steering, begin, single
+from studio.samplers.catalogue import find_sampler
+
+MODEL_SCALE = 4
+TILE, OVERLAP = 64, 16  # latents
+MULTIPLE = 8  # of latents that the model takes
+NO_WORDS = torch.zeros(0, 0)
+
+
+def prepare(job: str, request: SuperResolve, pack: Pack, images: Mapping[str, Image]) -> list[Row]:
+    """The rows of ``request``, ready for their first step. Raises `PackError` where the pack cannot do this."""
+    upscaler, source = _upscaler(pack), _source(request, images)
+    tiling = _tiling(request)
+    height, width = source.shape[:2]
+    padded = np.pad(source, ((0, tiling.rows - height), (0, tiling.columns - width), (0, 0)), "edge")
+    beside = to_pictures(padded[None])[0].to(upscaler.device)
+    table = upscaler.tables.table(find_sampler(request.sampler), request.steps, eta=request.eta)
+    steering = Steering(NO_WORDS.to(upscaler.device), None, guidance=1.0, beside=beside)
+    size = (tiling.rows, tiling.columns)
+    rows = [
+        begin(job, index, single(request, index), upscaler, table, steering, size, tiling=tiling)
+        for index in range(request.count)
+    ]
+    for row in rows:
+        row.finish = _finish(request, source)
+    return rows
+
+
+def cost(request: SuperResolve, pack: Pack) -> float:
+    tiling = _tiling(request)
+    return len(tiling.places) * tiling.height * tiling.width / _upscaler(pack).native_area
+
+
+def _upscaler(pack: Pack) -> Upscaler:
+    if pack.upscaler is None:
+        raise PackError(f"The pack {pack.info.title} has no model for super-resolution; choose another one.")
+    return pack.upscaler
+
+
+def _source(request: SuperResolve, images: Mapping[str, Image]) -> NDArray[np.uint8]:
+    source = images.get(request.image)
+    if not isinstance(source, Pixels):
+        raise InvalidRequest("image", request.image, "a picture that is there; please give it again")
+    if (source.width * request.scale, source.height * request.scale) != (request.width, request.height):
+        expected = f"{request.width}x{request.height} divided by {request.scale}, as in the request"
+        raise InvalidRequest("image", f"{source.width}x{source.height}", expected)
+    return source.array
+
+
+def _tiling(request: SuperResolve) -> Tiling:
+    """Of the small picture, its sides rounded up to what the model takes; one latent a pixel."""
+    rows, columns = (-(-side // request.scale // MULTIPLE) * MULTIPLE for side in (request.height, request.width))
+    return tiled(rows, columns, TILE, OVERLAP)
+
+
+def _finish(request: SuperResolve, source: NDArray[np.uint8]) -> Finish:
+    def finish(drawn: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        height, width = (side * MODEL_SCALE for side in source.shape[:2])
+        picture = drawn[:height, :width]
+        if request.scale != MODEL_SCALE:
+            picture = averaged(picture, MODEL_SCALE // request.scale)
+        return back_projected(picture, source) if request.consistent else picture
+
+    return finish
