@@ -4,6 +4,7 @@
     python -m studio layout-to-image --boxes layout.json
     python -m studio inpaint "a red house" --image photo.jpg --mask mask.png --only-masked
     python -m studio inpaint "the sea at night" --image photo.jpg --extend 100,0,100,0
+    python -m studio super-resolve --image photo.jpg --scale 4 --samples 3
     python -m studio replay picture.png
     python -m studio samplers
     python -m studio packs
@@ -38,7 +39,7 @@ from studio.images.opening import open_mask, open_picture
 from studio.images.pixels import Image, Mask, Pixels
 from studio.images.resizing import resized
 from studio.packs.catalogue import PACKS, PackInfo, find_pack
-from studio.requests import FILLS, RANDOM_SEEDS, Inpaint, LayoutToImage, Request, TextToImage
+from studio.requests import FILLS, RANDOM_SEEDS, SCALES, Inpaint, LayoutToImage, Request, SuperResolve, TextToImage
 from studio.samplers.catalogue import DEFAULT_SAMPLER, SAMPLERS
 from studio.settings import Settings, read_settings
 
@@ -100,6 +101,12 @@ def _parser() -> argparse.ArgumentParser:
     mend.add_argument("--padding", type=_number, default=Inpaint.padding, help="pixels of surroundings, 0 to 2048")
     mend.add_argument("--feather", type=_number, default=Inpaint.feather, help="width of the seam in pixels, 0 to 256")
     mend.set_defaults(command=_inpaint)
+    enlarge = commands.add_parser("super-resolve", help="a picture with more pixels, whose details are drawn")
+    enlarge.add_argument("--image", type=Path, required=True, help="PNG, JPEG or WebP; at most a megapixel")
+    enlarge.add_argument("--scale", type=_number, default=4, help=" or ".join(map(str, SCALES)))
+    enlarge.add_argument("--loose", action="store_true", help="do not make it average down to the picture again")
+    _add_sampling(enlarge, count="--samples")
+    enlarge.set_defaults(command=_super_resolve)
     again = commands.add_parser("replay", help="make a picture again from its own recipe, and compare")
     again.add_argument("picture", type=Path)
     again.add_argument("--pack", help="instead of the pack named in the recipe")
@@ -116,19 +123,24 @@ def _add_size(command: argparse.ArgumentParser) -> None:
 
 
 def _add_drawing(command: argparse.ArgumentParser, *, prompt_may_be_missing: bool = False) -> None:
-    """What every way of drawing takes."""
+    """What every way of drawing from words takes."""
     if prompt_may_be_missing:
         command.add_argument("prompt", nargs="?", default="", help="of the whole; made of the phrases if not given")
     else:
         command.add_argument("prompt")
     command.add_argument("--negative", default="", help="what should not be in the picture")
+    command.add_argument("--guidance", type=_number, help="1 to 30; the pack's own if not given")
+    command.add_argument("--rescale", type=_number, default=0.0, help="guidance rescale, 0 to 1")
+    _add_sampling(command)
+
+
+def _add_sampling(command: argparse.ArgumentParser, count: str = "--count") -> None:
+    """What every way of drawing takes; ``count`` is what the number of pictures is called."""
     command.add_argument("--seed", type=_number, help="0 to 2^63-1; random if not given")
     command.add_argument("--steps", type=_number, help="1 to 150; the pack's own if not given")
     command.add_argument("--sampler", default=DEFAULT_SAMPLER, help="see: python -m studio samplers")
-    command.add_argument("--guidance", type=_number, help="1 to 30; the pack's own if not given")
-    command.add_argument("--rescale", type=_number, default=0.0, help="guidance rescale, 0 to 1")
     command.add_argument("--eta", type=_number, default=0.0, help="noise of DDIM, 0 to 1")
-    command.add_argument("--count", type=_number, default=1, help="1 to 16 pictures")
+    command.add_argument(count, dest="count", type=_number, default=1, help="1 to 16 pictures")
     command.add_argument("--pack", help="name, diffusers folder or .safetensors file")
     command.add_argument(
         "--out", type=Path, default=Path(), help="folder for 0.png, 1.png, ...; or a .png for one picture"
@@ -153,16 +165,23 @@ def _number(text: str) -> int | float | str:
 
 
 def _drawing(given: argparse.Namespace, pack: PackInfo) -> dict[str, Any]:
-    """The fields of a request that every way of drawing has."""
+    """The fields of a request that every way of drawing from words has."""
     return {
         "prompt": given.prompt,
         "negative": given.negative,
+        "guidance": pack.guidance if given.guidance is None else given.guidance,
+        "rescale": given.rescale,
+        **_sampling(given, pack),
+    }
+
+
+def _sampling(given: argparse.Namespace, pack: PackInfo) -> dict[str, Any]:
+    """The fields of a request that every way of drawing has."""
+    return {
         "pack": pack.name,
         "seed": random.randrange(RANDOM_SEEDS) if given.seed is None else given.seed,
         "steps": pack.steps if given.steps is None else given.steps,
         "sampler": given.sampler,
-        "guidance": pack.guidance if given.guidance is None else given.guidance,
-        "rescale": given.rescale,
         "eta": given.eta,
         "count": given.count,
     }
@@ -203,10 +222,21 @@ def _inpaint(given: argparse.Namespace, settings: Settings) -> int:
         feather=given.feather,
         **_drawing(given, find_pack(given.pack or settings.pack)),
     )
-    store = Store(settings.data)  # so that the recipe can be replayed
-    for image in (picture, mask):
-        store.keep(image)
     return _draw_and_write(request, (picture, mask), given, settings)
+
+
+def _super_resolve(given: argparse.Namespace, settings: Settings) -> int:
+    picture, pack = open_picture(given.image.read_bytes()), find_pack(given.pack or settings.pack)
+    scale = given.scale if given.scale in SCALES else 0  # which the request refuses by name
+    request = SuperResolve(
+        image=picture.digest,
+        scale=given.scale,
+        width=picture.width * scale,
+        height=picture.height * scale,
+        consistent=not given.loose,
+        **_sampling(given, pack),
+    )
+    return _draw_and_write(request, (picture,), given, settings)
 
 
 def _picture_and_mask(given: argparse.Namespace) -> tuple[Pixels, Mask]:
@@ -232,7 +262,8 @@ def _picture_and_mask(given: argparse.Namespace) -> tuple[Pixels, Mask]:
 
 
 def _draw_and_write(request: Request, images: Sequence[Image], given: argparse.Namespace, settings: Settings) -> int:
-    """Draws, writes each picture where ``--out`` says, and prints one JSON line each."""
+    """Draws, writes each picture where ``--out`` says, and prints one JSON line each. Keeps ``images``, so that the
+    recipe can be replayed."""
     is_file = given.out.suffix.lower() == ".png"
     if is_file and request.count > 1:
         raise InvalidRequest("out", str(given.out), f"a folder, since {request.count} pictures are asked for")
@@ -241,6 +272,9 @@ def _draw_and_write(request: Request, images: Sequence[Image], given: argparse.N
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InvalidRequest("out", str(given.out), f"a folder that can be written to ({error.strerror})") from None
+    store = Store(settings.data)
+    for image in images:
+        store.keep(image)
     for drawn in _draw(request, images, replace(settings, pack=given.pack or settings.pack)):
         path = given.out if is_file else given.out / f"{drawn.index}.png"
         assert drawn.pixels is not None

@@ -20,7 +20,7 @@ from typing import Protocol
 from studio.engine.batching import Limits
 from studio.engine.worker import Broken, Cancel, Command, Ready, Submit, WorkerOptions, run_worker
 from studio.errors import EngineStopped, JobFailed, StudioError, UnknownJob
-from studio.events import ENDS, Drawn, Event, Failed, Previewed, Queued
+from studio.events import ENDS, Drawn, Event, Failed, Previewed, Progressed, Queued
 from studio.images.pixels import Image
 from studio.packs.catalogue import PackInfo, find_pack
 from studio.requests import Request
@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 KEPT_JOBS = 1000  # ended jobs that can still be followed
 MOST_DEATHS, DEATHS_WITHIN_SECONDS = 3, 120.0  # then the engine is not started again
+PASSING = (Previewed, Progressed)  # of which only a picture's latest counts, until it is drawn
 CLOSING_SECONDS = 10.0  # a step may still have to end
 
 
@@ -70,8 +71,8 @@ class _Log:
                 return
             self._count += 1
             slot: object = self._count
-            if isinstance(event, Previewed):
-                slot = Previewed, event.index
+            if isinstance(event, (Previewed, Progressed)):
+                slot = type(event), event.index
             elif isinstance(event, Queued):
                 slot = Queued
             self.has_ended = isinstance(event, ENDS)
@@ -82,9 +83,10 @@ class _Log:
     def _drop_previews_of(self, event: Event) -> None:
         """What is drawn, or over, needs no previews any more; they would fill the memory."""
         if isinstance(event, Drawn):
-            self._events.pop((Previewed, event.index), None)
+            for kind in PASSING:
+                self._events.pop((kind, event.index), None)
         elif isinstance(event, ENDS):
-            self._events = {slot: item for slot, item in self._events.items() if not isinstance(item[1], Previewed)}
+            self._events = {slot: item for slot, item in self._events.items() if not isinstance(item[1], PASSING)}
 
     def follow(self, heartbeat: float | None) -> Iterator[list[Event]]:
         seen = 0

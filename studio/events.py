@@ -1,6 +1,6 @@
 """What a job reports, from the moment it is taken to its end.
 
-    Queued*  Started  Previewed*  Drawn*  then one of  Finished | Failed | Cancelled
+    Queued*  Started  (Progressed* Previewed)*  Drawn*  then one of  Finished | Failed | Cancelled
 
 Events are frozen and plain, so that they can cross a process border; pictures travel as raw RGB bytes.
 """
@@ -26,7 +26,7 @@ class Queued:
 
 @dataclass(frozen=True)
 class Started:
-    """The job's rows are in the engine from now on.
+    """The job's rows are in the engine from now on, for about ``seconds``, if that is known.
 
     ``is_prompt_cut`` tells that the prompt is longer than the text encoder reads, and its end has no effect;
     ``unknown_words`` what of the prompt the pack has never met.
@@ -35,6 +35,17 @@ class Started:
     job: str
     is_prompt_cut: bool = False
     unknown_words: tuple[str, ...] = ()
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Progressed:
+    """Picture ``index`` is large: of its next step, the model has seen ``tiles`` of ``all_tiles``."""
+
+    job: str
+    index: int
+    tiles: int
+    all_tiles: int
 
 
 @dataclass(frozen=True)
@@ -92,5 +103,5 @@ class Cancelled:
     job: str
 
 
-Event: TypeAlias = Queued | Started | Previewed | Drawn | Finished | Failed | Cancelled
+Event: TypeAlias = Queued | Started | Progressed | Previewed | Drawn | Finished | Failed | Cancelled
 ENDS = (Finished, Failed, Cancelled)

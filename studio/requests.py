@@ -14,6 +14,7 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from studio.errors import InvalidRequest
 from studio.images.boxes import MOST_BOXES, Boxed, boxed, composed
+from studio.images.tiles import Tiling, tiled
 from studio.samplers.catalogue import DEFAULT_SAMPLER, MOST_STEPS, find_sampler
 
 LARGEST_SEED = 2**63 - 1
@@ -28,6 +29,7 @@ FILLS = ("noise", "original", "blur")
 LEAST_STRENGTH = 0.05
 MOST_FEATHER = 256  # pixels
 SCALES = (4, 2)
+TILE, TILE_OVERLAP = 64, 16  # latents
 MOST_SMALL_PIXELS = 2**20  # of a picture that is to have more
 
 
@@ -223,6 +225,12 @@ class SuperResolve(_Drawn):
             raise InvalidRequest("image", shown, "a picture of at most a megapixel; make it smaller first")
         if not isinstance(self.consistent, bool):
             raise InvalidRequest("consistent", self.consistent, "true or false")
+
+    @property
+    def tiling(self) -> Tiling:
+        """How the model will see the picture, one latent a pixel, its sides rounded up to what the model takes."""
+        rows, columns = (-(-side // self.scale // SIDE_MULTIPLE) * SIDE_MULTIPLE for side in (self.height, self.width))
+        return tiled(rows, columns, TILE, TILE_OVERLAP)
 
 
 Request: TypeAlias = TextToImage | LayoutToImage | Inpaint | SuperResolve

@@ -24,6 +24,7 @@ from studio.requests import (
     RANDOM_SEEDS,
     SIDE_MULTIPLE,
     SMALLEST_SIDE,
+    Prompted,
     Request,
 )
 from studio.samplers.catalogue import DEFAULT_SAMPLER, MOST_STEPS, SAMPLERS
@@ -38,6 +39,10 @@ def shape_sides(shape: str, pack: PackInfo) -> tuple[int, int]:
     """Width and height in pixels of a named shape at the size that the pack draws best."""
     width, height = (round(pack.size * share / STEP_OF_SIDES) * STEP_OF_SIDES for share in SHAPES[shape])
     return width, height
+
+
+def count_slider() -> gr.Slider:
+    return gr.Slider(1, MOST_PICTURES, 1, step=1, label=say("count"), elem_id="count")
 
 
 class DrawingControls:
@@ -62,7 +67,7 @@ class DrawingControls:
         return prompt
 
     def add_count(self) -> None:
-        self._fields["count"] = gr.Slider(1, MOST_PICTURES, 1, step=1, label=say("count"), elem_id="count")
+        self._fields["count"] = count_slider()
 
     def add_finer_points(self) -> None:
         self._fields["negative"] = gr.Textbox(
@@ -93,8 +98,9 @@ class DrawingControls:
         return self._seed.write(request)
 
     def receive(self, request: Request) -> Update:
-        """The words and the seed of a picture that is sent here."""
-        return {self._fields["prompt"]: request.prompt, **self._seed.keep(request)}
+        """The words, if there are any, and the seed of a picture that is sent here."""
+        words = {self._fields["prompt"]: request.prompt} if isinstance(request, Prompted) else {}
+        return {**words, **self._seed.keep(request)}
 
     def connect(self) -> None:
         self._seed.connect()
@@ -149,19 +155,21 @@ class SizeControls:
 
 
 class SamplingControls:
-    """Sampler, steps, guidance and their finer points: one component for each field of a request."""
+    """Sampler, steps, guidance and their finer points: one component for each field of a request. Guidance is for
+    requests with words."""
 
-    def __init__(self, pack: PackInfo) -> None:
+    def __init__(self, pack: PackInfo, *, is_guided: bool = True) -> None:
         samplers = [(say(sampler_key(sampler)), sampler.name) for sampler in SAMPLERS.values()]
         self._fields: dict[str, gr.Component] = {
             "sampler": gr.Dropdown(
                 samplers, value=DEFAULT_SAMPLER, label=say("sampler"), elem_id="sampler", filterable=False
             ),
             "steps": _slider("steps", 1, MOST_STEPS, pack.steps, 1),
-            "guidance": _slider("guidance", LEAST_GUIDANCE, MOST_GUIDANCE, pack.guidance, 0.5),
-            "rescale": _slider("rescale", 0, 1, 0, 0.05),
-            "eta": _slider("eta", 0, 1, 0, 0.05),
         }
+        if is_guided:
+            self._fields["guidance"] = _slider("guidance", LEAST_GUIDANCE, MOST_GUIDANCE, pack.guidance, 0.5)
+            self._fields["rescale"] = _slider("rescale", 0, 1, 0, 0.05)
+        self._fields["eta"] = _slider("eta", 0, 1, 0, 0.05)
 
     def inputs(self) -> set[gr.Component]:
         return set(self._fields.values())

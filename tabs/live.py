@@ -17,12 +17,13 @@ from typing import Any
 import gradio as gr
 
 from studio.client import EngineClient
-from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Queued, Started
-from studio.requests import Request
+from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Progressed, Queued, Started
+from studio.requests import Request, SuperResolve
 from tabs import STATIC
+from tabs.pictures import PICTURES_URL, spread_url
+from tabs.sources import enlarged_url
 from tabs.words import words_of
 
-PICTURES_URL = "studio/pictures"
 FRAME_SECONDS = 0.06  # between two updates of the page; what happens meanwhile is folded into the next
 MOST_WORDS, LONGEST_WORD = 12, 30  # of a prompt's unknown words, what is shown
 HEARTBEAT_SECONDS = 0.3  # so that a closed page is noticed
@@ -54,6 +55,7 @@ class _Frame:
     source: str = ""
     seed: int | None = None
     step: int = 0
+    tiles: tuple[int, int] | None = None  # of a large picture's next step, seen and all
     is_done: bool = False
 
 
@@ -72,23 +74,28 @@ class View:
     message: str = ""
     is_prompt_cut: bool = False
     unknown_words: tuple[str, ...] = ()
+    before: str = ""  # what the pictures can be compared with
     frames: list[_Frame] = field(default_factory=list)
 
     @classmethod
     def of(cls, request: Request) -> View:
         frames = [_Frame(seed=request.seed + index) for index in range(request.count)]
-        return cls(request.prompt, request.width, request.height, "waking", frames=frames)
+        before = enlarged_url(request.image, request.scale) if isinstance(request, SuperResolve) else ""
+        return cls(request.caption, request.width, request.height, "waking", before=before, frames=frames)
 
     def fold(self, event: Event) -> None:
         match event:
             case Queued(ahead=ahead, seconds=seconds):
                 self.state, self.ahead, self.wait = "queued", ahead, seconds
-            case Started(is_prompt_cut=is_prompt_cut, unknown_words=unknown_words):
+            case Started(is_prompt_cut=is_prompt_cut, unknown_words=unknown_words, seconds=seconds):
                 self.state, self.is_prompt_cut, self.unknown_words = "running", is_prompt_cut, unknown_words
+                self.seconds_left = seconds
+            case Progressed(index=index, tiles=tiles, all_tiles=all_tiles):
+                self.frames[index].tiles = tiles, all_tiles
             case Previewed(index=index, step=step, steps=steps, jpeg=jpeg, seconds_left=seconds_left):
                 frame = self.frames[index]
                 frame.source = f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
-                frame.step, self.steps, self.seconds_left = step, steps, seconds_left
+                frame.step, frame.tiles, self.steps, self.seconds_left = step, None, steps, seconds_left
             case Drawn(index=index, path=path) if path is not None:
                 frame = self.frames[index]
                 frame.source, frame.is_done = f"{PICTURES_URL}/{Path(path).name}", True
@@ -105,6 +112,12 @@ class View:
         """The view as an answer to a page just loaded; unlike any value it can have, so that it counts as news."""
         return {**self.as_json(), "greeting": secrets.token_hex(4)}
 
+    @property
+    def spread(self) -> str:
+        """Where the heat map of several drawings of one picture is, once they are done."""
+        names = [Path(frame.source).name for frame in self.frames if frame.is_done]
+        return spread_url(names) if self.before and self.state == "done" and len(names) > 1 else ""
+
     def as_json(self) -> dict[str, Any]:
         behind = min((frame.step for frame in self.frames if not frame.is_done), default=self.steps)
         return {
@@ -118,6 +131,9 @@ class View:
             "steps": self.steps,
             "seconds": None if self.seconds_left is None else round(self.seconds_left, 1),
             "message": self.message,
+            "tiles": next((frame.tiles for frame in self.frames if frame.tiles and not frame.is_done), None),
+            "before": self.before,
+            "spread": self.spread,
             "cut": self.is_prompt_cut,
             "unknown": _shortened(self.unknown_words),
             "frames": [

@@ -6,14 +6,10 @@ import asyncio
 import importlib
 import pkgutil
 from collections.abc import AsyncIterator
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import gradio as gr
-from starlette.requests import Request as HttpRequest
-from starlette.responses import FileResponse, PlainTextResponse, Response
-from starlette.routing import Route
 
 import tabs
 from studio.client import EngineClient
@@ -22,8 +18,8 @@ from studio.gallery.recipe import read_recipe
 from studio.gallery.store import Store
 from tabs import STATIC
 from tabs.job import Desk, Receiver, Update
-from tabs.live import PICTURES_URL
-from tabs.sources import PICTURE_NAME, finished_picture, source_routes
+from tabs.pictures import finished_picture, picture_routes
+from tabs.sources import source_routes
 from tabs.words import say
 
 STREAM_SECONDS = 30.0  # between two signs of life
@@ -116,7 +112,7 @@ def launch_options(store: Store) -> dict[str, Any]:
         "enable_monitoring": False,
         "max_threads": 256,  # every page that follows a job holds one
         "app_kwargs": {
-            "routes": [Route(f"/{PICTURES_URL}/{{name}}", _picture_route(store)), *source_routes(store)],
+            "routes": [*picture_routes(store), *source_routes(store)],
         },
     }
 
@@ -147,17 +143,3 @@ def _theme() -> gr.themes.Base:
         input_background_fill="white",
         input_background_fill_dark="*neutral_950",
     )
-
-
-def _picture_route(store: Store) -> Any:
-    """Serves finished pictures by their unguessable names, byte for byte as they lie on the disk."""
-
-    async def serve(request: HttpRequest) -> Response:
-        name = request.path_params["name"]
-        path: Path = store.folder / name
-        if not PICTURE_NAME.fullmatch(name) or not path.is_file():
-            return PlainTextResponse("There is no such picture.", status_code=404)
-        headers = {"Cache-Control": "private, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
-        return FileResponse(path, media_type="image/png", headers=headers)
-
-    return serve

@@ -4,6 +4,7 @@
     POST studio/sources?picture=ID.png      a finished picture        -> likewise
     POST studio/sources/DIGEST/extended?sides=L,T,R,B                 -> the same on a larger canvas
     GET  studio/sources/DIGEST.jpg          as the editors show it, not larger than a screen
+    GET  studio/sources/DIGEST.jpg?scale=4  enlarged as any program would, to be compared with what is drawn
 
 What is worked on is the file as it was uploaded; a browser never sends pixels of it back.
 """
@@ -27,10 +28,12 @@ from studio.images import masks
 from studio.images.opening import LARGEST_FILE, LARGEST_SIDE, open_picture
 from studio.images.pixels import Pixels
 from studio.images.resizing import resized
+from studio.requests import SCALES
+from tabs.pictures import FOR_EVER, finished_picture
 
 SOURCES_URL = "studio/sources"
-PICTURE_NAME = re.compile(r"[0-9a-f]{32}\.png")
 SHOWN_SIDE = 1536  # pixels, at most
+LARGEST_SHOWN = 4096  # likewise, of a picture that is enlarged
 DECODED_AT_ONCE = 2  # a large photograph takes a second and several hundred megabytes
 
 
@@ -38,6 +41,10 @@ def describe(picture: Pixels) -> dict[str, Any]:
     """What an editor needs to know of a source."""
     url = f"{SOURCES_URL}/{picture.digest}.jpg"
     return {"digest": picture.digest, "width": picture.width, "height": picture.height, "url": url}
+
+
+def enlarged_url(digest: str, scale: int) -> str:
+    return f"{SOURCES_URL}/{digest}.jpg?scale={scale}"
 
 
 def source_routes(store: Store) -> list[Route]:
@@ -75,16 +82,18 @@ def source_routes(store: Store) -> list[Route]:
         return await answer(work)
 
     async def show(request: HttpRequest) -> Response:
-        digest = request.path_params["digest"]
+        digest, enlarged = request.path_params["digest"], request.query_params.get("scale", "")
 
         def work() -> Response:
             picture = _picture(store, digest)
-            scale = min(1.0, SHOWN_SIDE / max(picture.width, picture.height))
+            longest = max(picture.width, picture.height)
+            scale = min(1.0, SHOWN_SIDE / longest)
+            if enlarged in map(str, SCALES):
+                scale = min(float(enlarged), LARGEST_SHOWN / longest)
             shown = resized(picture.array, max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
             stream = io.BytesIO()
             PIL.Image.fromarray(shown).save(stream, "JPEG", quality=90)
-            headers = {"Cache-Control": "private, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
-            return Response(stream.getvalue(), media_type="image/jpeg", headers=headers)
+            return Response(stream.getvalue(), media_type="image/jpeg", headers=FOR_EVER)
 
         return await answer(work)
 
@@ -93,14 +102,6 @@ def source_routes(store: Store) -> list[Route]:
         Route(f"/{SOURCES_URL}/{{digest}}/extended", extend, methods=["POST"]),
         Route(f"/{SOURCES_URL}/{{digest}}.jpg", show),
     ]
-
-
-def finished_picture(store: Store, name: str) -> Pixels:
-    """A finished picture by its file's name. Raises `MissingImage`."""
-    path = store.folder / name
-    if not PICTURE_NAME.fullmatch(name) or not path.is_file():
-        raise MissingImage("There is no such picture (any more).")
-    return open_picture(path.read_bytes())
 
 
 async def _body(request: HttpRequest) -> bytes:

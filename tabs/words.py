@@ -137,6 +137,21 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "无法将此文件读作蒙版。",
         "Diese Datei lässt sich nicht als Maske lesen.",
     ),
+    "tab_super_resolve": ("Super-resolution", "超分辨率", "Superauflösung"),
+    "tab_super_resolve_about": (
+        "More pixels for a picture. What is too small to be seen is invented, anew with each seed; make several to see "
+        "where (Rombach et al. 2022, section 4.4).",
+        "为图片增加像素。看不清的细节由模型补充，随种子而变；多画几张即可看出差异（Rombach 等，2022，4.4 节）。",
+        "Mehr Pixel für ein Bild. Was zu klein ist, wird erfunden, mit jedem Startwert neu; mehrere Bilder zeigen, wo "
+        "(Rombach u. a. 2022, Abschnitt 4.4).",
+    ),
+    "scale": ("Enlarge", "放大倍数", "Vergrößern"),
+    "consistent": ("True to the picture", "忠于原图", "Dem Bild treu"),
+    "consistent_hint": (
+        "Corrects the result until it averages down to your picture again",
+        "校正结果，使其缩小后与原图一致",
+        "Korrigiert das Ergebnis, bis es verkleinert wieder Ihr Bild ergibt",
+    ),
     "live_send": ("Send to …", "发送到……", "Senden an …"),
     "prompt": ("Prompt", "提示词", "Beschreibung"),
     "prompt_hint": (
@@ -207,6 +222,13 @@ WORDS: dict[str, tuple[str, str, str]] = {
     "live_queued_one": ("1 job ahead of yours", "前面还有 1 个任务", "1 Auftrag vor Ihrem"),
     "live_queued": ("{ahead} jobs ahead of yours", "前面还有 {ahead} 个任务", "{ahead} Aufträge vor Ihrem"),
     "live_step": ("Step {step} of {steps}", "第 {step} / {steps} 步", "Schritt {step} von {steps}"),
+    "live_tiles": ("tile {tiles} of {all}", "第 {tiles} / {all} 块", "Kachel {tiles} von {all}"),
+    "live_split": ("Before and after", "前后对比", "Vorher und nachher"),
+    "live_spread": (
+        "Where the pictures differ: what the model invents",
+        "各图的差异之处：模型自行补充的内容",
+        "Wo sich die Bilder unterscheiden: was das Modell erfindet",
+    ),
     "live_seconds": ("about {seconds} s left", "约剩 {seconds} 秒", "noch etwa {seconds} s"),
     "live_done": ("Done", "完成", "Fertig"),
     "live_stopped": ("Stopped", "已停止", "Angehalten"),

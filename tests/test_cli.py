@@ -11,7 +11,7 @@ from PIL import Image
 
 from studio.cli import main
 from studio.gallery.recipe import read_recipe
-from studio.requests import LayoutToImage
+from studio.requests import LayoutToImage, SuperResolve
 from studio.samplers.catalogue import SAMPLERS
 
 
@@ -177,3 +177,21 @@ def test_what_cannot_be_inpainted_is_one_line(
     assert code in (1, 2)
     assert message in said.err
     assert said.err.count("\n") == 1
+
+
+def test_a_picture_gets_more_pixels(toy_pack: Path, tmp_path: Path, photo: Path) -> None:
+    given = ["super-resolve", "--image", str(photo), "--pack", str(toy_pack), "--scale", "2", "--samples", "2"]
+    assert main([*given, "--steps", "2", "--seed", "3", "--out", str(tmp_path)]) == 0
+    with Image.open(photo) as before, Image.open(tmp_path / "1.png") as after:
+        assert after.size == (before.width * 2, before.height * 2)
+    request = read_recipe(tmp_path / "1.png").request
+    assert isinstance(request, SuperResolve)
+    assert (request.scale, request.seed, request.count, request.consistent) == (2, 4, 1, True)
+
+
+def test_what_cannot_be_enlarged_is_one_line(toy_pack: Path, photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["super-resolve", "--image", str(photo), "--pack", str(toy_pack)]
+    for option, value, message in (("--scale", "3", "scale is 3"), ("--samples", "17", "count is 17")):
+        assert main([*given, option, value]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert message in line

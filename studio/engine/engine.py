@@ -20,7 +20,7 @@ from studio.engine.batching import Limits, Pace, Room, Turns, plan
 from studio.engine.denoise import Move, step_rows
 from studio.engine.preview import encode_previews
 from studio.errors import JobFailed, NotFinite, OutOfMemory, PackError, QueueFull, StudioError
-from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Queued, Started
+from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Progressed, Queued, Started
 from studio.images.pixels import Image, Pixels
 from studio.packs.pack import Pack
 from studio.requests import Request
@@ -137,9 +137,8 @@ class Engine:
                 break
             self._waiting.remove(job)
             try:
-                caption, words = job.request.caption, job.request.words
-                started = Started(job.name, job.pack.cuts(caption), job.pack.unknown_words(words))
                 job.rows = find_task(job.request).prepare(job.name, job.request, job.pack, job.images)
+                started = self._started(job)
             except Exception as error:
                 events.append(Failed(job.name, _speakable(error)))
                 continue
@@ -152,6 +151,11 @@ class Engine:
             in_flight += len(job.rows)
             events.append(started)
         return events
+
+    def _started(self, job: _Job) -> Started:
+        pack, request = job.pack, job.request
+        seconds = self._pace.seconds(sum(row.cost_left for row in job.rows))
+        return Started(job.name, pack.cuts(request.caption), pack.unknown_words(request.words), seconds)
 
     def _places(self) -> list[Event]:
         """Tells every waiting job whose place has changed."""
@@ -207,6 +211,7 @@ class Engine:
         for row, result in zip(batch, results, strict=True):
             if isinstance(result, Part):
                 row.parts.append(result)
+                events.append(Progressed(row.job, row.index, row.tiles_done, len(row.tiling.places)))
             elif not result.is_finite:
                 problem = f"Picture {row.index + 1} ran off to infinity at model call {row.call + 1}."
                 events += self._fail(row, NotFinite(f"{problem} Try another seed, sampler or a lower guidance."))

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from studio.errors import InvalidRequest, PackError
 from studio.images.consistency import averaged, back_projected
 from studio.images.pixels import Image, Pixels
-from studio.images.tiles import Tiling, tiled
 from studio.packs.first_stage import to_pictures
 from studio.packs.pack import Pack, Upscaler
 from studio.requests import SuperResolve
@@ -24,15 +23,13 @@ from studio.rows import Finish, Row, Steering, begin, single
 from studio.samplers.catalogue import find_sampler
 
 MODEL_SCALE = 4
-TILE, OVERLAP = 64, 16  # latents
-MULTIPLE = 8  # of latents that the model takes
 NO_WORDS = torch.zeros(0, 0)
 
 
 def prepare(job: str, request: SuperResolve, pack: Pack, images: Mapping[str, Image]) -> list[Row]:
     """The rows of ``request``, ready for their first step. Raises `PackError` where the pack cannot do this."""
     upscaler, source = _upscaler(pack), _source(request, images)
-    tiling = _tiling(request)
+    tiling = request.tiling
     height, width = source.shape[:2]
     padded = np.pad(source, ((0, tiling.rows - height), (0, tiling.columns - width), (0, 0)), "edge")
     beside = to_pictures(padded[None])[0].to(upscaler.device)
@@ -49,7 +46,7 @@ def prepare(job: str, request: SuperResolve, pack: Pack, images: Mapping[str, Im
 
 
 def cost(request: SuperResolve, pack: Pack) -> float:
-    tiling = _tiling(request)
+    tiling = request.tiling
     return len(tiling.places) * tiling.height * tiling.width / _upscaler(pack).native_area
 
 
@@ -67,12 +64,6 @@ def _source(request: SuperResolve, images: Mapping[str, Image]) -> NDArray[np.ui
         expected = f"{request.width}x{request.height} divided by {request.scale}, as in the request"
         raise InvalidRequest("image", f"{source.width}x{source.height}", expected)
     return source.array
-
-
-def _tiling(request: SuperResolve) -> Tiling:
-    """Of the small picture, its sides rounded up to what the model takes; one latent a pixel."""
-    rows, columns = (-(-side // request.scale // MULTIPLE) * MULTIPLE for side in (request.height, request.width))
-    return tiled(rows, columns, TILE, OVERLAP)
 
 
 def _finish(request: SuperResolve, source: NDArray[np.uint8]) -> Finish:

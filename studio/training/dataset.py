@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +20,9 @@ from studio.packs.first_stage import to_pictures
 from studio.training.presets import Preset
 from studio.training.world import Scene, render, scene
 
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
 UNSEEN = 1_000_000_000
 CHUNK = 64
 
@@ -26,6 +30,15 @@ CHUNK = 64
 def _draw(job: tuple[int, int, int, Callable[[int], Scene]]) -> NDArray[np.uint8]:
     first, last, size, world = job
     return np.stack([render(world(seed), size) for seed in range(first, last)])
+
+
+def on_all_cores(work: Callable[[Job], Result], jobs: Sequence[Job], what: str) -> Iterator[Result]:
+    """``work`` of each job, in their order, with a bar that says ``what``. A single job is not worth new processes."""
+    if len(jobs) == 1:
+        yield work(jobs[0])
+        return
+    with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
+        yield from tqdm(pool.imap(work, jobs), total=len(jobs), desc=what, mininterval=10)
 
 
 def pictures(
@@ -50,10 +63,8 @@ def _drawn(folder: Path, name: str, world: Callable[[int], Scene], scenes: int, 
         part = path.with_suffix(".part")
         drawn = np.lib.format.open_memmap(part, "w+", np.uint8, (scenes, size, size, 3))
         jobs = [(at, min(at + CHUNK, scenes), size, world) for at in range(0, scenes, CHUNK)]
-        with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
-            chunks = zip(jobs, pool.imap(_draw, jobs), strict=True)
-            for (first, last, *_), chunk in tqdm(chunks, total=len(jobs), desc="drawing scenes"):
-                drawn[first:last] = chunk
+        for (first, last, *_), chunk in zip(jobs, on_all_cores(_draw, jobs, "drawing scenes"), strict=True):
+            drawn[first:last] = chunk
         drawn.flush()
         part.rename(path)
     return np.load(path, mmap_mode="r")

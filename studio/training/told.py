@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
-from studio.training.dataset import CHUNK
+from studio.training.dataset import CHUNK, on_all_cores
 from studio.training.presets import Preset
 from studio.training.tokenizer import MAX_TOKENS, stored_tokenizer, tokenise
 from studio.training.world import LANGUAGES, caption, scene
@@ -48,8 +45,7 @@ def told(
         stored_tokenizer(tokenizer_folder)  # made once, before there are many
         starts = range(0, preset.scenes, CHUNK)
         jobs = [(at, min(at + CHUNK, preset.scenes), tokenizer_folder, tell) for at in starts]
-        with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
-            chunks = list(tqdm(pool.imap(_tell, jobs), total=len(jobs), desc="telling scenes"))
+        chunks = list(on_all_cores(_tell, jobs, "telling scenes"))
         part = path.with_suffix(".part.npy")
         np.save(part, np.concatenate(chunks))
         part.replace(path)

@@ -4,6 +4,7 @@ const frames = root.querySelector('.live-frames');
 const status = root.querySelector('.live-status');
 const bar = root.querySelector('.live-bar span');
 const large = root.querySelector('.live-large');
+const spread = root.querySelector('.live-spread');
 const language = (navigator.language || 'en').slice(0, 2);
 const words = props.words[language] || props.words.en;
 const ACTIVE = ['waking', 'queued', 'running'];
@@ -19,9 +20,12 @@ function statusText(view) {
   if (view.state === 'failed') return say('failed') + ' ' + view.message;
   if (view.state === 'stopped') return say('stopped');
   if (view.state === 'done') return say('done');
-  if (view.state !== 'running' || !view.steps) return '';
-  const left = view.seconds !== null && view.seconds >= 1 ? ' · ' + say('seconds', { seconds: Math.round(view.seconds) }) : '';
-  return say('step', view) + left;
+  if (view.state !== 'running') return '';
+  const told = [];
+  if (view.steps) told.push(say('step', view));
+  if (view.tiles) told.push(say('tiles', { tiles: view.tiles[0], all: view.tiles[1] }));
+  if (view.seconds !== null && view.seconds >= 1) told.push(say('seconds', { seconds: Math.round(view.seconds) }));
+  return told.join(' · ');
 }
 
 function waitText(view) {
@@ -40,7 +44,15 @@ function makeFrame() {
   open.className = 'live-open';
   open.setAttribute('aria-label', say('enlarge'));
   const image = document.createElement('img');
-  open.append(image);
+  const before = document.createElement('img');
+  before.className = 'live-before';
+  open.append(image, before);
+  const split = document.createElement('input');
+  split.type = 'range';
+  split.className = 'live-split';
+  split.value = 50;
+  split.setAttribute('aria-label', say('split'));
+  split.addEventListener('input', () => figure.style.setProperty('--split', split.value + '%'));
   open.addEventListener('click', () => {
     if (!image.src) return;
     large.querySelector('img').src = image.src;
@@ -60,7 +72,7 @@ function makeFrame() {
     send.value = '';
   });
   caption.append(seed, send, download);
-  figure.append(open, caption);
+  figure.append(open, split, caption);
   return figure;
 }
 
@@ -73,6 +85,7 @@ function showFrame(figure, frame, view) {
   figure.style.aspectRatio = '';
   figure.querySelector('.live-open').style.aspectRatio = view.width + ' / ' + view.height;
   figure.classList.toggle('is-done', frame.done);
+  showBefore(figure, frame.done ? view.before : '');
   figure.querySelector('figcaption span').textContent = frame.seed === null ? '' : say('seed') + ' ' + frame.seed;
   download.hidden = !frame.done;
   figure.querySelector('.live-send').hidden = !frame.done;
@@ -80,6 +93,21 @@ function showFrame(figure, frame, view) {
     download.href = frame.source;
     download.download = 'latent-studio-' + frame.seed + '.png';
   }
+}
+
+// What the picture was made from, on the left of a line that the slider moves.
+function showBefore(figure, source) {
+  const before = figure.querySelector('.live-before');
+  figure.classList.toggle('has-before', Boolean(source));
+  if (source && before.getAttribute('src') !== source) before.src = source;
+  if (!source) before.removeAttribute('src');
+}
+
+function showSpread(source) {
+  spread.hidden = !source;
+  const image = spread.querySelector('img');
+  if (source && image.getAttribute('src') !== source) image.src = source;
+  if (!source) image.removeAttribute('src');
 }
 
 function show(view) {
@@ -91,6 +119,7 @@ function show(view) {
   while (frames.children.length > view.frames.length) frames.lastChild.remove();
   while (frames.children.length < view.frames.length) frames.append(makeFrame());
   view.frames.forEach((frame, index) => showFrame(frames.children[index], frame, view));
+  showSpread(view.spread);
   bar.style.width = view.steps && view.state === 'running' ? (100 * view.step) / view.steps + '%' : '0';
   const text = statusText(view) + notes(view);
   if (status.textContent !== text) status.textContent = text;
@@ -100,6 +129,7 @@ function show(view) {
 root.setAttribute('aria-label', say('region'));
 root.querySelector('.live-empty-title').textContent = say('empty');
 root.querySelector('.live-empty-hint').textContent = say('empty_hint');
+spread.querySelector('figcaption').textContent = spread.querySelector('img').alt = say('spread');
 root.querySelector('.live-close').textContent = say('close');
 root.querySelector('.live-close').addEventListener('click', () => large.close());
 large.addEventListener('click', (event) => event.target === large && large.close());

@@ -131,7 +131,7 @@ def test_a_cancelled_job_takes_no_further_step_and_its_room_is_free(pack: Pack) 
     assert (queued.job, queued.ahead) == ("b", 0)
     events = engine.step()
     assert {event.job for event in events} == {"b"}
-    assert Started("b") in events
+    assert any(isinstance(event, Started) for event in events)
 
 
 def test_stopping_can_keep_the_picture_as_it_is(pack: Pack) -> None:

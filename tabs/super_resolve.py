@@ -1,0 +1,107 @@
+"""Super-resolution: a person brings a picture, or sends one here, and gets it with more pixels, as often as they like:
+each drawing invents its own details, and where they differ is shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from studio.client import EngineClient
+from studio.errors import InvalidRequest, StudioError
+from studio.gallery.store import Store
+from studio.images.pixels import Pixels
+from studio.packs.catalogue import PackInfo
+from studio.requests import SCALES, Request, SuperResolve
+from tabs.controls import SamplingControls, SeedControls, count_slider
+from tabs.examples import Examples
+from tabs.job import Desk, Given, Job, Receiver, Update
+from tabs.picture_editor import PictureEditor, showing_note, showing_picture
+from tabs.words import say
+
+TITLE = "super_resolve"
+ORDER = 4
+
+
+def build(client: EngineClient, desk: Desk, browser: gr.BrowserState) -> Receiver:
+    """Draws the tab inside the tabs that are open, and wires it."""
+    (pack, *_) = client.packs()
+    store = desk.store
+    with gr.Row(equal_height=False, elem_classes="studio-room"):
+        with gr.Column(scale=2, min_width=320, elem_classes="studio-desk"):
+            editor = PictureEditor(elem_id="picture")
+            job = Job(TITLE, client, desk, browser)
+            examples = Examples(SuperResolve.TASK)
+            scale = gr.Radio(
+                [(f"×{each}", each) for each in SCALES], value=SCALES[0], label=say("scale"), elem_id="scale"
+            )
+            count = count_slider()
+            consistent = gr.Checkbox(
+                SuperResolve.consistent, label=say("consistent"), info=say("consistent_hint"), elem_id="consistent"
+            )
+            with gr.Accordion(say("more"), open=False, elem_id="more"):
+                sampling = SamplingControls(pack, is_guided=False)
+                seed = SeedControls()
+            gr.Markdown(say("tab_super_resolve_about"), elem_classes="studio-about")
+        with gr.Column(scale=3, min_width=320, elem_classes="studio-view"):
+            job.add_view()
+
+    fields = {"scale": scale, "count": count, "consistent": consistent}
+
+    def read(given: Given) -> SuperResolve:
+        picture = _picture(given[editor], store)
+        values = {name: given[component] for name, component in fields.items()}
+        return _request(picture, pack, **values, seed=seed.read(given), **sampling.read(given))
+
+    def write(request: SuperResolve) -> Update:
+        (picture,) = store.sources_of(request)
+        assert isinstance(picture, Pixels)
+        values = {component: getattr(request, name) for name, component in fields.items()}
+        return {
+            editor: showing_picture(picture, _note(request)),
+            **values,
+            **sampling.write(request),
+            **seed.write(request),
+        }
+
+    def receive(picture: Pixels, request: Request) -> Update:
+        return {editor: showing_picture(picture), **seed.keep(request)}
+
+    def note(digest: str | None, scale: int) -> object:
+        """What will come out, as soon as there is a picture."""
+        if digest is None:
+            return gr.skip()
+        try:
+            return showing_note(_note(_request(_picture(digest, store), pack, scale=scale)))
+        except StudioError as error:
+            return showing_note(str(error))
+
+    form = {editor, *fields.values(), *sampling.inputs(), *seed.inputs()}
+    job.connect(form, read, write, seed.write)
+    examples.connect(form, write, store)
+    seed.connect()
+    for changed in (editor.input, scale.input):
+        changed(note, [editor, scale], editor, queue=False, show_progress="hidden", api_visibility="private")
+    return Receiver(TITLE, {editor, *seed.inputs()}, receive, job)
+
+
+def _picture(digest: str | None, store: Store) -> Pixels:
+    """The picture as it was brought. Raises `InvalidRequest` where there is none."""
+    picture = store.source(digest) if digest else None
+    if not isinstance(picture, Pixels):
+        raise InvalidRequest("image", None, "a picture: choose one, or drop one on the frame")
+    return picture
+
+
+def _request(picture: Pixels, pack: PackInfo, *, scale: int, **values: Any) -> SuperResolve:
+    return SuperResolve(
+        image=picture.digest, pack=pack.name, scale=scale, width=picture.width * scale, height=picture.height * scale,
+        **values,
+    )  # fmt: skip
+
+
+def _note(request: SuperResolve) -> str:
+    """ "128 × 96 → 512 × 384", and by how many tiles, where there are several; the same in every language."""
+    tiles = len(request.tiling.places)
+    sizes = f"{request.width // request.scale} × {request.height // request.scale} → {request.width} × {request.height}"
+    return f"{sizes} · {tiles} ▦" if tiles > 1 else sizes
