@@ -7,6 +7,7 @@ fields back. Values are handed on as they are; the request refuses what is outsi
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -31,7 +32,13 @@ from studio.samplers.catalogue import DEFAULT_SAMPLER, MOST_STEPS, SAMPLERS
 from tabs.job import Given, Update
 from tabs.words import sampler_key, say
 
-SHAPES = {"square": (1.0, 1.0), "landscape": (1.5, 1.0), "portrait": (1.0, 1.5), "large": (2.0, 2.0)}
+SHAPES = {
+    "square": (1.0, 1.0),
+    "landscape": (1.5, 1.0),
+    "portrait": (1.0, 1.5),
+    "large": (2.0, 2.0),
+    "panorama": (4.0, 1.0),
+}
 STEP_OF_SIDES = 32
 
 
@@ -109,14 +116,14 @@ class DrawingControls:
 class SizeControls:
     """A shape in sight; width and height where `add_sides` puts them, set by the shape and free to change."""
 
-    def __init__(self, pack: PackInfo) -> None:
-        self._pack = pack
+    def __init__(self, pack: PackInfo, shapes: Sequence[str] = tuple(SHAPES)) -> None:
+        self._pack, self._shapes = pack, shapes
         self.shape: gr.Radio
         self.width: gr.Number
         self.height: gr.Number
 
     def add_shape(self) -> None:
-        choices = [(say(f"shape_{shape}"), shape) for shape in SHAPES]
+        choices = [(say(f"shape_{shape}"), shape) for shape in self._shapes]
         self.shape = gr.Radio(choices, value="square", label=say("shape"), elem_id="shape")
 
     def add_sides(self) -> None:
@@ -135,7 +142,7 @@ class SizeControls:
 
     def write(self, request: Request) -> Update:
         sides = request.width, request.height
-        shape = next((shape for shape in SHAPES if shape_sides(shape, self._pack) == sides), None)
+        shape = next((shape for shape in self._shapes if shape_sides(shape, self._pack) == sides), None)
         return {self.shape: shape, self.width: request.width, self.height: request.height}
 
     def near(self, picture: Pixels) -> Update:

@@ -23,7 +23,7 @@ from tabs import STATIC
 from tabs.job import Update
 from tabs.words import words_of
 
-SHOWN_SIDE = 128  # pixels, at most
+SHOWN_HEIGHT = 128  # pixels, at most
 PAINT = np.array((221, 93, 98), np.uint8)  # what covers a mask, as in the editor
 PAINT_SHARE = 0.6
 
@@ -66,7 +66,14 @@ def _shown(example: Example) -> dict[str, Any]:
     """What the script needs: the picture, what it was made from, the boxes on it, and the words."""
     request = example.request
     boxes = [each.box for each in request.boxes] if isinstance(request, LayoutToImage) else []
-    return {"picture": _url(example.picture), "before": _before(example), "boxes": boxes, "text": request.caption}
+    picture = example.picture
+    return {
+        "picture": _url(picture),
+        "before": _before(example),
+        "aspect": picture.width / picture.height,
+        "boxes": boxes,
+        "text": request.caption,
+    }
 
 
 def _before(example: Example) -> str | None:
@@ -80,7 +87,7 @@ def _before(example: Example) -> str | None:
 
 
 def _url(picture: Pixels) -> str:
-    scale = min(1.0, SHOWN_SIDE / max(picture.width, picture.height))
+    scale = min(1.0, SHOWN_HEIGHT / picture.height)
     small = resized(picture.array, round(picture.width * scale), round(picture.height * scale))
     stream = io.BytesIO()
     PIL.Image.fromarray(small).save(stream, "WEBP", quality=85)

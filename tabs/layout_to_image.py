@@ -17,12 +17,13 @@ from tabs.words import say
 
 TITLE = "layout_to_image"
 ORDER = 2
+SHAPES = ("square", "landscape", "portrait", "large")
 
 
 def build(client: EngineClient, desk: Desk, browser: gr.BrowserState) -> Receiver:
     """Draws the tab inside the tabs that are open, and wires it."""
     (pack, *_) = client.packs()
-    size, drawing = SizeControls(pack), DrawingControls(pack)
+    size, drawing = SizeControls(pack, SHAPES), DrawingControls(pack)
     with gr.Row(equal_height=False, elem_classes="studio-room"):
         with gr.Column(scale=2, min_width=320, elem_classes="studio-desk"):
             editor = BoxEditor(elem_id="boxes")

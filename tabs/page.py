@@ -48,6 +48,12 @@ def find_tabs() -> list[ModuleType]:
     return sorted(found, key=lambda module: int(module.ORDER))
 
 
+def tabs_for(client: EngineClient) -> list[ModuleType]:
+    """The tabs for what the pack can be asked for; a tab is called as its task is."""
+    (pack, *_) = client.packs()
+    return [tab for tab in find_tabs() if tab.TITLE.replace("_", "-") in pack.tasks]
+
+
 def build_page(client: EngineClient, store: Store) -> gr.Blocks:
     """The whole page, ready to be launched with `launch_options`."""
     desk = Desk(store)
@@ -56,7 +62,7 @@ def build_page(client: EngineClient, store: Store) -> gr.Blocks:
         gr.HTML((STATIC / "header.html").read_text(), elem_id="studio-header")
         with gr.Tabs() as tabs_:
             built = []
-            for tab in find_tabs():
+            for tab in tabs_for(client):
                 with gr.Tab(say(f"tab_{tab.TITLE}"), id=tab.TITLE, elem_id=f"tab-{tab.TITLE}"):
                     built.append(tab.build(client, desk, browser))
         _connect(built, store, tabs_)

@@ -22,7 +22,7 @@ class PackInfo:
 
     ``size`` is the side in pixels that the pack draws best (a folder's configuration knows better, see `find_pack`);
     ``guidance`` and ``steps`` are good first values.
-    ``revision`` pins a Hub repository to one commit.
+    ``revision`` pins a Hub repository to one commit. ``tasks`` are what it can be asked for, as requests call it.
     """
 
     name: str
@@ -32,8 +32,10 @@ class PackInfo:
     guidance: float = 7.5
     steps: int = 20
     revision: str | None = None
+    tasks: tuple[str, ...] = ("text-to-image", "inpaint")
 
 
+SUPER_RESOLUTION = "super_resolution"  # the folder in a pack's with the models for it
 STORYBOOK = "storybook"
 
 PACKS = {
@@ -53,7 +55,10 @@ def find_pack(name: str) -> PackInfo:
     if name in PACKS:
         pack = PACKS[name]
         folder = Path(pack.source)
-        return replace(pack, size=_describe(folder).size) if folder.is_dir() else pack
+        if not folder.is_dir():
+            return pack
+        described = _describe(folder)
+        return replace(pack, size=described.size, tasks=described.tasks)
     path = Path(name).expanduser()
     if path.is_dir():
         return _describe(path.resolve())
@@ -67,7 +72,13 @@ def find_pack(name: str) -> PackInfo:
 def _describe(folder: Path) -> PackInfo:
     config = read_json(folder / "unet" / "config.json")
     side = config.get("sample_size", 64)
-    return PackInfo(folder.name, folder.name, str(folder), size=FACTOR * (side if isinstance(side, int) else side[0]))
+    tasks = [*PackInfo.tasks]
+    if config.get("attention_type") == "gated":
+        tasks.append("layout-to-image")
+    if (folder / SUPER_RESOLUTION).is_dir():
+        tasks.append("super-resolve")
+    size = FACTOR * (side if isinstance(side, int) else side[0])
+    return PackInfo(folder.name, folder.name, str(folder), size, tasks=tuple(tasks))
 
 
 def read_json(path: Path) -> dict[str, Any]:

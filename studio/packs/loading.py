@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from transformers import AutoTokenizer, CLIPTextModel
 
 from studio.errors import PackError
-from studio.packs.catalogue import FACTOR, PackInfo, read_json
+from studio.packs.catalogue import FACTOR, SUPER_RESOLUTION, PackInfo, read_json
 from studio.packs.first_stage import FirstStage
 from studio.packs.grounding import take_grounding
 from studio.packs.linear_decoder import LinearDecoder, four_colours
@@ -24,7 +24,6 @@ from studio.samplers.table import NoiseSchedule, Tables
 
 logger = logging.getLogger(__name__)
 
-SUPER_RESOLUTION = "super_resolution"  # a pack's folder with the models for it
 UPSCALER_FACTOR = 4  # pixels a latent
 UPSCALER_AREA = 48**2  # latents that take Storybook's upscaler as long as a picture takes its denoiser
 DECODED_PIECE = 96  # latents a side that are decoded at once

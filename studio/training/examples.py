@@ -8,6 +8,7 @@ Their seeds were chosen by eye; everything else is as a person finds it on the p
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -33,6 +34,8 @@ TEXTS = (
     ("ein weißer Leuchtturm am Meer im Morgengrauen", 3),
     ("ein grüner Baum auf einer Wiese am Tag", 6),
 )
+WORDLESS_SEED = 5
+PANORAMA = ("sailing boats on the sea at sunset", 1)
 LAYOUTS = (
     (
         "on a meadow at sunset",
@@ -84,7 +87,10 @@ def _numbered(pack: Pack) -> Iterator[tuple[int, Request, tuple[Image, ...]]]:
 
 
 def _texts(pack: Pack) -> Iterable[tuple[Request, tuple[Image, ...]]]:
-    return [(_text(pack, prompt, seed), ()) for prompt, seed in TEXTS]
+    info = pack.info
+    wordless = replace(_text(pack, "", WORDLESS_SEED), guidance=1.0, steps=25)
+    panorama = replace(_text(pack, *PANORAMA), width=4 * info.size)
+    return [(request, ()) for request in (*(_text(pack, *each) for each in TEXTS), wordless, panorama)]
 
 
 def _text(pack: Pack, prompt: str, seed: int) -> TextToImage:

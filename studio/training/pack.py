@@ -18,10 +18,10 @@ import torch
 from diffusers import AutoencoderKL, DDIMScheduler, VQModel
 from safetensors.torch import save_file
 
-from studio.packs.catalogue import ASSETS, STORYBOOK
+from studio.packs.catalogue import ASSETS, STORYBOOK, SUPER_RESOLUTION
 from studio.packs.first_stage import to_pictures
 from studio.packs.linear_decoder import fit
-from studio.packs.loading import PREVIEW_FILE, SUPER_RESOLUTION
+from studio.packs.loading import PREVIEW_FILE
 from studio.packs.vocabulary import write_vocabulary
 from studio.training import autoencoder, dataset, denoiser, layout, text_encoder, upscaler, vq_autoencoder
 from studio.training.run import Options, options, steps_done

@@ -136,7 +136,7 @@ PRESETS = {
             denoiser=Stage(12_000, 48, 8e-4), denoiser_widths=(96, 160, 192), text_width=192, text_layers=3,
             layout=Stage(4_000, 48, 8e-4),
             reader=Stage(1_500, 64, 2e-3),
-            fine_scenes=2_000, vq=Stage(4_000, 32, 2e-3), vq_widths=(16, 32, 48),
+            fine_scenes=2_000, vq=Stage(6_000, 8, 2e-3), vq_widths=(16, 32, 48),
             upscaler=Stage(8_000, 32, 1e-3), upscaler_widths=(48, 64, 64),
         ),
         Preset(
@@ -146,7 +146,7 @@ PRESETS = {
             denoiser=Stage(30_000, 256, 6e-4, 8.0), denoiser_widths=(96, 160, 192), text_width=192, text_layers=3,
             layout=Stage(10_000, 256, 6e-4, 4.0),
             reader=Stage(1_500, 128, 2e-3, 1.5),
-            fine_scenes=4_000, vq=Stage(8_000, 64, 1e-3, 3.0), vq_widths=(16, 32, 48),
+            fine_scenes=4_000, vq=Stage(8_000, 16, 1e-3, 3.0), vq_widths=(16, 32, 48),
             upscaler=Stage(12_000, 128, 1e-3, 4.0), upscaler_widths=(48, 64, 64),
         ),
     )

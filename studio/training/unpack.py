@@ -17,8 +17,7 @@ from diffusers import AutoencoderKL, UNet2DConditionModel, UNet2DModel, VQModel
 from torch import nn
 from transformers import CLIPTextModel
 
-from studio.packs.catalogue import ASSETS, STORYBOOK
-from studio.packs.loading import SUPER_RESOLUTION
+from studio.packs.catalogue import ASSETS, STORYBOOK, SUPER_RESOLUTION
 from studio.training import denoiser, layout, text_encoder
 from studio.training.pack import STEPS_FILE
 from studio.training.presets import Stage

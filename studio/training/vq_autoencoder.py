@@ -2,9 +2,10 @@
 
     python -m studio.training.vq_autoencoder --preset small
 
-Trained on crops of scenes at both sizes. A codebook that begins at random collapses to a few entries, so the model
-first learns without one; then the codebook begins as what the encoder says of the pictures, and entries that nothing
-comes near are moved to where something is, until the learning rate cools down.
+Trained on pieces of scenes at both sizes, and used on pieces of that size, too: its normalisation looks at the whole of
+what it sees, so that colours go astray in larger pictures. A codebook that begins at random collapses to a few entries,
+so the model first learns without one; then the codebook begins as what the encoder says of the pictures, and entries
+that nothing comes near are moved to where something is, until the learning rate cools down.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 from diffusers import VQModel
+from numpy.typing import NDArray
 
 from studio.packs.first_stage import to_pictures
 from studio.training import dataset, grids
 from studio.training.autoencoder import psnr, reconstruction_loss
-from studio.training.run import COOL_DOWN, Options, Run, options
+from studio.training.run import COOL_DOWN, Options, Run, options, pick_autocast
 
 FREE = 0.1  # the share of the steps that have no codebook yet
 MOVE_EVERY = 100  # steps
@@ -70,14 +72,18 @@ def train(options: Options) -> None:
     small, fine = dataset.pictures(preset, options.folder), dataset.fine_pictures(preset, options.folder)
     model = build(options)
     run = Run("vq_autoencoder", model, preset.vq, options)
-    probe = to_pictures(dataset.unseen(32, preset.size)).to(options.device)
+    unseen = np.concatenate(
+        [dataset.unseen(16, preset.size), _middles(dataset.renders(dataset.UNSEEN, 16, preset.fine_size))]
+    )
+    probe = to_pictures(unseen).to(options.device)
+    autocast = pick_autocast(options.device)
     first, last = int(FREE * run.steps), int((1 - COOL_DOWN) * run.steps)
 
     def crops(step: int, batch: int) -> torch.Tensor:
         of_fine = round(FINE * batch)
         parts = [
-            dataset.crops(small, preset.crop, batch - of_fine, step),
-            dataset.crops(fine, preset.crop, of_fine, step),
+            dataset.crops(small, preset.size, batch - of_fine, step),
+            dataset.crops(fine, preset.size, of_fine, step),
         ]
         return torch.cat(parts).to(options.device)
 
@@ -85,8 +91,10 @@ def train(options: Options) -> None:
         if first <= step < last and (step - first) % MOVE_EVERY == 0:
             spread_codebook(model, crops(step, 4 * preset.vq.batch), np.random.default_rng([step, 73]))
         target = crops(step, preset.vq.batch)
-        output = model.decode(model.encode(target).latents, force_not_quantize=step < first)
-        return reconstruction_loss(output.sample, target) + COMMITMENT * output.commit_loss.mean()
+        with autocast:
+            latents = model.encode(target).latents
+            output = model.decode(latents.float(), force_not_quantize=step < first)
+        return reconstruction_loss(output.sample.float(), target) + COMMITMENT * output.commit_loss.mean()
 
     @torch.no_grad()
     def show() -> None:
@@ -95,13 +103,20 @@ def train(options: Options) -> None:
         output, free = (average.decode(latents, force_not_quantize=free).sample for free in (False, True))
         entries = average.quantize(latents)[2][2].unique().numel()
         print(
-            f"\nstep {run.step}: PSNR on unseen scenes {psnr(output, probe):.2f} dB, "
+            f"\nstep {run.step}: PSNR on unseen scenes {psnr(output[:16], probe[:16]):.2f} dB, "
+            f"on pieces of large ones {psnr(output[16:], probe[16:]):.2f} dB, "
             f"{psnr(free, probe):.2f} dB without the codebook, of which {entries} entries are used",
             flush=True,
         )
-        grids.save(run.folder / "grid.png", [probe[:8], output[:8], probe[8:16], output[8:16]])
+        grids.save(run.folder / "grid.png", [probe[4:12], output[4:12], probe[20:28], output[20:28]])
 
     run.train(loss_of, show, show_every=500)
+
+
+def _middles(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The middle quarter of each side, a little below where the horizon is."""
+    side = pictures.shape[1]
+    return pictures[:, side // 2 : side * 3 // 4, side * 3 // 8 : side * 5 // 8]
 
 
 if __name__ == "__main__":

@@ -22,14 +22,16 @@ function makeExample(example, number) {
   button.type = 'button';
   button.className = 'examples-one';
   button.classList.toggle('has-before', Boolean(example.before));
-  button.title = example.text;
+  button.style.setProperty('--aspect', example.aspect);
+  const caption = example.text || words.examples_wordless;
+  button.title = caption;
   const pictures = document.createElement('span');
   pictures.className = 'examples-pictures';
   if (example.before) pictures.append(makeImage(example.before));
   pictures.append(makeImage(example.picture), ...example.boxes.map(makeBox));
   const text = document.createElement('span');
   text.className = 'examples-text';
-  text.textContent = example.text;
+  text.textContent = caption;
   button.append(pictures, text);
   button.addEventListener('click', () => trigger('choose', { number }));
   return button;

@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterator, Sequence
 
 from studio.errors import JobFailed
-from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Queued, Started
+from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Progressed, Queued, Started
 from studio.images.pixels import Image
 from studio.packs.catalogue import PackInfo
-from studio.requests import Request
+from studio.requests import Request, SuperResolve
 from tabs.live import View, follow
 from tests.miniature import ask
 
@@ -85,3 +85,21 @@ class _Client:
 def test_following_shows_each_change_and_passes_heartbeats_on() -> None:
     shown = list(follow(_Client(), "job", REQUEST))
     assert [None if view is None else view["state"] for view in shown] == ["waking", "running", None, "done"]
+
+
+def test_what_gets_more_pixels_can_be_compared_with_what_it_was_and_among_itself() -> None:
+    request = SuperResolve(pack="p", image="ab" * 32, width=256, height=128, scale=2, count=2)
+    view = View.of(request)
+    assert view.as_json()["before"] == f"studio/sources/{'ab' * 32}.jpg?scale=2"
+    view.fold(Started("job", seconds=12.3))
+    assert view.as_json()["seconds"] == 12.3, "told before the first step"
+    view.fold(Progressed("job", 1, 16, 40))
+    assert view.as_json()["tiles"] == (16, 40)
+    view.fold(Previewed("job", 1, 1, 4, b"\xff\xd8", 9.0))
+    assert view.as_json()["tiles"] is None
+    view.fold(_drawn(0))
+    assert view.as_json()["spread"] == ""
+    view.fold(_drawn(1))
+    view.fold(Finished("job"))
+    assert view.as_json()["spread"] == f"studio/spread.png?pictures={0:032x}.png,{1:032x}.png"
+    assert _view(Started("job"), _drawn(0), _drawn(1), Finished("job")).as_json()["spread"] == ""

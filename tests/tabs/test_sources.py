@@ -50,6 +50,13 @@ def test_an_uploaded_picture_is_kept_as_it_is_and_shown_small_enough(browser: Te
         assert image.size == (SHOWN_SIDE, SHOWN_SIDE * 1600 // 2400)
 
 
+def test_a_small_picture_is_enlarged_for_comparison_and_by_known_scales_only(browser: TestClient, store: Store) -> None:
+    digest = store.keep(Pixels.of(RGB))
+    for scale, expected in (("4", (240, 160)), ("2", (120, 80)), ("100", (60, 40)), ("x", (60, 40))):
+        with Image.open(io.BytesIO(browser.get(f"/studio/sources/{digest}.jpg?scale={scale}").content)) as image:
+            assert image.size == expected
+
+
 def test_a_finished_picture_is_taken_by_its_name(browser: TestClient, store: Store) -> None:
     path = store.add(Pixels.of(RGB), Recipe(ask()))
     answer = browser.post(f"/studio/sources?picture={path.name}").json()

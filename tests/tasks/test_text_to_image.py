@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from studio.packs.pack import Pack
-from studio.tasks.text_to_image import prepare
-from tests.miniature import ask
+from studio.tasks.text_to_image import cost, prepare
+from tests.miniature import SIDE, ask
 
 
 def test_each_picture_is_a_row_with_its_own_seed_and_noise(pack: Pack) -> None:
@@ -47,3 +48,15 @@ def test_rows_of_one_size_can_share_a_call_whatever_else_differs(pack: Pack) -> 
     (other,) = prepare("b", ask("other words", sampler="Heun", steps=9, guidance=8.0), pack, {})
     (wide,) = prepare("c", ask(width=96), pack, {})
     assert one.batch_key == other.batch_key != wide.batch_key
+
+
+def test_a_panorama_is_seen_by_tiles_that_share_their_calls_with_pictures_of_the_usual_size(pack: Pack) -> None:
+    (square,) = prepare("job", ask(), pack, {})
+    (large,) = prepare("job", ask(width=2 * SIDE, height=2 * SIDE), pack, {})
+    (wide,) = prepare("job", ask(width=4 * SIDE), pack, {})
+    assert len(large.tiling.places) == 1
+    assert len(wide.tiling.places) == 7, "half of each tile is its neighbour's, too"
+    assert wide.batch_key == square.batch_key != large.batch_key
+    one, seven = (cost(ask(width=width), pack) for width in (SIDE, 4 * SIDE))
+    assert seven == pytest.approx(7 * one)
+    assert wide.latent.shape == (4, SIDE // 8, 4 * SIDE // 8)
