@@ -44,15 +44,7 @@ function makeFrame() {
   open.className = 'live-open';
   open.setAttribute('aria-label', say('enlarge'));
   const image = document.createElement('img');
-  const before = document.createElement('img');
-  before.className = 'live-before';
-  open.append(image, before);
-  const split = document.createElement('input');
-  split.type = 'range';
-  split.className = 'live-split';
-  split.value = 50;
-  split.setAttribute('aria-label', say('split'));
-  split.addEventListener('input', () => figure.style.setProperty('--split', split.value + '%'));
+  open.append(image);
   open.addEventListener('click', () => {
     if (!image.src) return;
     large.querySelector('img').src = image.src;
@@ -72,7 +64,7 @@ function makeFrame() {
     send.value = '';
   });
   caption.append(seed, send, download);
-  figure.append(open, split, caption);
+  figure.append(open, caption);
   return figure;
 }
 
@@ -97,10 +89,22 @@ function showFrame(figure, frame, view) {
 
 // What the picture was made from, on the left of a line that the slider moves.
 function showBefore(figure, source) {
-  const before = figure.querySelector('.live-before');
+  const shown = figure.querySelector('.live-before');
+  if (shown && shown.getAttribute('src') === source) return;
+  for (const old of figure.querySelectorAll('.live-before, .live-split')) old.remove();
   figure.classList.toggle('has-before', Boolean(source));
-  if (source && before.getAttribute('src') !== source) before.src = source;
-  if (!source) before.removeAttribute('src');
+  if (!source) return;
+  const before = document.createElement('img');
+  before.className = 'live-before';
+  before.src = source;
+  before.alt = '';
+  const split = document.createElement('input');
+  split.type = 'range';
+  split.className = 'live-split';
+  split.setAttribute('aria-label', say('split'));
+  split.addEventListener('input', () => figure.style.setProperty('--split', split.value + '%'));
+  figure.querySelector('.live-open').append(before);
+  figure.querySelector('.live-open').after(split);
 }
 
 function showSpread(source) {
