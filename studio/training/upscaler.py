@@ -2,8 +2,8 @@
 
     python -m studio.training.upscaler --preset small
 
-A picture of the world at four times its size is degraded to its small self, which has just as many pixels as the large
-one has latents: they go in side by side. Trained on crops; without attention, so that it takes any size.
+A piece of a large picture is degraded to its small self, which has just as many pixels as the large one has latents:
+they go in side by side. Without attention, so that it takes any size.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from studio.training.denoiser import timestep_shares
 from studio.training.run import Options, Run, options, pick_autocast, steps_done
 
 NOISE = {"num_train_timesteps": 1000, "beta_start": 0.0015, "beta_end": 0.0155, "beta_schedule": "scaled_linear"}
-ENCODING_BATCH = 4
+PIECES = 4  # of each large picture
+ENCODING_BATCH = 32
 SHOWN = 6
 
 
@@ -38,40 +39,33 @@ def trained(options: Options) -> UNet2DModel:
     return Run("upscaler", build(options), options.preset.upscaler, options).averaged(build(options))
 
 
+def piece(pixels: NDArray[np.uint8], index: int, size: int) -> NDArray[np.uint8]:
+    """Piece ``index`` of the large pictures, uint8 [size, size, 3]: each picture has PIECES, anywhere in it."""
+    rng = np.random.default_rng([index, 79])
+    y, x = rng.integers(pixels.shape[1] - size + 1, size=2)
+    return pixels[index // PIECES, y : y + size, x : x + size]
+
+
 @torch.no_grad()
 def encode(options: Options, first_stage: VQModel) -> torch.Tensor:
-    """The latents of all large pictures, [N, 3, h, w] float16, of unit variance; kept in the run's folder."""
+    """The latents of all pieces, [N, 3, h, w] float16, of unit variance; kept in the run's folder."""
     path = options.folder / f"fine-latents-{steps_done('vq_autoencoder', options)}.pt"
     if path.exists():
         return torch.load(path, weights_only=True)
-    pixels = dataset.fine_pictures(options.preset, options.folder)
+    pixels, count = dataset.fine_pictures(options.preset, options.folder), options.preset.fine_scenes * PIECES
     parts = []
-    for at in tqdm(range(0, len(pixels), ENCODING_BATCH), desc="encoding large scenes", mininterval=10):
-        picture = to_pictures(pixels[at : at + ENCODING_BATCH]).to(options.device)
-        parts.append(vq_autoencoder.latents_of(first_stage, picture).half().cpu())
+    for first in tqdm(range(0, count, ENCODING_BATCH), desc="encoding pieces", mininterval=10):
+        last = min(count, first + ENCODING_BATCH)
+        pieces = np.stack([piece(pixels, index, options.preset.size) for index in range(first, last)])
+        parts.append(vq_autoencoder.latents_of(first_stage, to_pictures(pieces).to(options.device)).half().cpu())
     latents = torch.cat(parts)
     torch.save(latents, path.with_suffix(".part"))
     path.with_suffix(".part").replace(path)
     return latents
 
 
-def sample_of(
-    pixels: NDArray[np.uint8], latents: torch.Tensor, side: int, batch: int, step: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Crops of training step ``step``: latents [B, 3, side, side] and the degraded pictures of the same size."""
-    rng = np.random.default_rng([step, 79])
-    limit = latents.shape[-1] - side
-    clean, small = [], []
-    for which in rng.integers(len(pixels), size=batch):
-        y, x = (int(start) for start in rng.integers(limit + 1, size=2))
-        crop = pixels[which, y * SCALE : (y + side) * SCALE, x * SCALE : (x + side) * SCALE]
-        clean.append(latents[which, :, y : y + side, x : x + side])
-        small.append(degraded(crop, rng))
-    return torch.stack(clean).float(), to_pictures(np.stack(small))
-
-
 def train(options: Options) -> None:
-    preset, side = options.preset, options.preset.size // SCALE
+    preset = options.preset
     first_stage = vq_autoencoder.trained(options)
     latents = encode(options, first_stage)
     pixels = dataset.fine_pictures(preset, options.folder)
@@ -80,9 +74,12 @@ def train(options: Options) -> None:
     noising = DDPMScheduler(**NOISE, prediction_type="v_prediction")
     shares = timestep_shares(noising.alphas_cumprod)
     autocast = pick_autocast(options.device)
+    samples = dataset.batches(len(latents), preset.upscaler.batch, run.step)
 
     def loss_of(step: int) -> torch.Tensor:
-        clean, small = sample_of(pixels, latents, side, preset.upscaler.batch, step)
+        indices, rng = next(samples), np.random.default_rng([step, 89])
+        clean = latents[indices].float()
+        small = to_pictures(np.stack([degraded(piece(pixels, int(index), preset.size), rng) for index in indices]))
         generator = torch.Generator().manual_seed(step)
         noise = torch.randn(clean.shape, generator=generator)
         timesteps = torch.multinomial(shares, len(clean), replacement=True, generator=generator)
