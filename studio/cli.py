@@ -29,6 +29,7 @@ import numpy as np
 import PIL.Image
 
 from studio.client import LocalClient
+from studio.engine.batching import Limits
 from studio.errors import BadPicture, InvalidRequest, PackError, StudioError
 from studio.events import Cancelled, Drawn, Failed, Started
 from studio.gallery.recipe import Recipe, read_recipe
@@ -314,8 +315,11 @@ def _replay(given: argparse.Namespace, settings: Settings) -> int:
 
 
 def _draw(request: Request, images: Sequence[Image], settings: Settings) -> Iterator[Drawn]:
-    """Draws ``request`` in an engine process of its own. Raises the error that the job ends with, if any."""
-    with LocalClient(settings) as client:
+    """Draws ``request`` in an engine process of its own. Raises the error that the job ends with, if any.
+
+    The engine serves one job, so it does not spend seconds on finding the best size of a call.
+    """
+    with LocalClient(replace(settings, batch=settings.batch or round(Limits.inputs))) as client:
         for event in itertools.chain.from_iterable(client.events(client.submit(request, images=images))):
             if isinstance(event, Started):
                 _warn(event)

@@ -26,7 +26,7 @@ def _ask(seed: int = 1, steps: int = 4, **changes: object) -> TextToImage:
 
 
 def _settings(pack: Path) -> Settings:
-    return Settings(pack=str(pack), device="cpu")
+    return Settings(pack=str(pack), device="cpu", batch=16)  # calibrating takes seconds
 
 
 def _all(client: LocalClient, job: str) -> list[Event]:
@@ -150,9 +150,9 @@ def test_a_step_that_is_stuck_ends_the_engine_which_is_started_again(toy_pack: P
 def test_the_engine_begins_with_a_calibrated_batch_unless_one_is_given(toy_pack: Path) -> None:
     """A given size, and strict mode, whose bits depend on it, are never changed."""
     for settings, is_given in (
-        (_settings(toy_pack), False),
+        (replace(_settings(toy_pack), batch=None), False),
         (replace(_settings(toy_pack), batch=6), True),
-        (replace(_settings(toy_pack), strict=True), True),
+        (replace(_settings(toy_pack), batch=None, strict=True), True),
     ):
         with LocalClient(settings) as client:
             _all(client, client.submit(_ask()))

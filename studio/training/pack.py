@@ -31,7 +31,7 @@ from studio.training.tokenizer import captions, stored_tokenizer
 STAGES = (autoencoder, text_encoder, denoiser, layout, vq_autoencoder, upscaler)
 STEPS_FILE = "training.json"  # the preset and how many steps each stage had
 SHARD = "9MB"  # plain git on the Hub takes files up to 10 MB
-FITTED_ON = 256  # pictures for the preview's linear decoder
+FITTED_ON = 256  # pictures, at most, for the preview's linear decoder
 INDEX = {
     "_class_name": "StableDiffusionInpaintPipeline",
     "feature_extractor": [None, None],
@@ -92,7 +92,9 @@ def write_super_resolution(options: Options, folder: Path) -> None:
 
 @torch.no_grad()
 def _fit_preview(model: AutoencoderKL | VQModel, options: Options) -> dict[str, torch.Tensor]:
-    pictures = to_pictures(dataset.unseen(FITTED_ON, options.preset.size)).to(options.device)
+    pictures = to_pictures(dataset.unseen(min(FITTED_ON, options.preset.scenes), options.preset.size)).to(
+        options.device
+    )
     encoded = model.encode(pictures)
     latents = encoded.latents if isinstance(model, VQModel) else encoded.latent_dist.mean
     decoded = model.decode(latents).sample

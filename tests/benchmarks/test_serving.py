@@ -90,7 +90,7 @@ def test_the_whole_benchmark_writes_its_table_and_its_plot(
     toy_pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(serving, "PAIRS", 1)
-    main(["--model", str(toy_pack), "--device", "cpu", "--users", "1", "2", "--requests", "8", "--pause", "0.01",
+    main(["--model", str(toy_pack), "--device", "cpu", "--users", "1", "2", "--requests", "4", "--pause", "0.01",
           "--repeats", "2", "--out", str(tmp_path)])  # fmt: skip
     table = (tmp_path / "serving.md").read_text()
     assert table.count("C: our engine, together") == 2
