@@ -21,7 +21,7 @@ from studio.gallery.store import Store
 from studio.images.pixels import Pixels
 from studio.requests import Request
 from tabs.editor import Editor, stamped
-from tabs.live import LiveView, View, follow
+from tabs.live import ENDED, LiveView, View, follow
 from tabs.words import say
 
 Given = Mapping[Any, Any]  # component -> value, as gradio hands over a set of inputs
@@ -156,11 +156,11 @@ class Job:
             latest = self._desk.latest(browser, self._tab) if browser else None
             return stamped() if latest is None else fill(latest[1]).get(editor, stamped())
 
-        def keep(browser: str, job: str) -> None:
-            self._cancel(browser, job, keep=True)
+        def keep(browser: str | None, job: str, page: gr.Request) -> None:
+            self._cancel(self._desk.name(browser, page.session_hash), job, keep=True)
 
-        def discard(browser: str, job: str) -> None:
-            self._cancel(browser, job, keep=False)
+        def discard(browser: str | None, job: str, page: gr.Request) -> None:
+            self._cancel(self._desk.name(browser, page.session_hash), job, keep=False)
 
         shown: Sequence[gr.Component] = [
             self.view, self.go, self.stop, self.discard, self.name, self._browser, *(form - {self._browser})
@@ -175,12 +175,16 @@ class Job:
         self.discard.click(discard, [self._browser, self.name], None, **quick)
 
     def _show(self, job: str, request: Request) -> Iterator[Update]:
+        """The view's changes. Each tells the buttons, too: of several quick changes gradio may keep the last alone, and
+        without its buttons a job could not be stopped."""
         try:
             for view in follow(self._client, job, request):
-                yield {self.go: gr.skip()} if view is None else {self.view: view}
+                if view is None:
+                    yield {self.go: gr.skip()}
+                else:
+                    yield {self.view: view, **self._running(view["state"] not in ENDED)}
         except UnknownJob:  # so long ago that the engine has forgotten it; its pictures are in the data folder
-            yield {self.view: View().greeting()}
-        yield self._running(False)
+            yield {self.view: View().greeting(), **self._running(False)}
 
     def _cancel(self, browser: str, job: str, *, keep: bool) -> None:
         if self._desk.owns(browser, self._tab, job):

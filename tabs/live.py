@@ -24,6 +24,7 @@ from tabs.pictures import PICTURES_URL, spread_url
 from tabs.sources import enlarged_url
 from tabs.words import words_of
 
+ENDED = ("done", "stopped", "failed")  # states of a view
 FRAME_SECONDS = 0.06  # between two updates of the page; what happens meanwhile is folded into the next
 MOST_WORDS, LONGEST_WORD = 12, 30  # of a prompt's unknown words, what is shown
 HEARTBEAT_SECONDS = 0.3  # so that a closed page is noticed

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from types import ModuleType
 
 import diffusers
 import torch
@@ -24,7 +25,7 @@ from studio.packs.linear_decoder import fit
 from studio.packs.loading import PREVIEW_FILE
 from studio.packs.vocabulary import write_vocabulary
 from studio.training import autoencoder, dataset, denoiser, layout, text_encoder, upscaler, vq_autoencoder
-from studio.training.run import Options, options, steps_done
+from studio.training.run import CHECKPOINT, Options, options, steps_done
 from studio.training.tokenizer import captions, stored_tokenizer
 
 # In the order in which they build on each other.
@@ -54,7 +55,8 @@ SUPER_RESOLUTION_INDEX = {
 
 
 def write(options: Options, folder: Path) -> None:
-    """Writes the averaged weights of all stages into ``folder``, in the layout that diffusers loads."""
+    """Writes the averaged weights of all stages into ``folder``, in the layout that diffusers loads; without
+    super-resolution, where that has not been trained yet."""
     first_stage, storybook = autoencoder.trained(options), denoiser.trained(options)
     preview = _fit_preview(first_stage, options)
     for old in folder.glob("**/*.safetensors*"):  # shards of another size or number would be left over
@@ -69,12 +71,17 @@ def write(options: Options, folder: Path) -> None:
     scheduler.save_pretrained(folder / "scheduler")
     save_file(preview, folder / PREVIEW_FILE)
     write_vocabulary(folder, captions())
-    write_super_resolution(options, folder / SUPER_RESOLUTION)
-    names = [stage.__name__.rpartition(".")[2] for stage in STAGES]
+    names = [name for name in map(_name, STAGES) if (options.folder / name / CHECKPOINT).exists()]
+    if _name(upscaler) in names:
+        write_super_resolution(options, folder / SUPER_RESOLUTION)
     steps = {name: steps_done(name, options) for name in names}
     (folder / STEPS_FILE).write_text(json.dumps({"preset": options.preset.name, "steps": steps}, indent=2) + "\n")
     index = {**INDEX, "_diffusers_version": diffusers.__version__}
     (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
+
+
+def _name(stage: ModuleType) -> str:
+    return stage.__name__.rpartition(".")[2]
 
 
 def write_super_resolution(options: Options, folder: Path) -> None:

@@ -46,9 +46,11 @@ def unpack(pack: Path, options: Options) -> None:
         "text_encoder": (reader, options.preset.text),
         "denoiser": (denoiser.Storybook(base, text), options.preset.denoiser),
         "layout": (layout.GatedLayers(unet), options.preset.layout),
-        "vq_autoencoder": (VQModel.from_pretrained(pack / SUPER_RESOLUTION / "vqvae"), options.preset.vq),
-        "upscaler": (UNet2DModel.from_pretrained(pack / SUPER_RESOLUTION / "unet"), options.preset.upscaler),
     }
+    fine = pack / SUPER_RESOLUTION
+    if fine.is_dir():
+        models["vq_autoencoder"] = VQModel.from_pretrained(fine / "vqvae"), options.preset.vq
+        models["upscaler"] = UNet2DModel.from_pretrained(fine / "unet"), options.preset.upscaler
     for name, (model, stage) in models.items():
         if (options.folder / name / CHECKPOINT).exists():
             print(f"{name}: has a checkpoint already, left alone")
