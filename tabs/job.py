@@ -10,7 +10,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -26,6 +25,7 @@ from tabs.words import say
 
 Given = Mapping[Any, Any]  # component -> value, as gradio hands over a set of inputs
 Update = dict[gr.Component, Any]
+QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 KEPT_BROWSERS = 10_000
 KEPT_JOBS = 20  # of each browser
 
@@ -119,8 +119,6 @@ class Job:
         ``write`` gives the values of the form for a request, and is asked when a page finds its job again; ``echo``
         gives those that were not settled before the request was made, and nothing that a person may be typing in."""
 
-        editors = [component for component in form if isinstance(component, Editor)]
-
         def generate(given: Given, page: gr.Request) -> Iterator[Update]:
             try:
                 request = read(given)
@@ -140,21 +138,10 @@ class Job:
                 yield {self._browser: self._desk.name(browser, page.session_hash), self.view: View().greeting()}
                 return
             job, request = latest
-            values = {component: value for component, value in fill(request).items() if component not in editors}
+            filled = _filled(write, request)
+            values = {component: value for component, value in filled.items() if not isinstance(component, Editor)}
             yield {**self._running(True), self.name: job, **values}
             yield from self._show(job, request)
-
-        def fill(request: Request) -> Update:
-            try:
-                return write(request)
-            except MissingImage:  # somebody has cleared the data folder; what runs can still be shown
-                return {}
-
-        def restore(editor: Editor, browser: str | None) -> dict[str, Any]:
-            """What an editor shows on a page that was loaded again. It asks for itself: what comes with the rest, while
-            the page is still loading, can be lost."""
-            latest = self._desk.latest(browser, self._tab) if browser else None
-            return stamped() if latest is None else fill(latest[1]).get(editor, stamped())
 
         def keep(browser: str | None, job: str, page: gr.Request) -> None:
             self._cancel(self._desk.name(browser, page.session_hash), job, keep=True)
@@ -166,13 +153,23 @@ class Job:
             self.view, self.go, self.stop, self.discard, self.name, self._browser, *(form - {self._browser})
         ]  # fmt: skip
         long: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
-        quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         self.go.click(generate, form | {self._browser}, shown, **long)
         self.view.ready(attach, self._browser, shown, **long)
-        for editor in editors:
-            editor.ready(partial(restore, editor), self._browser, editor, **quick)
-        self.stop.click(keep, [self._browser, self.name], None, **quick)
-        self.discard.click(discard, [self._browser, self.name], None, **quick)
+        self.stop.click(keep, [self._browser, self.name], None, **QUICK)
+        self.discard.click(discard, [self._browser, self.name], None, **QUICK)
+        for component in form:
+            if isinstance(component, Editor):
+                self._connect_editor(component, write)
+
+    def _connect_editor(self, editor: Editor, write: Callable[[Request], Update]) -> None:
+        """An editor on a page that was loaded again asks for what it showed: what comes with the rest, while the page
+        is still loading, can be lost."""
+
+        def restore(browser: str | None) -> dict[str, Any]:
+            latest = self._desk.latest(browser, self._tab) if browser else None
+            return stamped() if latest is None else _filled(write, latest[1]).get(editor, stamped())
+
+        editor.ready(restore, self._browser, editor, **QUICK)
 
     def _show(self, job: str, request: Request) -> Iterator[Update]:
         """The view's changes. Each tells the buttons, too: of several quick changes gradio may keep the last alone, and
@@ -197,3 +194,12 @@ class Job:
             self.stop: gr.update(visible=running),
             self.discard: gr.update(visible=running),
         }
+
+
+def _filled(write: Callable[[Request], Update], request: Request) -> Update:
+    """The form for ``request``; nothing of it where somebody has cleared the data folder, as what runs can still be
+    shown."""
+    try:
+        return write(request)
+    except MissingImage:
+        return {}

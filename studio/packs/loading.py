@@ -25,7 +25,7 @@ from studio.samplers.table import NoiseSchedule, Tables
 logger = logging.getLogger(__name__)
 
 UPSCALER_FACTOR = 4  # pixels a latent
-UPSCALER_AREA = 48**2  # latents that take Storybook's upscaler as long as a picture takes its denoiser
+UPSCALER_AREA = 48**2  # latents of about as much work as a picture is for Storybook's denoiser: a guess, not measured
 DECODED_PIECE = 96  # latents a side that are decoded at once
 PREVIEW_FILE = "preview.safetensors"
 MODELS = {"unet": "diffusion_pytorch_model", "vae": "diffusion_pytorch_model", "text_encoder": "model"}
