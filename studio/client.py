@@ -112,6 +112,16 @@ def _worker_options(pack: PackInfo, settings: Settings) -> WorkerOptions:
     return WorkerOptions(pack, settings.device, limits, settings.batch is None, settings.patience)
 
 
+def _process_context() -> multiprocessing.context.BaseContext:
+    """How the engine's process is made: a copy of one that has imported everything and done nothing, so that an engine
+    that died is back in a second; where there is no such thing, a new interpreter."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["studio.engine.imports"])
+    return context
+
+
 class LocalClient:
     """An engine process on this machine. ``record`` sees each event before anybody else and may replace it.
 
@@ -173,9 +183,9 @@ class LocalClient:
         self._reader.join(CLOSING_SECONDS)  # what was drawn before is still written down
 
     def _start(self) -> None:
-        spawn = multiprocessing.get_context("spawn")
-        self._pipe, far_end = spawn.Pipe()
-        self._process = spawn.Process(target=run_worker, args=(far_end, self._options), daemon=True, name="engine")
+        context = _process_context()
+        self._pipe, far_end = context.Pipe()
+        self._process = context.Process(target=run_worker, args=(far_end, self._options), daemon=True, name="engine")
         self._process.start()
         far_end.close()
         self._reader = threading.Thread(target=self._read, args=(self._pipe,), daemon=True, name="engine events")

@@ -30,6 +30,7 @@ class Steering:
     told, untold: [tokens, width] text conditioning with and without the prompt; untold is None at guidance 1
     beside:       [channels, h, w] what the model sees beside the latent (mask and masked latent), or None
     boxes:        what the model attends to while the gates are open, or None
+    picture:      a picture that the model attends to beside the words, or None
     """
 
     told: torch.Tensor
@@ -38,6 +39,16 @@ class Steering:
     rescale: float = 0.0
     beside: torch.Tensor | None = None
     boxes: Boxes | None = None
+    picture: ImagePrompt | None = None
+
+
+@dataclass(frozen=True)
+class ImagePrompt:
+    """The tokens of a picture and of no picture at all, [tokens, width] each, and how strongly they act, from 0 on."""
+
+    told: torch.Tensor
+    untold: torch.Tensor
+    scale: float
 
 
 @dataclass(frozen=True)
@@ -193,7 +204,13 @@ def begin(
     return Row(job, index, request, denoiser, table, steering, state, generator, tiling or whole(*size))
 
 
-def steer(request: Prompted, pack: Pack, beside: torch.Tensor | None, boxes: Boxes | None = None) -> Steering:
+def steer(
+    request: Prompted,
+    pack: Pack,
+    beside: torch.Tensor | None,
+    boxes: Boxes | None = None,
+    picture: ImagePrompt | None = None,
+) -> Steering:
     """By the words of ``request``, and by what else is given."""
     return Steering(
         told=pack.encode_prompt(request.caption),
@@ -202,6 +219,7 @@ def steer(request: Prompted, pack: Pack, beside: torch.Tensor | None, boxes: Box
         rescale=request.rescale,
         beside=beside,
         boxes=boxes,
+        picture=picture,
     )
 
 

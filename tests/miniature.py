@@ -11,17 +11,20 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel, UNet2DModel, VQModel
-from transformers import AutoTokenizer, CLIPTextModel
+from diffusers.models.embeddings import ImageProjection
+from transformers import AutoTokenizer, CLIPTextModel, CLIPVisionModelWithProjection
 
 from studio.packs.catalogue import FACTOR, PACKS, STORYBOOK, PackInfo
+from studio.packs.clip import Clip
 from studio.packs.first_stage import FirstStage
 from studio.packs.grounding import take_grounding
+from studio.packs.image_prompt import add_image_attention
 from studio.packs.linear_decoder import LinearDecoder, four_colours
 from studio.packs.loading import UPSCALER_AREA
 from studio.packs.pack import Denoiser, Pack, Upscaler
 from studio.requests import LayoutToImage, Request, TextToImage
 from studio.samplers.table import NoiseSchedule, Tables
-from studio.training import text_encoder
+from studio.training import clip, text_encoder
 from studio.training.presets import PRESETS
 
 NAME = "miniature"
@@ -52,10 +55,31 @@ def make_pack(
     for parameter in text.parameters():
         parameter.copy_(parameter + 0.05 * torch.randn_like(parameter))
     grounding, area = take_grounding(unet), (SIDE // 8) ** 2
-    first_stage = FirstStage(autoencoder, four_colours(), FACTOR)
-    denoiser = Denoiser(unet, Tables(NoiseSchedule(prediction)), first_stage, 4, area, grounding)
-    info = PackInfo(NAME, "Miniature", "", size=SIDE)
-    return Pack(info, denoiser, text, tokenizer, model_hash="0123456789", upscaler=make_upscaler(prediction))
+    first_stage, projection = FirstStage(autoencoder, four_colours(), FACTOR), make_image_prompt(unet)
+    denoiser = Denoiser(unet, Tables(NoiseSchedule(prediction)), first_stage, 4, area, grounding, projection)
+    info, upscaler = PackInfo(NAME, "Miniature", "", size=SIDE), make_upscaler(prediction)
+    return Pack(info, denoiser, text, tokenizer, model_hash="0123456789", upscaler=upscaler, clip=make_clip())
+
+
+def make_image_prompt(unet: UNet2DConditionModel) -> ImageProjection:
+    """Gives ``unet`` random layers for pictures and returns what makes their tokens."""
+    width = unet.config.cross_attention_dim
+    torch.manual_seed(2)
+    projection, layers = ImageProjection(width, width, 4), add_image_attention(unet)
+    for parameter in (*projection.parameters(), *layers.parameters()):
+        parameter.requires_grad_(False).copy_(parameter + 0.2 * torch.randn_like(parameter))
+    return projection.eval()
+
+
+def make_clip() -> Clip:
+    """A vision tower and a text projection of random weights."""
+    preset = PRESETS["toy"]
+    torch.manual_seed(3)
+    vision = CLIPVisionModelWithProjection(clip.config(preset)).eval().requires_grad_(False)
+    for parameter in vision.parameters():
+        parameter.copy_(parameter + 0.05 * torch.randn_like(parameter))
+    none, projection = torch.zeros(3, 1, 1), torch.randn(preset.text_width, preset.text_width)
+    return Clip(vision, none, none + 1, projection)
 
 
 def make_upscaler(prediction: str = "v_prediction") -> Upscaler:

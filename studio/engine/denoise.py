@@ -13,6 +13,7 @@ import torch
 
 from studio.images.tiles import Place
 from studio.packs.grounding import Layout
+from studio.packs.image_prompt import ImagePrompts
 from studio.packs.tiles import blended, cut
 from studio.rows import Part, Row
 from studio.samplers.table import advance, predicted_clean, widen
@@ -74,9 +75,8 @@ def model_outputs(rows: Sequence[Row], padded_to: int | None = None) -> list[Par
     tiles = {(index, place): at for at, (index, place) in enumerate(_tiles(rows))}
     inputs, timesteps = _seen(rows, [*tiles], denoiser.device)
     which = [tiles[each.row, each.place] for each in every]
-    output = denoiser(
-        inputs[which], timesteps[which], torch.stack([each.text for each in every]), _layout(asked, padded_to)
-    )
+    text = torch.stack([each.text for each in every])
+    output = denoiser(inputs[which], timesteps[which], text, _layout(asked, padded_to), _pictures(every))
     answers = {each[:3]: answer for each, answer in zip(asked, output, strict=False)}
     parts = []
     for index, row in enumerate(rows):
@@ -106,13 +106,14 @@ def _seen(
 
 class _Input(NamedTuple):
     """What the model is asked once: ``row`` is the row's place in the batch, ``place`` that of the tile, ``boxes`` the
-    tokens that open its gates."""
+    tokens that open its gates, ``picture`` those of a picture and how strongly they act."""
 
     row: int
     place: Place
     is_told: bool
     text: torch.Tensor
     boxes: torch.Tensor | None
+    picture: tuple[torch.Tensor, float] | None
 
 
 def _inputs(rows: Sequence[Row]) -> list[_Input]:
@@ -120,11 +121,13 @@ def _inputs(rows: Sequence[Row]) -> list[_Input]:
     others."""
     asked = []
     for index, row in enumerate(rows):
-        boxes, steering = row.boxes, row.steering
+        boxes, steering, picture = row.boxes, row.steering, row.steering.picture
+        told = boxes.told if boxes else None, (picture.told, picture.scale) if picture else None
+        untold = boxes.untold if boxes else None, (picture.untold, picture.scale) if picture else None
         for place in row.places:
-            asked.append(_Input(index, place, True, steering.told, boxes.told if boxes else None))
+            asked.append(_Input(index, place, True, steering.told, *told))
             if steering.untold is not None:
-                asked.append(_Input(index, place, False, steering.untold, boxes.untold if boxes else None))
+                asked.append(_Input(index, place, False, steering.untold, *untold))
     return sorted(asked, key=lambda each: each.boxes is None)
 
 
@@ -135,6 +138,16 @@ def _layout(asked: Sequence[_Input], padded_to: int | None) -> Layout | None:
         return None
     padding = max(0, (padded_to or 0) - len(boxes))
     return Layout(torch.stack([*boxes, *boxes[-1:] * padding]), len(boxes))
+
+
+def _pictures(asked: Sequence[_Input]) -> ImagePrompts | None:
+    """What pictures steer, where they steer any input at all; they act on the others with nothing."""
+    some = next((each.picture[0] for each in asked if each.picture is not None), None)
+    if some is None:
+        return None
+    pairs = [each.picture or (torch.zeros_like(some), 0.0) for each in asked]
+    scale = torch.tensor([scale for _, scale in pairs], device=some.device)
+    return ImagePrompts(torch.stack([tokens for tokens, _ in pairs]), scale[:, None, None])
 
 
 def _settle(rows: Sequence[Row], told: torch.Tensor, untold: torch.Tensor) -> list[Move]:

@@ -26,10 +26,6 @@ from studio.requests import Request
 if TYPE_CHECKING:
     from studio.packs.pack import Pack  # imports torch
 
-# How often a thread of the CPU's math library looks whether the others are done before it sleeps; read when torch is
-# loaded. The usual 300,000 stall a whole machine when one other program is busy (see ARCHITECTURE.md).
-SPINS = "2000"
-
 
 @dataclass(frozen=True)
 class Submit:
@@ -96,10 +92,8 @@ def _listen(pipe: Connection, inbox: Inbox) -> None:
 
 
 def _serve(pipe: Connection, inbox: Inbox, options: WorkerOptions) -> None:
-    os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
     _quieten()
-    from studio.engine.engine import Engine  # torch is imported here, in this process only
-    from studio.packs.loading import load_pack, pick_device
+    from studio.engine.imports import Engine, load_pack, pick_device  # torch is imported here, in this process only
 
     try:
         device = pick_device(options.device)

@@ -28,3 +28,12 @@ def resized(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.u
     is_smaller = width * height < picture.shape[0] * picture.shape[1]
     method = cv2.INTER_AREA if is_smaller else cv2.INTER_CUBIC
     return cv2.resize(picture, (width, height), interpolation=method).astype(np.uint8)
+
+
+def covering(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """The middle of ``picture`` with the shape of ``width`` x ``height``, at that size: nothing is stretched."""
+    own_height, own_width = picture.shape[:2]
+    scale = min(own_width / width, own_height / height)
+    cut_width, cut_height = max(1, round(width * scale)), max(1, round(height * scale))
+    x, y = (own_width - cut_width) // 2, (own_height - cut_height) // 2
+    return resized(picture[y : y + cut_height, x : x + cut_width], width, height)

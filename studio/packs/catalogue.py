@@ -36,6 +36,8 @@ class PackInfo:
 
 
 SUPER_RESOLUTION = "super_resolution"  # the folder in a pack's with the models for it
+IMAGE_ENCODER = "image_encoder"  # likewise, with CLIP's vision tower
+IMAGE_PROMPT = "ip_adapter/ip_adapter.safetensors"
 STORYBOOK = "storybook"
 
 PACKS = {
@@ -77,6 +79,8 @@ def _describe(folder: Path) -> PackInfo:
         tasks.append("layout-to-image")
     if (folder / SUPER_RESOLUTION).is_dir():
         tasks.append("super-resolve")
+    if (folder / IMAGE_PROMPT).is_file():
+        tasks += ["vary", "interpolate"]
     size = FACTOR * (side if isinstance(side, int) else side[0])
     return PackInfo(folder.name, folder.name, str(folder), size, tasks=tuple(tasks))
 

@@ -14,9 +14,11 @@ from safetensors.torch import load_file
 from transformers import AutoTokenizer, CLIPTextModel
 
 from studio.errors import PackError
-from studio.packs.catalogue import FACTOR, SUPER_RESOLUTION, PackInfo, read_json
+from studio.packs.catalogue import FACTOR, IMAGE_PROMPT, SUPER_RESOLUTION, PackInfo, read_json
+from studio.packs.clip import load_clip
 from studio.packs.first_stage import FirstStage
 from studio.packs.grounding import take_grounding
+from studio.packs.image_prompt import take_image_prompt
 from studio.packs.linear_decoder import LinearDecoder, four_colours
 from studio.packs.pack import INPAINTING_CHANNELS, Denoiser, Pack, Upscaler
 from studio.packs.vocabulary import read_vocabulary
@@ -99,7 +101,15 @@ def _load_folder(info: PackInfo, folder: Path, device: torch.device) -> Pack:
     pack = _assemble(info, parts, tokenizer, schedule, _preview(folder), hash_of(folder), device)
     beside = folder / SUPER_RESOLUTION
     upscaler = _load_upscaler(beside, device, dtype) if beside.is_dir() else None
-    return replace(pack, vocabulary=read_vocabulary(folder), upscaler=upscaler)
+    prompting = folder / IMAGE_PROMPT
+    projection = take_image_prompt(unet, load_file(prompting)) if prompting.is_file() else None
+    return replace(
+        pack,
+        denoiser=replace(pack.denoiser, projection=projection),
+        vocabulary=read_vocabulary(folder),
+        upscaler=upscaler,
+        clip=load_clip(folder, device, dtype),
+    )
 
 
 def _load_upscaler(folder: Path, device: torch.device, dtype: torch.dtype) -> Upscaler:
@@ -205,6 +215,10 @@ def _check_finite(pack: Pack) -> None:
         models["upscaler"], models["upscaler's autoencoder"] = pack.upscaler.unet, pack.upscaler.first_stage.model
     if pack.denoiser.grounding is not None:
         models["position net"] = pack.denoiser.grounding.net
+    if pack.denoiser.projection is not None:
+        models["image projection"] = pack.denoiser.projection
+    if pack.clip is not None:
+        models["vision tower"] = pack.clip.vision
     for name, model in models.items():
         for key, value in model.state_dict().items():
             if value.is_floating_point() and not torch.isfinite(value).all():

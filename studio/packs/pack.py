@@ -11,13 +11,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from studio.errors import PackError
 from studio.images.boxes import MOST_BOXES, Boxed
 from studio.packs.catalogue import PackInfo
+from studio.packs.clip import Clip
 from studio.packs.first_stage import FirstStage
 from studio.packs.grounding import Grounding, Layout
+from studio.packs.image_prompt import ImagePrompts
 from studio.packs.vocabulary import unknown_words
 from studio.samplers.table import Tables
 
@@ -31,7 +35,8 @@ class Denoiser:
     """A U-Net of diffusers with its noise schedule and its first stage; ``channels`` latent channels.
 
     ``native_area`` latents are one unit of work: what the pack's main denoiser was trained at, or as much work for
-    another one. ``grounding`` makes tokens of boxes, where the U-Net takes some.
+    another one. ``grounding`` makes tokens of boxes and ``projection`` of pictures' embeddings, where the U-Net takes
+    some.
     """
 
     unet: Any
@@ -40,6 +45,7 @@ class Denoiser:
     channels: int
     native_area: float
     grounding: Grounding | None = None
+    projection: Any = None
 
     @cached_property
     def device(self) -> torch.device:
@@ -55,17 +61,28 @@ class Denoiser:
         return self.tables.schedule.prediction
 
     def __call__(
-        self, inputs: torch.Tensor, timesteps: torch.Tensor, text: torch.Tensor, layout: Layout | None = None
+        self,
+        inputs: torch.Tensor,
+        timesteps: torch.Tensor,
+        text: torch.Tensor,
+        layout: Layout | None = None,
+        pictures: ImagePrompts | None = None,
     ) -> torch.Tensor:
         """inputs [B, channels in, h, w], timesteps [B] float32, text [B, tokens, width] -> [B, C, h, w] float32.
 
-        ``layout`` holds the boxes of the first inputs, see `Layout`. Timesteps stay float32 whatever the weights' type:
-        in bfloat16 they would be off by up to four.
+        ``layout`` holds the boxes of the first inputs, see `Layout`; ``pictures`` what pictures steer, see
+        `ImagePrompts`. Timesteps stay float32 whatever the weights' type: in bfloat16 they would be off by up to four.
         """
         dtype = self.unet.dtype
-        extra = None if layout is None else {"gligen": {"tokens": layout.tokens.to(dtype), "opened": layout.opened}}
+        extra: dict[str, Any] = {}
+        if layout is not None:
+            extra["gligen"] = {"tokens": layout.tokens.to(dtype), "opened": layout.opened}
+        if pictures is not None:
+            extra["ip_hidden_states"] = ImagePrompts(*(part.to(dtype) for part in pictures))
         with torch.inference_mode():
-            return self.unet(inputs.to(dtype), timesteps, text.to(dtype), cross_attention_kwargs=extra).sample.float()
+            return self.unet(
+                inputs.to(dtype), timesteps, text.to(dtype), cross_attention_kwargs=extra or None
+            ).sample.float()
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +91,12 @@ class Upscaler(Denoiser):
     2022, section 4.4)."""
 
     def __call__(
-        self, inputs: torch.Tensor, timesteps: torch.Tensor, text: torch.Tensor, layout: Layout | None = None
+        self,
+        inputs: torch.Tensor,
+        timesteps: torch.Tensor,
+        text: torch.Tensor,
+        layout: Layout | None = None,
+        pictures: ImagePrompts | None = None,
     ) -> torch.Tensor:
         """inputs [B, 6, h, w], timesteps [B] float32 -> [B, 3, h, w] float32; the rest is ignored."""
         with torch.inference_mode():
@@ -84,7 +106,8 @@ class Upscaler(Denoiser):
 @dataclass(eq=False)
 class Pack:
     """``tokenizer`` is any tokenizer of transformers; ``model_hash`` names the denoiser's weights; ``vocabulary`` is
-    for packs of a small world; ``upscaler`` serves super-resolution, where the pack has one."""
+    for packs of a small world; ``upscaler`` serves super-resolution and ``clip`` compares pictures with words and each
+    other, where the pack has them."""
 
     info: PackInfo
     denoiser: Denoiser
@@ -93,6 +116,7 @@ class Pack:
     model_hash: str
     vocabulary: frozenset[str] | None = None
     upscaler: Upscaler | None = None
+    clip: Clip | None = None
     _prompts: OrderedDict[str, torch.Tensor] = field(default_factory=OrderedDict)
     _beside: OrderedDict[tuple[int, int], torch.Tensor] = field(default_factory=OrderedDict)
 
@@ -153,6 +177,28 @@ class Pack:
                 ).pooler_output.float()
                 masks[0, : len(boxes)] = 1
             return self.denoiser.grounding(corners, masks, phrases)[0]
+
+    def embed_picture(self, picture: NDArray[np.uint8]) -> torch.Tensor:
+        """What ``picture``, uint8 [H, W, 3], shows, as CLIP sees it: [width] float32 on the device. Raises `PackError`
+        where the pack cannot be steered by pictures."""
+        if self.clip is None or self.denoiser.projection is None:
+            raise PackError(f"The pack {self.info.title} cannot be steered by pictures; choose another one.")
+        return self.clip.embed(picture)
+
+    def picture_tokens(self, embedding: torch.Tensor) -> torch.Tensor:
+        """What the layers for pictures attend to, [tokens, width] float32; zeros stand for no picture."""
+        with torch.inference_mode():
+            tokens: torch.Tensor = self.denoiser.projection(embedding[None])[0].float()
+        return tokens
+
+    def similarity(self, picture: NDArray[np.uint8], words: str) -> float | None:
+        """How well ``picture``, uint8 [H, W, 3], shows what ``words`` say: the cosine of their CLIP embeddings, -1..1.
+        None where there are no words, or the pack cannot tell."""
+        if self.clip is None or self.clip.text_projection is None or not words:
+            return None
+        with torch.inference_mode():
+            pooled = self.text_encoder(self._tokens([words])).pooler_output[0]
+        return self.clip.similarity(self.clip.embed(picture), pooled)
 
     def _tokens(self, texts: Sequence[str]) -> torch.Tensor:
         """int64 [B, longest prompt] on the device, cut or padded."""

@@ -19,17 +19,29 @@ import torch
 from diffusers import AutoencoderKL, DDIMScheduler, VQModel
 from safetensors.torch import save_file
 
-from studio.packs.catalogue import ASSETS, STORYBOOK, SUPER_RESOLUTION
+from studio.packs.catalogue import ASSETS, IMAGE_ENCODER, IMAGE_PROMPT, STORYBOOK, SUPER_RESOLUTION
+from studio.packs.clip import PREPROCESSING, TEXT_PROJECTION
 from studio.packs.first_stage import to_pictures
+from studio.packs.image_prompt import published
 from studio.packs.linear_decoder import fit
 from studio.packs.loading import PREVIEW_FILE
 from studio.packs.vocabulary import write_vocabulary
-from studio.training import autoencoder, dataset, denoiser, layout, text_encoder, upscaler, vq_autoencoder
+from studio.training import (
+    autoencoder,
+    clip,
+    dataset,
+    denoiser,
+    image_prompt,
+    layout,
+    text_encoder,
+    upscaler,
+    vq_autoencoder,
+)
 from studio.training.run import CHECKPOINT, Options, options, steps_done
 from studio.training.tokenizer import captions, stored_tokenizer
 
 # In the order in which they build on each other.
-STAGES = (autoencoder, text_encoder, denoiser, layout, vq_autoencoder, upscaler)
+STAGES = (autoencoder, text_encoder, denoiser, layout, vq_autoencoder, upscaler, clip, image_prompt)
 STEPS_FILE = "training.json"  # the preset and how many steps each stage had
 SHARD = "9MB"  # plain git on the Hub takes files up to 10 MB
 FITTED_ON = 256  # pictures, at most, for the preview's linear decoder
@@ -56,7 +68,7 @@ SUPER_RESOLUTION_INDEX = {
 
 def write(options: Options, folder: Path) -> None:
     """Writes the averaged weights of all stages into ``folder``, in the layout that diffusers loads; without
-    super-resolution, where that has not been trained yet."""
+    super-resolution and image prompts, where these have not been trained yet."""
     first_stage, storybook = autoencoder.trained(options), denoiser.trained(options)
     preview = _fit_preview(first_stage, options)
     for old in folder.glob("**/*.safetensors*"):  # shards of another size or number would be left over
@@ -74,6 +86,8 @@ def write(options: Options, folder: Path) -> None:
     names = [name for name in map(_name, STAGES) if (options.folder / name / CHECKPOINT).exists()]
     if _name(upscaler) in names:
         write_super_resolution(options, folder / SUPER_RESOLUTION)
+    if _name(image_prompt) in names:
+        write_image_prompt(options, folder)
     steps = {name: steps_done(name, options) for name in names}
     (folder / STEPS_FILE).write_text(json.dumps({"preset": options.preset.name, "steps": steps}, indent=2) + "\n")
     index = {**INDEX, "_diffusers_version": diffusers.__version__}
@@ -95,6 +109,25 @@ def write_super_resolution(options: Options, folder: Path) -> None:
     save_file(preview, folder / PREVIEW_FILE)
     index = {**SUPER_RESOLUTION_INDEX, "_diffusers_version": diffusers.__version__}
     (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
+
+
+def write_image_prompt(options: Options, folder: Path) -> None:
+    """CLIP's vision tower with what its processor does, the text's projection, and the layers for pictures in a file
+    of the published layout."""
+    model, prompting = clip.trained(options), image_prompt.trained(options)
+    model.vision.half().save_pretrained(folder / IMAGE_ENCODER)
+    side, middle = options.preset.vision_side, [0.5] * 3
+    processing = {
+        "image_processor_type": "CLIPImageProcessor",
+        "size": {"shortest_edge": side},
+        "crop_size": {"height": side, "width": side},
+        "image_mean": middle,
+        "image_std": middle,
+    }
+    (folder / IMAGE_ENCODER / PREPROCESSING).write_text(json.dumps(processing, indent=2) + "\n")
+    save_file({"weight": model.text_projection.weight.detach().half()}, folder / TEXT_PROJECTION)
+    (folder / IMAGE_PROMPT).parent.mkdir(exist_ok=True)
+    save_file(published(prompting.image_proj, prompting.ip_adapter), folder / IMAGE_PROMPT)
 
 
 @torch.no_grad()

@@ -22,7 +22,8 @@ class Stage:
 
 @dataclass(frozen=True)
 class Preset:
-    """``size`` is the side of the pictures in pixels, ``crop`` that of the pieces the first stage sees."""
+    """``size`` is the side of the pictures in pixels, ``crop`` that of the pieces the first stage sees, ``vision_side``
+    that of what the vision tower sees."""
 
     name: str
     size: int
@@ -42,6 +43,11 @@ class Preset:
     vq_widths: tuple[int, ...]
     upscaler: Stage
     upscaler_widths: tuple[int, ...]
+    clip: Stage
+    vision_side: int
+    vision_width: int
+    vision_layers: int
+    image_prompt: Stage
 
     @property
     def fine_size(self) -> int:
@@ -128,6 +134,7 @@ PRESETS = {
             reader=Stage(4, 4, 1e-3),
             fine_scenes=4, vq=Stage(4, 4, 1e-3), vq_widths=(8, 8, 16),
             upscaler=Stage(4, 4, 1e-3), upscaler_widths=(16, 32),
+            clip=Stage(4, 4, 1e-3), vision_side=32, vision_width=16, vision_layers=1, image_prompt=Stage(4, 4, 1e-3),
         ),
         Preset(
             name="small", size=128, scenes=24_000, crop=64,
@@ -138,6 +145,8 @@ PRESETS = {
             reader=Stage(1_500, 64, 2e-3),
             fine_scenes=2_000, vq=Stage(6_000, 8, 2e-3), vq_widths=(16, 32, 48),
             upscaler=Stage(8_000, 32, 1e-3), upscaler_widths=(48, 64, 64),
+            clip=Stage(2_000, 128, 1e-3), vision_side=96, vision_width=96, vision_layers=4,
+            image_prompt=Stage(2_500, 48, 8e-4),
         ),
         Preset(
             name="full", size=256, scenes=60_000, crop=128,
@@ -148,6 +157,8 @@ PRESETS = {
             reader=Stage(1_500, 128, 2e-3, 1.5),
             fine_scenes=4_000, vq=Stage(8_000, 16, 1e-3, 3.0), vq_widths=(16, 32, 48),
             upscaler=Stage(12_000, 128, 1e-3, 4.0), upscaler_widths=(48, 64, 64),
+            clip=Stage(6_000, 512, 1e-3, 3.0), vision_side=96, vision_width=96, vision_layers=4,
+            image_prompt=Stage(6_000, 256, 6e-4, 4.0),
         ),
     )
 }  # fmt: skip

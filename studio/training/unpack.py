@@ -3,22 +3,26 @@
     python -m studio.training.unpack --preset small
     python -m studio.training.denoiser --preset small --steps 12000
 
-What a pack does not hold starts anew: the optimisers' states, the text encoder's classifiers, and what the average
-knows beyond the weights themselves. Checkpoints that are there already are left alone.
+What a pack does not hold starts anew: the optimisers' states, the towers' classifiers, the scale of CLIP's logits, and
+what the average knows beyond the weights themselves. Checkpoints that are there already are left alone.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 from pathlib import Path
 
 from diffusers import AutoencoderKL, UNet2DConditionModel, UNet2DModel, VQModel
+from safetensors.torch import load_file
 from torch import nn
-from transformers import CLIPTextModel
+from transformers import CLIPTextModel, CLIPVisionModelWithProjection
 
-from studio.packs.catalogue import ASSETS, STORYBOOK, SUPER_RESOLUTION
-from studio.training import denoiser, layout, text_encoder
+from studio.packs.catalogue import ASSETS, IMAGE_ENCODER, IMAGE_PROMPT, STORYBOOK, SUPER_RESOLUTION
+from studio.packs.clip import TEXT_PROJECTION
+from studio.packs.image_prompt import load_published
+from studio.training import clip, denoiser, image_prompt, layout, text_encoder
 from studio.training.pack import STEPS_FILE
 from studio.training.presets import Stage
 from studio.training.run import CHECKPOINT, Options, Run, options
@@ -51,6 +55,11 @@ def unpack(pack: Path, options: Options) -> None:
     if fine.is_dir():
         models["vq_autoencoder"] = VQModel.from_pretrained(fine / "vqvae"), options.preset.vq
         models["upscaler"] = UNet2DModel.from_pretrained(fine / "unet"), options.preset.upscaler
+    if (pack / IMAGE_PROMPT).is_file():
+        models["clip"] = _clip(pack, options), options.preset.clip
+        prompting = image_prompt.ImagePrompt(copy.deepcopy(base), options.preset.text_width)
+        load_published(prompting.image_proj, prompting.ip_adapter, load_file(pack / IMAGE_PROMPT))
+        models["image_prompt"] = prompting, options.preset.image_prompt
     for name, (model, stage) in models.items():
         if (options.folder / name / CHECKPOINT).exists():
             print(f"{name}: has a checkpoint already, left alone")
@@ -59,6 +68,13 @@ def unpack(pack: Path, options: Options) -> None:
         run.step = told["steps"][name]
         run.save()
         print(f"{name}: {run.step} steps, from {pack}")
+
+
+def _clip(pack: Path, options: Options) -> clip.Clip:
+    model = clip.build(options)
+    model.vision.load_state_dict(CLIPVisionModelWithProjection.from_pretrained(pack / IMAGE_ENCODER).state_dict())
+    model.text_projection.load_state_dict(load_file(pack / TEXT_PROJECTION))
+    return model
 
 
 if __name__ == "__main__":

@@ -1,0 +1,12 @@
+"""What the engine's process imports, and what must be said before torch is. The page's process never imports this."""
+
+import os
+
+# How often a thread of the CPU's math library looks whether the others are done before it sleeps; read when torch is
+# loaded. The usual 300,000 stall a whole machine when one other program is busy (see ARCHITECTURE.md).
+os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+
+from studio.engine.engine import Engine
+from studio.packs.loading import load_pack, pick_device
+
+__all__ = ["Engine", "load_pack", "pick_device"]

@@ -1,0 +1,65 @@
+"""CLIP (Radford et al. 2021): what a picture shows and what words say, as vectors that can be compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from torch.nn import functional as F
+from transformers import CLIPVisionModelWithProjection
+
+from studio.images.resizing import covering
+from studio.packs.catalogue import IMAGE_ENCODER, read_json
+from studio.packs.first_stage import to_pictures
+
+PREPROCESSING = "preprocessor_config.json"
+TEXT_PROJECTION = "text_projection.safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """The vision tower, and the projection of the pack's own text encoder to the same space, [width, text width], where
+    the pack has one. ``mean`` and ``std`` [3, 1, 1] are those of pictures in -1..1."""
+
+    vision: Any
+    mean: torch.Tensor
+    std: torch.Tensor
+    text_projection: torch.Tensor | None = None
+
+    @property
+    def width(self) -> int:
+        """Of an embedding."""
+        return int(self.vision.config.projection_dim)
+
+    def embed(self, picture: NDArray[np.uint8]) -> torch.Tensor:
+        """What ``picture`` [H, W, 3] shows, its middle square if it has another shape: [width] float32."""
+        side = self.vision.config.image_size
+        pixels = (to_pictures(covering(picture, side, side)[None])[0] - self.mean) / self.std
+        with torch.inference_mode():
+            seen = self.vision(pixels[None].to(self.vision.device, self.vision.dtype)).image_embeds
+        return seen[0].float()
+
+    def similarity(self, embedding: torch.Tensor, pooled: torch.Tensor) -> float:
+        """The cosine, -1..1, between a picture's embedding and the text encoder's ``pooled`` output for some words."""
+        assert self.text_projection is not None
+        return float(F.cosine_similarity(embedding, self.text_projection @ pooled.float(), dim=0))
+
+
+def load_clip(pack: Path, device: torch.device, dtype: torch.dtype) -> Clip | None:
+    """The vision tower in the folder of a ``pack``; None where it has none."""
+    folder = pack / IMAGE_ENCODER
+    if not folder.is_dir():
+        return None
+    vision = CLIPVisionModelWithProjection.from_pretrained(
+        folder, dtype=dtype, use_safetensors=True, local_files_only=True
+    )
+    settings = read_json(folder / PREPROCESSING)
+    mean, std = (torch.tensor(settings[name])[:, None, None] for name in ("image_mean", "image_std"))
+    path = pack / TEXT_PROJECTION
+    projection = load_file(path)["weight"].float().to(device) if path.is_file() else None
+    return Clip(vision.eval().requires_grad_(False).to(device), 2 * mean - 1, 2 * std, projection)
