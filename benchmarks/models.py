@@ -14,6 +14,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
 from studio.packs.catalogue import FACTOR, STORYBOOK, PackInfo, find_pack
 from studio.packs.first_stage import FirstStage
 from studio.packs.grounding import Layout
+from studio.packs.image_prompt import ImagePrompts
 from studio.packs.linear_decoder import four_colours
 from studio.packs.loading import load_pack, pick_dtype
 from studio.packs.pack import Denoiser, Pack
@@ -54,22 +55,25 @@ class Counted(Denoiser):
     flops_of: dict[tuple[int, ...], float] = field(default_factory=dict)
 
     def __call__(
-        self, inputs: torch.Tensor, timesteps: torch.Tensor, text: torch.Tensor, layout: Layout | None = None
+        self,
+        inputs: torch.Tensor,
+        timesteps: torch.Tensor,
+        text: torch.Tensor,
+        layout: Layout | None = None,
+        pictures: ImagePrompts | None = None,
     ) -> torch.Tensor:
-        """The work of layers for boxes is not added up; nobody in the benchmark draws boxes."""
+        """The work of layers for boxes and pictures is not added up; nobody in the benchmark brings any."""
         shape = tuple(inputs.shape[1:])
         if shape not in self.flops_of:
             with FlopCounterMode(display=False) as counter:
-                self._forward(inputs[:1], timesteps[:1], text[:1], None)
+                self._forward(inputs[:1], timesteps[:1], text[:1])
             self.flops_of[shape] = counter.get_total_flops()
         self.work.flops += len(inputs) * self.flops_of[shape]
-        return self._forward(inputs, timesteps, text, layout)
+        return self._forward(inputs, timesteps, text)
 
-    def _forward(
-        self, inputs: torch.Tensor, timesteps: torch.Tensor, text: torch.Tensor, layout: Layout | None
-    ) -> torch.Tensor:
+    def _forward(self, inputs: torch.Tensor, timesteps: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
         if not self.conditions:
-            return Denoiser.__call__(self, inputs, timesteps, text, layout)
+            return Denoiser.__call__(self, inputs, timesteps, text)
         dtype = self.unet.dtype
         added = {name: value.expand(len(inputs), -1) for name, value in self.conditions.items()}
         with torch.inference_mode():

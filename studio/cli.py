@@ -296,7 +296,7 @@ def _replay(given: argparse.Namespace, settings: Settings) -> int:
         request = replace(recipe.request, pack=find_pack(pack).name)
     except PackError as error:
         raise PackError(f"{error} Say where it is with --pack.") from None
-    images = Store(settings.data).sources_of(request) if request.IMAGES else ()
+    images = Store(settings.data).sources_of(request) if request.named else ()
     (drawn,) = _draw(request, images, replace(settings, pack=pack))
     assert drawn.pixels is not None
     with PIL.Image.open(given.picture) as image:

@@ -15,6 +15,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext, SpawnContext
 from typing import Protocol
 
 from studio.engine.batching import Limits
@@ -112,7 +113,7 @@ def _worker_options(pack: PackInfo, settings: Settings) -> WorkerOptions:
     return WorkerOptions(pack, settings.device, limits, settings.batch is None, settings.patience)
 
 
-def _process_context() -> multiprocessing.context.BaseContext:
+def _process_context() -> ForkServerContext | SpawnContext:
     """How the engine's process is made: a copy of one that has imported everything and done nothing, so that an engine
     that died is back in a second; where there is no such thing, a new interpreter."""
     if "forkserver" not in multiprocessing.get_all_start_methods():

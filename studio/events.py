@@ -52,7 +52,8 @@ class Progressed:
 class Previewed:
     """Picture ``index`` as it looks after ``step`` of ``steps`` model calls: a small JPEG.
 
-    ``seconds_left`` is an estimate from the job's own pace so far; None before there is one.
+    ``seconds_left`` is an estimate from the job's own pace so far; None before there is one. ``is_frame`` tells that it
+    belongs to the film that was asked for, and is decoded in full.
     """
 
     job: str
@@ -61,6 +62,7 @@ class Previewed:
     steps: int
     jpeg: bytes
     seconds_left: float | None
+    is_frame: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ class Drawn:
     """Picture ``index`` is done. ``request`` makes this very picture again, alone.
 
     ``stopped_at`` is None for a whole picture, else the step at which it was stopped and kept. ``path`` is None until
-    the recorder has written the picture down; after that ``pixels`` is None.
+    the recorder has written the picture down; after that ``pixels`` is None. ``similarity`` says how well the picture
+    shows what was asked for, as CLIP sees it, -1..1; None where it is the only one, or there is nothing to compare.
     """
 
     job: str
@@ -79,6 +82,7 @@ class Drawn:
     stopped_at: int | None = None
     pixels: Pixels | None = None
     path: str | None = None
+    similarity: float | None = None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias, TypeVar
+from typing import Any, ClassVar, Self, TypeAlias, TypeVar
 
 from studio.errors import InvalidRequest
 from studio.images.boxes import MOST_BOXES, Boxed, boxed, composed
@@ -42,6 +42,7 @@ class _Drawn:
     steps: 1 .. 150, within what the sampler can take
     eta:   0 .. 1, the noise of DDIM; other samplers ignore it
     count: 1 .. 16 pictures
+    trajectory: keep what each step was heading for, as a film beside the picture
 
     Raises `InvalidRequest`, naming the field, the value and the limit.
     """
@@ -57,11 +58,13 @@ class _Drawn:
     sampler: str = DEFAULT_SAMPLER
     eta: float = 0.0
     count: int = 1
+    trajectory: bool = False
 
     def __post_init__(self) -> None:
         _check_text("pack", self.pack)
-        for name in self.IMAGES:
-            _check_digest(name, getattr(self, name))
+        for name, digest in self.named.items():
+            _check_digest(name, digest)
+        _check_flag("trajectory", self.trajectory)
         _check_integer("count", self.count, 1, MOST_PICTURES)
         _check_integer("seed", self.seed, 0, LARGEST_SEED - self.count + 1)
         _check_integer("steps", self.steps, 1, MOST_STEPS)
@@ -72,6 +75,15 @@ class _Drawn:
             expected = f"{sampler.fewest_steps} to {sampler.most_steps} with {sampler.name}"
             raise InvalidRequest("steps", self.steps, expected)
         object.__setattr__(self, "sampler", sampler.name)  # the catalogue's spelling, whatever case was typed
+
+    @property
+    def named(self) -> dict[str, str]:
+        """The digests of the images that it is made from, by their fields."""
+        return {name: getattr(self, name) for name in self.IMAGES}
+
+    def alone(self, index: int) -> Self:
+        """The request that makes picture ``index`` of these alone."""
+        return dataclasses.replace(self, seed=self.seed + index, count=1)
 
     @property
     def caption(self) -> str:
@@ -188,8 +200,7 @@ class Inpaint(Prompted):
         if self.fill not in FILLS:
             raise InvalidRequest("fill", self.fill, f"one of: {', '.join(FILLS)}")
         _check_number("strength", self.strength, LEAST_STRENGTH, 1.0)
-        if not isinstance(self.only_masked, bool):
-            raise InvalidRequest("only_masked", self.only_masked, "true or false")
+        _check_flag("only_masked", self.only_masked)
         _check_integer("padding", self.padding, 0, LARGEST_SIDE)
         _check_integer("feather", self.feather, 0, MOST_FEATHER)
 
@@ -223,8 +234,7 @@ class SuperResolve(_Drawn):
         if self.width * self.height > MOST_SMALL_PIXELS * self.scale**2:
             shown = f"{self.width // self.scale}x{self.height // self.scale}"
             raise InvalidRequest("image", shown, "a picture of at most a megapixel; make it smaller first")
-        if not isinstance(self.consistent, bool):
-            raise InvalidRequest("consistent", self.consistent, "true or false")
+        _check_flag("consistent", self.consistent)
 
     @property
     def tiling(self) -> Tiling:
@@ -233,8 +243,134 @@ class SuperResolve(_Drawn):
         return tiled(rows, columns, TILE, TILE_OVERLAP)
 
 
-Request: TypeAlias = TextToImage | LayoutToImage | Inpaint | SuperResolve
-REQUESTS: tuple[type[Request], ...] = (TextToImage, LayoutToImage, Inpaint, SuperResolve)
+@dataclass(frozen=True, kw_only=True)
+class Vary(Prompted):
+    """Pictures like a picture. width, height: as for `TextToImage`; the source's middle is cut to their shape.
+
+    image:    the source, by its digest
+    prompt:   what else should be in them; may be empty
+    likeness: 0 .. 1, how strongly what the source shows steers (the scale of IP-Adapter)
+    strength: 0.05 .. 1, the share of the noise levels that are gone through from the source on (image-to-image);
+              1 begins from noise alone
+    """
+
+    TASK: ClassVar[str] = "vary"
+    IMAGES: ClassVar[tuple[str, ...]] = ("image",)
+
+    image: str
+    prompt: str = ""
+    likeness: float = 1.0
+    strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_side("width", self.width)
+        _check_side("height", self.height)
+        _check_number("likeness", self.likeness, 0.0, 1.0)
+        _check_number("strength", self.strength, LEAST_STRENGTH, 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interpolate(Prompted):
+    """Pictures on the way from one picture to another, from words to other words, or both. width, height: as for
+    `TextToImage`; ``seed`` begins the way and ``seed`` + 1 ends it.
+
+    image, other: the two pictures, by their digests; both or none
+    other_prompt: the words at the end; empty = ``prompt`` all the way
+    likeness:     as for `Vary`
+    begin, end:   0 .. 1, the part of the way that the ``count`` pictures go; a single one stands at ``begin``
+    """
+
+    TASK: ClassVar[str] = "interpolate"
+    IMAGES: ClassVar[tuple[str, ...]] = ("image", "other")
+
+    image: str = ""
+    other: str = ""
+    prompt: str = ""
+    other_prompt: str = ""
+    likeness: float = 1.0
+    begin: float = 0.0
+    end: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_side("width", self.width)
+        _check_side("height", self.height)
+        _check_text("other_prompt", self.other_prompt)
+        if bool(self.image) != bool(self.other):
+            raise InvalidRequest("other" if self.image else "image", None, "a picture at both ends of the way, or none")
+        if not self.image and not (self.prompt and self.other_prompt):
+            raise InvalidRequest("other", None, "two pictures, or words at both ends of the way")
+        _check_number("likeness", self.likeness, 0.0, 1.0)
+        _check_number("begin", self.begin, 0.0, 1.0)
+        _check_number("end", self.end, 0.0, 1.0)
+        _check_integer("seed", self.seed, 0, LARGEST_SEED - 1)
+
+    @property
+    def named(self) -> dict[str, str]:
+        return super().named if self.image or self.other else {}
+
+    @property
+    def positions(self) -> tuple[float, ...]:
+        """Where on the way each picture stands, 0 .. 1."""
+        return _between(self.begin, self.end, self.count)
+
+    def alone(self, index: int) -> Self:
+        position = self.positions[index]
+        return dataclasses.replace(self, begin=position, end=position, count=1)
+
+    @property
+    def words(self) -> str:
+        return f"{self.prompt} {self.other_prompt}".strip()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noise(Prompted):
+    """The forward process (Sohl-Dickstein et al. 2015, Ho et al. 2020): a picture with more and more noise, and beside
+    each, on its right, what the model takes it for, in one step. width, height: of both together, the width a multiple
+    of 16. Steps and sampler play no part.
+
+    image:      the picture, by its digest; its middle is cut to the shape
+    prompt:     what the model is told of it; may be empty
+    begin, end: 0 .. 1, the times of the first and the last of ``count`` pictures: the share of the training's steps
+    """
+
+    TASK: ClassVar[str] = "noise"
+    IMAGES: ClassVar[tuple[str, ...]] = ("image",)
+
+    image: str
+    prompt: str = ""
+    steps: int = 1
+    sampler: str = "DDIM"
+    begin: float = 0.1
+    end: float = 0.9
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_side("width", self.width)
+        if self.width % (2 * SIDE_MULTIPLE):
+            raise InvalidRequest("width", self.width, f"a multiple of {2 * SIDE_MULTIPLE}: two pictures side by side")
+        _check_side("height", self.height)
+        _check_number("begin", self.begin, 0.0, 1.0)
+        _check_number("end", self.end, 0.0, 1.0)
+
+    @property
+    def times(self) -> tuple[float, ...]:
+        """When each picture is, 0 .. 1."""
+        return _between(self.begin, self.end, self.count)
+
+    def alone(self, index: int) -> Self:
+        time = self.times[index]
+        return dataclasses.replace(self, begin=time, end=time, count=1)
+
+
+def _between(begin: float, end: float, count: int) -> tuple[float, ...]:
+    """``count`` numbers from ``begin`` to ``end``; a single one is ``begin``."""
+    return tuple(begin + (end - begin) * index / max(1, count - 1) for index in range(count))
+
+
+Request: TypeAlias = TextToImage | LayoutToImage | Inpaint | SuperResolve | Vary | Interpolate | Noise
+REQUESTS: tuple[type[Request], ...] = (TextToImage, LayoutToImage, Inpaint, SuperResolve, Vary, Interpolate, Noise)
 
 _Request = TypeVar("_Request", bound=_Drawn)
 
@@ -277,6 +413,11 @@ def _check_text(field: str, value: object) -> None:
 def _check_digest(field: str, value: object) -> None:
     if not isinstance(value, str) or not DIGEST.fullmatch(value):
         raise InvalidRequest(field, value, "64 hexadecimal digits, the SHA-256 of an image")
+
+
+def _check_flag(field: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise InvalidRequest(field, value, "true or false")
 
 
 def _check_integer(field: str, value: object, least: int, most: int) -> None:

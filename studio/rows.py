@@ -6,7 +6,7 @@ A row knows nothing of other rows, of jobs' lives or of processes.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from studio.images.tiles import Place, Tiling, whole
 from studio.packs.pack import Denoiser, Pack
 from studio.requests import Prompted, Request
+from studio.samplers.catalogue import Sampler
 from studio.samplers.table import SamplerTable
 
 Finish: TypeAlias = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
@@ -233,6 +234,6 @@ def prompted_cost(request: Prompted, area: float, denoiser: Denoiser) -> float:
     return (2 if request.guidance > 1 else 1) * area / denoiser.native_area
 
 
-def single(request: Request, index: int) -> Request:
-    """The request that makes picture ``index`` of ``request`` alone."""
-    return replace(request, seed=request.seed + index, count=1)
+def first_call(steps: int, strength: float, sampler: Sampler) -> int:
+    """The model call that drawing begins with, where it goes through the share ``strength`` of ``steps`` only."""
+    return min(round(steps * (1 - strength)), steps - 1) * sampler.calls

@@ -80,7 +80,7 @@ class View:
 
     @classmethod
     def of(cls, request: Request) -> View:
-        frames = [_Frame(seed=request.seed + index) for index in range(request.count)]
+        frames = [_Frame(seed=request.alone(index).seed) for index in range(request.count)]
         before = enlarged_url(request.image, request.scale) if isinstance(request, SuperResolve) else ""
         return cls(request.caption, request.width, request.height, "waking", before=before, frames=frames)
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import numpy as np
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel, UNet2DModel, VQModel
 from diffusers.models.embeddings import ImageProjection
 from transformers import AutoTokenizer, CLIPTextModel, CLIPVisionModelWithProjection
 
+from studio.images.pixels import Pixels
 from studio.packs.catalogue import FACTOR, PACKS, STORYBOOK, PackInfo
 from studio.packs.clip import Clip
 from studio.packs.first_stage import FirstStage
@@ -22,7 +24,7 @@ from studio.packs.image_prompt import add_image_attention
 from studio.packs.linear_decoder import LinearDecoder, four_colours
 from studio.packs.loading import UPSCALER_AREA
 from studio.packs.pack import Denoiser, Pack, Upscaler
-from studio.requests import LayoutToImage, Request, TextToImage
+from studio.requests import Interpolate, LayoutToImage, Request, TextToImage, Vary
 from studio.samplers.table import NoiseSchedule, Tables
 from studio.training import clip, text_encoder
 from studio.training.presets import PRESETS
@@ -107,6 +109,23 @@ def ask_layout(prompt: str = "", **changes: object) -> LayoutToImage:
     """A small layout for the miniature."""
     values: dict[str, object] = {"pack": NAME, "width": SIDE, "height": SIDE, "steps": 4, "boxes": (HOUSE, BOAT)}
     return LayoutToImage(prompt=prompt, **{**values, **changes})  # type: ignore[arg-type]
+
+
+SOURCE, OTHER = (
+    Pixels.of(np.random.default_rng(seed).integers(0, 256, (SIDE, SIDE + 16, 3), dtype=np.uint8)) for seed in (2, 3)
+)
+
+
+def ask_vary(**changes: object) -> Vary:
+    """A small variation of SOURCE."""
+    values: dict[str, object] = {"pack": NAME, "width": SIDE, "height": SIDE, "steps": 4, "image": SOURCE.digest}
+    return Vary(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def ask_interpolate(**changes: object) -> Interpolate:
+    """A small way from SOURCE to OTHER."""
+    values: dict[str, object] = {"pack": NAME, "width": SIDE, "height": SIDE, "steps": 4, "image": SOURCE.digest}
+    return Interpolate(**{**values, "other": OTHER.digest, **changes})  # type: ignore[arg-type]
 
 
 def own_fields(kind: type[Request]) -> dict[str, Any]:

@@ -14,11 +14,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from studio.engine.batching import Limits, Pace, Room, Turns, plan
 from studio.engine.denoise import Move, step_rows
-from studio.engine.preview import encode_previews
+from studio.engine.preview import encode_frame, encode_previews
 from studio.errors import JobFailed, NotFinite, OutOfMemory, PackError, QueueFull, StudioError
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Progressed, Queued, Started
 from studio.images.pixels import Image, Pixels
@@ -230,10 +232,13 @@ class Engine:
         return [self._previewed(row, jpeg) for row, jpeg in zip(rows, jpegs, strict=True)]
 
     def _previewed(self, row: Row, jpeg: bytes) -> Previewed:
+        """``jpeg`` is what the linear decoder made; a frame of a film is worth the whole one."""
+        if row.request.trajectory:
+            jpeg = encode_frame(_picture(row))
         calls, steps = row.table.calls, row.request.steps
         pace = (time.monotonic() - self._running[row.job].started) / row.call
         step = math.ceil(row.call * steps / calls)  # second-order samplers call the model twice a step
-        return Previewed(row.job, row.index, step, steps, jpeg, pace * (calls - row.call))
+        return Previewed(row.job, row.index, step, steps, jpeg, pace * (calls - row.call), row.request.trajectory)
 
     def _finish(self, row: Row) -> list[Event]:
         job = self._running[row.job]
@@ -247,9 +252,8 @@ class Engine:
 
     def _draw(self, job: _Job, row: Row) -> Drawn:
         """The picture of a row that is done, or of one that is stopped: where it was heading."""
-        latent = row.latent if row.is_done else row.clean
-        assert latent is not None
-        picture = row.finish(row.denoiser.first_stage.decode(latent[None])[0].numpy())
+        picture = _picture(row)
+        is_one_of_many = job.request.count > 1
         return Drawn(
             job=job.name,
             index=row.index,
@@ -258,6 +262,7 @@ class Engine:
             seconds=time.monotonic() - job.started,
             stopped_at=None if row.is_done else row.call,
             pixels=Pixels.of(picture),
+            similarity=job.pack.similarity(picture, row.request.caption) if is_one_of_many else None,
         )
 
     def _fail(self, row: Row, error: StudioError) -> list[Event]:
@@ -274,6 +279,13 @@ class Engine:
             return []
         del self._running[job.name]
         return [Failed(job.name, job.error) if job.error else Finished(job.name)]
+
+
+def _picture(row: Row) -> NDArray[np.uint8]:
+    """What the row has drawn, or, while it is not done, where it is heading: [H, W, 3]."""
+    latent = row.latent if row.is_done else row.clean
+    assert latent is not None
+    return row.finish(row.denoiser.first_stage.decode(latent[None])[0].numpy())
 
 
 def _inputs_of(request: Request, pack: Pack) -> float:

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.nn import functional as F
 
+from studio.images.film import shown
 from studio.packs.first_stage import to_bytes
 from studio.packs.linear_decoder import LinearDecoder
 
 LARGEST_SIDE = 384  # pixels; the latents of larger pictures are averaged down, because encoding is what costs
-QUALITY = 80
+QUALITY, FRAME_QUALITY = 80, 95
 
 
 def encode_previews(clean: torch.Tensor, decoder: LinearDecoder) -> list[bytes]:
@@ -25,7 +26,12 @@ def encode_previews(clean: torch.Tensor, decoder: LinearDecoder) -> list[bytes]:
     return [_jpeg(picture.numpy()) for picture in to_bytes(decoder(clean))]
 
 
-def _jpeg(picture: NDArray[np.uint8]) -> bytes:
+def encode_frame(picture: NDArray[np.uint8]) -> bytes:
+    """A picture, uint8 [H, W, 3], as a frame of a film."""
+    return _jpeg(shown(picture), FRAME_QUALITY)
+
+
+def _jpeg(picture: NDArray[np.uint8], quality: int = QUALITY) -> bytes:
     stream = io.BytesIO()
-    Image.fromarray(picture).save(stream, "JPEG", quality=QUALITY)
+    Image.fromarray(picture).save(stream, "JPEG", quality=quality)
     return stream.getvalue()

@@ -1,5 +1,5 @@
-"""Where pictures are kept: ``<data>/pictures/ID.png``, each with its recipe inside, and ``<data>/sources/DIGEST.png``,
-what people brought to be worked on, which the recipes name."""
+"""Where pictures are kept: ``<data>/pictures/ID.png``, each with its recipe inside and, if asked for, the film
+``ID.webp`` beside it; ``<data>/sources/DIGEST.png``, what people brought to be worked on, which the recipes name."""
 
 from __future__ import annotations
 
@@ -38,6 +38,10 @@ class Store:
         write_picture(path, pixels, recipe)
         return path
 
+    def add_film(self, picture: Path, film: bytes) -> None:
+        """Writes the film of how the picture at that path came about beside it."""
+        _write(picture.with_suffix(".webp"), lambda file: file.write(film))
+
     def keep(self, image: Image) -> str:
         """Writes a source, once, and returns its digest."""
         path = self._sources / f"{image.digest}.png"
@@ -60,7 +64,7 @@ class Store:
 
     def sources_of(self, request: Request) -> list[Image]:
         """Every image that ``request`` names. Raises `MissingImage`."""
-        return [self.source(getattr(request, field)) for field in request.IMAGES]
+        return [self.source(digest) for digest in request.named.values()]
 
 
 def write_picture(path: Path, pixels: Pixels, recipe: Recipe) -> None:
@@ -69,7 +73,7 @@ def write_picture(path: Path, pixels: Pixels, recipe: Recipe) -> None:
     _write(path, lambda file: image.save(file, "PNG", pnginfo=png_text(recipe)))
 
 
-def _write(path: Path, save: Callable[[BinaryIO], None]) -> None:
+def _write(path: Path, save: Callable[[BinaryIO], object]) -> None:
     """Writes beside, flushes, then renames into place."""
     part = path.with_suffix(f".{secrets.token_hex(4)}.part")
     try:

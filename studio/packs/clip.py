@@ -47,7 +47,7 @@ class Clip:
     def similarity(self, embedding: torch.Tensor, pooled: torch.Tensor) -> float:
         """The cosine, -1..1, between a picture's embedding and the text encoder's ``pooled`` output for some words."""
         assert self.text_projection is not None
-        return float(F.cosine_similarity(embedding, self.text_projection @ pooled.float(), dim=0))
+        return float(F.cosine_similarity(embedding, self.text_projection @ pooled, dim=0))
 
 
 def load_clip(pack: Path, device: torch.device, dtype: torch.dtype) -> Clip | None:

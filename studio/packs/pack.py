@@ -117,7 +117,7 @@ class Pack:
     vocabulary: frozenset[str] | None = None
     upscaler: Upscaler | None = None
     clip: Clip | None = None
-    _prompts: OrderedDict[str, torch.Tensor] = field(default_factory=OrderedDict)
+    _prompts: OrderedDict[str, tuple[torch.Tensor, torch.Tensor]] = field(default_factory=OrderedDict)
     _beside: OrderedDict[tuple[int, int], torch.Tensor] = field(default_factory=OrderedDict)
 
     @property
@@ -152,10 +152,15 @@ class Pack:
         return () if self.vocabulary is None else unknown_words(prompt, self.vocabulary)
 
     def encode_prompt(self, prompt: str) -> torch.Tensor:
-        """[tokens, width] float32 on the device; prompts longer than the text encoder reads are cut. Cached."""
+        """[tokens, width] float32 on the device; prompts longer than the text encoder reads are cut."""
+        return self._read(prompt)[0]
+
+    def _read(self, prompt: str) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the text encoder says of each token and of the whole, float32. Cached."""
         if prompt not in self._prompts:
             with torch.inference_mode():
-                self._prompts[prompt] = self.text_encoder(self._tokens([prompt])).last_hidden_state[0].float()
+                output = self.text_encoder(self._tokens([prompt]))
+            self._prompts[prompt] = output.last_hidden_state[0].float(), output.pooler_output[0].float()
             if len(self._prompts) > KEPT_PROMPTS:
                 self._prompts.popitem(last=False)
         self._prompts.move_to_end(prompt)
@@ -196,9 +201,7 @@ class Pack:
         None where there are no words, or the pack cannot tell."""
         if self.clip is None or self.clip.text_projection is None or not words:
             return None
-        with torch.inference_mode():
-            pooled = self.text_encoder(self._tokens([words])).pooler_output[0]
-        return self.clip.similarity(self.clip.embed(picture), pooled)
+        return self.clip.similarity(self.clip.embed(picture), self._read(words)[1])
 
     def _tokens(self, texts: Sequence[str]) -> torch.Tensor:
         """int64 [B, longest prompt] on the device, cut or padded."""

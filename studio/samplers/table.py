@@ -136,6 +136,23 @@ class Tables:
         self._kept.move_to_end(key)
         return self._kept[key]
 
+    def glance(self, share: float) -> SamplerTable:
+        """See `glance`."""
+        return glance(self.schedule, share)
+
+
+def glance(schedule: NoiseSchedule, share: float) -> SamplerTable:
+    """One model call at ``share``, 0..1, of the training's times, whose result is the clean latent that the model takes
+    the noised one for."""
+    timestep = round(share * (schedule.train_steps - 1))
+    signal = float(diffusers.DDPMScheduler(**schedule.scheduler_config()).alphas_cumprod[timestep])
+    a, b = torch.tensor([signal**0.5]), torch.tensor([(1 - signal) ** 0.5])
+    one, none = torch.ones(1), torch.zeros(1)
+    of_latent = predicted_clean(schedule.prediction, one, none, (one, a, b))
+    of_output = predicted_clean(schedule.prediction, none, one, (one, a, b))
+    weights = torch.stack([of_latent, of_output, none], dim=1)[None]
+    return SamplerTable(torch.tensor([float(timestep)]), one, weights, (False,), a, b, initial_scale=1.0)
+
 
 def make_scheduler(
     sampler: Sampler, schedule: NoiseSchedule, steps: int, first_call: int = 0

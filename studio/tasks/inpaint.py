@@ -21,7 +21,7 @@ from studio.images.resizing import resized, working_size
 from studio.packs.first_stage import to_pictures
 from studio.packs.pack import Pack
 from studio.requests import Inpaint
-from studio.rows import Finish, Keep, Row, begin, prompted_cost, single, steer
+from studio.rows import Finish, Keep, Row, begin, first_call, prompted_cost, steer
 from studio.samplers.catalogue import find_sampler
 
 REACH = 6  # pixels of the model's, over which colours are matched with those around the mask
@@ -44,16 +44,15 @@ def prepare(job: str, request: Inpaint, pack: Pack, images: Mapping[str, Image])
     size = piece.mask.shape[0] // factor, piece.mask.shape[1] // factor
     cells = torch.from_numpy(masks.cells(piece.mask, *size))[None].to(pack.device)
     sampler = find_sampler(request.sampler)
-    skipped = 0 if request.fill == "noise" else round(request.steps * (1 - request.strength))
-    first_call = min(skipped, request.steps - 1) * sampler.calls
-    table = denoiser.tables.table(sampler, request.steps, first_call=first_call, eta=request.eta)
+    first = 0 if request.fill == "noise" else first_call(request.steps, request.strength, sampler)
+    table = denoiser.tables.table(sampler, request.steps, first_call=first, eta=request.eta)
     start = None
-    if first_call:
+    if first:
         under = masks.filled(piece.picture, piece.mask) if request.fill == "blur" else piece.picture
         start = pack.first_stage.encode(to_pictures(under[None]))[0]
     steering = steer(request, pack, _beside(piece, cells, pack) if pack.sees_masks else None)
     rows = [
-        begin(job, index, single(request, index), denoiser, table, steering, size, start)
+        begin(job, index, request.alone(index), denoiser, table, steering, size, start)
         for index in range(request.count)
     ]
     known = None if pack.sees_masks else pack.first_stage.encode(to_pictures(piece.picture[None]))[0]

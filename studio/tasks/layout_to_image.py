@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from studio.images.pixels import Image
 from studio.packs.pack import Pack
 from studio.requests import LayoutToImage
-from studio.rows import Boxes, Row, begin, latent_size, prompted_cost, single, steer
+from studio.rows import Boxes, Row, begin, latent_size, prompted_cost, steer
 from studio.samplers.catalogue import find_sampler
 
 
@@ -22,9 +22,7 @@ def prepare(job: str, request: LayoutToImage, pack: Pack, images: Mapping[str, I
     table = denoiser.tables.table(find_sampler(request.sampler), request.steps, eta=request.eta)
     boxes = Boxes(pack.encode_boxes(request.boxes), pack.encode_boxes(()), round(request.grounding * table.calls))
     steering = steer(request, pack, pack.beside_nothing(*size), boxes)
-    return [
-        begin(job, index, single(request, index), denoiser, table, steering, size) for index in range(request.count)
-    ]
+    return [begin(job, index, request.alone(index), denoiser, table, steering, size) for index in range(request.count)]
 
 
 def cost(request: LayoutToImage, pack: Pack) -> float:

@@ -19,7 +19,7 @@ from studio.images.pixels import Image, Pixels
 from studio.packs.first_stage import to_pictures
 from studio.packs.pack import Pack, Upscaler
 from studio.requests import SuperResolve
-from studio.rows import Finish, Row, Steering, begin, single
+from studio.rows import Finish, Row, Steering, begin
 from studio.samplers.catalogue import find_sampler
 
 MODEL_SCALE = 4
@@ -37,7 +37,7 @@ def prepare(job: str, request: SuperResolve, pack: Pack, images: Mapping[str, Im
     steering = Steering(NO_WORDS.to(upscaler.device), None, guidance=1.0, beside=beside)
     size = (tiling.rows, tiling.columns)
     rows = [
-        begin(job, index, single(request, index), upscaler, table, steering, size, tiling=tiling)
+        begin(job, index, request.alone(index), upscaler, table, steering, size, tiling=tiling)
         for index in range(request.count)
     ]
     for row in rows:

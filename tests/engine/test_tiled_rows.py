@@ -11,6 +11,7 @@ import torch
 from studio.engine.denoise import Move, step_rows
 from studio.images.tiles import tiled
 from studio.packs.grounding import Layout
+from studio.packs.image_prompt import ImagePrompts
 from studio.packs.pack import Denoiser, Pack
 from studio.rows import TILES_A_CALL, Part, Row, Steering, begin
 from studio.samplers.catalogue import find_sampler
@@ -27,7 +28,12 @@ class Pointwise(Denoiser):
         return []
 
     def __call__(
-        self, inputs: torch.Tensor, timesteps: torch.Tensor, text: torch.Tensor, layout: Layout | None = None
+        self,
+        inputs: torch.Tensor,
+        timesteps: torch.Tensor,
+        text: torch.Tensor,
+        layout: Layout | None = None,
+        pictures: ImagePrompts | None = None,
     ) -> torch.Tensor:
         self.asked.append(len(inputs))
         return torch.tanh(inputs[:, :4] * 0.7 + inputs[:, 4:8] + timesteps[:, None, None, None] / 1000) + text.mean()

@@ -18,11 +18,24 @@ from studio.requests import Inpaint, Request
 from studio.rows import Row
 from studio.tasks import find_task
 from studio.tasks.layout_to_image import prepare
-from tests.miniature import BOAT, HOUSE, NAME, SIDE, ask, ask_layout, make_pack, make_unet
+from tests.miniature import (
+    BOAT,
+    HOUSE,
+    NAME,
+    OTHER,
+    SIDE,
+    SOURCE,
+    ask,
+    ask_interpolate,
+    ask_layout,
+    ask_vary,
+    make_pack,
+    make_unet,
+)
 
 PHOTO = Pixels.of(np.random.default_rng(1).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8))
 MASK = Mask.of(np.pad(np.full((30, 30), 255, np.uint8), ((10, 24), (20, 14))))
-IMAGES = {PHOTO.digest: PHOTO, MASK.digest: MASK}
+IMAGES = {PHOTO.digest: PHOTO, MASK.digest: MASK, SOURCE.digest: SOURCE, OTHER.digest: OTHER}
 
 
 def _run(row: Row) -> torch.Tensor:
@@ -88,7 +101,8 @@ def test_an_empty_prompt_is_made_of_the_phrases_from_left_to_right(pack: Pack) -
 
 
 def _requests() -> dict[str, Request]:
-    """Layouts, one with its gates shut halfway and one without guidance; inpainting; and words alone."""
+    """Layouts, one with its gates shut halfway and one without guidance; inpainting; variations, one that begins from its
+    source; pictures on the way from one to another; and words alone."""
     inpaint = Inpaint(
         prompt="a red house", pack=NAME, image=PHOTO.digest, mask=MASK.digest, width=SIDE, height=SIDE, steps=6,
         sampler="UniPC Karras", seed=5,
@@ -99,6 +113,9 @@ def _requests() -> dict[str, Request]:
         "inpaint": inpaint,
         "half": ask_layout(steps=6, seed=3, grounding=0.5, sampler="DDIM", guidance=7.0),
         "unguided": ask_layout("one thing", steps=6, seed=4, guidance=1.0, boxes=(BOAT,), sampler="LCM"),
+        "variation": ask_vary(steps=6, seed=6, likeness=0.7, prompt="the sea", sampler="DPM++ 2M Karras"),
+        "from its source": ask_vary(steps=10, strength=0.6, seed=7, guidance=1.0, sampler="DDIM"),
+        "on the way": ask_interpolate(steps=6, seed=8, begin=0.3),
     }
 
 
@@ -111,23 +128,25 @@ def _pictures(engine: Engine, requests: dict[str, Request]) -> dict[str, np.ndar
     return {event.job: event.pixels.array for event in events if isinstance(event, Drawn) and event.pixels}
 
 
-def test_layout_inpainting_and_plain_rows_share_calls_and_come_out_as_alone(
+def test_rows_of_text_layout_inpainting_and_variations_share_calls_and_come_out_as_alone(
     pack: Pack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The U-Net is called once a step for all five people, with boxes for the layouts' inputs only."""
+    """The U-Net is called once a step for all eight people, with boxes for the layouts' inputs only, and pictures that
+    act on those of the variations."""
     requests = _requests()
     alone = {name: _pictures(Engine({NAME: pack}), {name: request})[name] for name, request in requests.items()}
-    calls: list[tuple[int, int]] = []
+    calls: list[tuple[int, int, int]] = []
     forward = pack.denoiser.unet.forward
 
     def counted(*given: torch.Tensor, **named: dict[str, dict[str, torch.Tensor]] | None) -> object:
         extra = named["cross_attention_kwargs"]
-        calls.append((len(given[0]), len(extra["gligen"]["tokens"]) if extra else 0))
+        steered = int((extra["ip_hidden_states"].scale > 0).sum())
+        calls.append((len(given[0]), len(extra["gligen"]["tokens"]), steered))
         return forward(*given, **named)
 
     monkeypatch.setattr(pack.denoiser.unet, "forward", counted)
     together = _pictures(Engine({NAME: pack}, Limits(inputs=16)), requests)
-    assert calls == [(9, 5)] * 3 + [(9, 3)] * 3
+    assert calls == [(14, 5, 5)] * 3 + [(14, 3, 5)] * 3
     for name, picture in together.items():
         assert np.abs(picture.astype(int) - alone[name]).max() <= 1, name
 

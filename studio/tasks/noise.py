@@ -1,0 +1,46 @@
+"""The forward process: a picture with noise as training adds it, and beside it what the model takes it for in a step.
+
+Shows what a denoiser has learned: with little noise it restores the picture, with much it guesses (Sohl-Dickstein et
+al. 2015; Ho et al. 2020, section 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from studio.images.pixels import Image
+from studio.images.resizing import covering
+from studio.packs.first_stage import to_pictures
+from studio.packs.pack import Pack
+from studio.requests import Noise
+from studio.rows import Finish, Row, begin, prompted_cost, steer
+from studio.tasks.vary import find_source
+
+
+def prepare(job: str, request: Noise, pack: Pack, images: Mapping[str, Image]) -> list[Row]:
+    """The rows of ``request``, each of a single model call."""
+    source, denoiser = find_source("image", request.image, images), pack.denoiser
+    picture = covering(source.array, request.width // 2, request.height)
+    start = pack.first_stage.encode(to_pictures(picture[None]))[0]
+    size = start.shape[1], start.shape[2]
+    steering = steer(request, pack, pack.beside_nothing(*size))
+    rows = []
+    for index, time in enumerate(request.times):
+        row = begin(
+            job, index, request.alone(index), denoiser, denoiser.tables.glance(time), steering, size, start
+        )  # fmt: skip
+        row.finish = _beside(pack.first_stage.decode(row.latent[None])[0].numpy())
+        rows.append(row)
+    return rows
+
+
+def cost(request: Noise, pack: Pack) -> float:
+    factor = pack.denoiser.factor
+    return prompted_cost(request, (request.width // 2 // factor) * (request.height // factor), pack.denoiser)
+
+
+def _beside(noised: NDArray[np.uint8]) -> Finish:
+    return lambda drawn: np.concatenate([noised, drawn], axis=1)
