@@ -5,6 +5,9 @@
     python -m studio inpaint "a red house" --image photo.jpg --mask mask.png --only-masked
     python -m studio inpaint "the sea at night" --image photo.jpg --extend 100,0,100,0
     python -m studio super-resolve --image photo.jpg --scale 4 --samples 3
+    python -m studio vary --image photo.jpg --strength 0.6 --count 4
+    python -m studio interpolate one.png other.png --frames 8
+    python -m studio interpolate --prompt "a house by day" --other-prompt "a house at night"
     python -m studio replay picture.png
     python -m studio samplers
     python -m studio packs
@@ -31,16 +34,29 @@ import PIL.Image
 from studio.client import LocalClient
 from studio.engine.batching import Limits
 from studio.errors import BadPicture, InvalidRequest, PackError, StudioError
-from studio.events import Cancelled, Drawn, Failed, Started
+from studio.events import Cancelled, Drawn, Event, Failed, Started
 from studio.gallery.recipe import Recipe, read_recipe
 from studio.gallery.store import Store, write_picture
 from studio.images import masks
 from studio.images.boxes import read_boxes
+from studio.images.film import animated, shown, strip, video
 from studio.images.opening import open_mask, open_picture
 from studio.images.pixels import Image, Mask, Pixels
-from studio.images.resizing import resized
+from studio.images.resizing import resized, working_size
 from studio.packs.catalogue import PACKS, PackInfo, find_pack
-from studio.requests import FILLS, RANDOM_SEEDS, SCALES, Inpaint, LayoutToImage, Request, SuperResolve, TextToImage
+from studio.recorder import Films
+from studio.requests import (
+    FILLS,
+    RANDOM_SEEDS,
+    SCALES,
+    Inpaint,
+    Interpolate,
+    LayoutToImage,
+    Request,
+    SuperResolve,
+    TextToImage,
+    Vary,
+)
 from studio.samplers.catalogue import DEFAULT_SAMPLER, SAMPLERS
 from studio.settings import Settings, read_settings
 
@@ -108,6 +124,22 @@ def _parser() -> argparse.ArgumentParser:
     enlarge.add_argument("--loose", action="store_true", help="do not make it average down to the picture again")
     _add_sampling(enlarge, count="--samples")
     enlarge.set_defaults(command=_super_resolve)
+    alike = commands.add_parser("vary", help="pictures like a picture")
+    alike.add_argument("--image", type=Path, required=True, help="PNG, JPEG or WebP")
+    alike.add_argument("--strength", type=_number, default=1.0, help="0.05: almost the same, to 1: from noise alone")
+    _add_likeness(alike)
+    _add_drawing(alike, prompt_may_be_missing=True)
+    _add_size(alike)
+    alike.set_defaults(command=_vary)
+    way = commands.add_parser("interpolate", help="pictures on the way from one picture, or some words, to others")
+    way.add_argument("ends", type=Path, nargs="*", metavar="picture", help="where the way begins and ends")
+    way.add_argument("--prompt", default="", help="at the beginning, or all the way")
+    way.add_argument("--other-prompt", default="", help="at the end")
+    _add_likeness(way)
+    _add_guidance(way)
+    _add_sampling(way, count="--frames", usual=8)
+    _add_size(way)
+    way.set_defaults(command=_interpolate)
     again = commands.add_parser("replay", help="make a picture again from its own recipe, and compare")
     again.add_argument("picture", type=Path)
     again.add_argument("--pack", help="instead of the pack named in the recipe")
@@ -123,25 +155,34 @@ def _add_size(command: argparse.ArgumentParser) -> None:
     command.add_argument("--height", type=_number, help="likewise")
 
 
+def _add_likeness(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--likeness", type=_number, default=1.0, help="how strongly pictures steer, 0 to 1")
+
+
 def _add_drawing(command: argparse.ArgumentParser, *, prompt_may_be_missing: bool = False) -> None:
     """What every way of drawing from words takes."""
     if prompt_may_be_missing:
-        command.add_argument("prompt", nargs="?", default="", help="of the whole; made of the phrases if not given")
+        command.add_argument("prompt", nargs="?", default="", help="of the whole; may be left out")
     else:
         command.add_argument("prompt")
-    command.add_argument("--negative", default="", help="what should not be in the picture")
-    command.add_argument("--guidance", type=_number, help="1 to 30; the pack's own if not given")
-    command.add_argument("--rescale", type=_number, default=0.0, help="guidance rescale, 0 to 1")
+    _add_guidance(command)
     _add_sampling(command)
 
 
-def _add_sampling(command: argparse.ArgumentParser, count: str = "--count") -> None:
+def _add_guidance(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--negative", default="", help="what should not be in the picture")
+    command.add_argument("--guidance", type=_number, help="1 to 30; the pack's own if not given")
+    command.add_argument("--rescale", type=_number, default=0.0, help="guidance rescale, 0 to 1")
+
+
+def _add_sampling(command: argparse.ArgumentParser, count: str = "--count", usual: int = 1) -> None:
     """What every way of drawing takes; ``count`` is what the number of pictures is called."""
     command.add_argument("--seed", type=_number, help="0 to 2^63-1; random if not given")
     command.add_argument("--steps", type=_number, help="1 to 150; the pack's own if not given")
     command.add_argument("--sampler", default=DEFAULT_SAMPLER, help="see: python -m studio samplers")
     command.add_argument("--eta", type=_number, default=0.0, help="noise of DDIM, 0 to 1")
-    command.add_argument(count, dest="count", type=_number, default=1, help="1 to 16 pictures")
+    command.add_argument(count, dest="count", type=_number, default=usual, help="1 to 16 pictures")
+    command.add_argument("--film", action="store_true", help="keep what each step was heading for, as 0.webp, ...")
     command.add_argument("--pack", help="name, diffusers folder or .safetensors file")
     command.add_argument(
         "--out", type=Path, default=Path(), help="folder for 0.png, 1.png, ...; or a .png for one picture"
@@ -185,6 +226,7 @@ def _sampling(given: argparse.Namespace, pack: PackInfo) -> dict[str, Any]:
         "sampler": given.sampler,
         "eta": given.eta,
         "count": given.count,
+        "trajectory": given.film,
     }
 
 
@@ -240,6 +282,52 @@ def _super_resolve(given: argparse.Namespace, settings: Settings) -> int:
     return _draw_and_write(request, (picture,), given, settings)
 
 
+def _vary(given: argparse.Namespace, settings: Settings) -> int:
+    picture, pack = open_picture(given.image.read_bytes()), find_pack(given.pack or settings.pack)
+    request = Vary(
+        image=picture.digest,
+        strength=given.strength,
+        likeness=given.likeness,
+        **_size_like(picture, given, pack),
+        **_drawing(given, pack),
+    )
+    return _draw_and_write(request, (picture,), given, settings)
+
+
+def _interpolate(given: argparse.Namespace, settings: Settings) -> int:
+    if len(given.ends) not in (0, 2):
+        raise InvalidRequest("picture", len(given.ends), "two of them, or none and words at both ends")
+    pictures = [open_picture(path.read_bytes()) for path in given.ends]
+    pack = find_pack(given.pack or settings.pack)
+    ends: dict[str, Any] = dict(zip(Interpolate.IMAGES, (picture.digest for picture in pictures), strict=False))
+    request = Interpolate(
+        **ends,
+        other_prompt=given.other_prompt,
+        likeness=given.likeness,
+        **(_size_like(pictures[0], given, pack) if pictures else _size(given, pack)),
+        **_drawing(given, pack),
+    )
+    code = _draw_and_write(request, pictures, given, settings)
+    if request.count > 1:
+        _write_way(given.out, request.count)
+    return code
+
+
+def _write_way(folder: Path, count: int) -> None:
+    """What was drawn on a way, as a film and side by side."""
+    frames = [shown(open_picture((folder / f"{index}.png").read_bytes()).array) for index in range(count)]
+    (folder / "way.webp").write_bytes(animated(frames))
+    (folder / "way.webm").write_bytes(video(frames))
+    PIL.Image.fromarray(strip(frames)).save(folder / "way.png")
+
+
+def _size_like(picture: Pixels, given: argparse.Namespace, pack: PackInfo) -> dict[str, Any]:
+    """The shape of ``picture`` at about the size that the pack draws best, unless something else is asked for."""
+    width, height = working_size(picture.width, picture.height, pack.size)
+    return {"width": width if given.width is None else given.width,
+            "height": height if given.height is None else given.height}  # fmt: skip
+
+
 def _picture_and_mask(given: argparse.Namespace) -> tuple[Pixels, Mask]:
     """The picture, on a larger canvas if asked for, and what of it to draw anew."""
     source = open_picture(given.image.read_bytes())
@@ -276,11 +364,15 @@ def _draw_and_write(request: Request, images: Sequence[Image], given: argparse.N
     store = Store(settings.data)
     for image in images:
         store.keep(image)
-    for drawn in _draw(request, images, replace(settings, pack=given.pack or settings.pack)):
+    for drawn, film in _draw(request, images, replace(settings, pack=given.pack or settings.pack)):
         path = given.out if is_file else given.out / f"{drawn.index}.png"
         assert drawn.pixels is not None
         write_picture(path, drawn.pixels, Recipe(drawn.request, drawn.model_hash))
-        line = {"path": str(path), "seed": drawn.request.seed, "seconds": round(drawn.seconds, 2)}
+        if film:
+            path.with_suffix(".webp").write_bytes(film)
+        line: dict[str, Any] = {"path": str(path), "seed": drawn.request.seed, "seconds": round(drawn.seconds, 2)}
+        if drawn.similarity is not None:
+            line["similarity"] = round(drawn.similarity, 3)
         print(json.dumps(line, ensure_ascii=False), flush=True)
     return 0
 
@@ -293,11 +385,11 @@ def _replay(given: argparse.Namespace, settings: Settings) -> int:
         )
     pack = given.pack or recipe.request.pack or settings.pack
     try:
-        request = replace(recipe.request, pack=find_pack(pack).name)
+        request = replace(recipe.request, pack=find_pack(pack).name, trajectory=False)
     except PackError as error:
         raise PackError(f"{error} Say where it is with --pack.") from None
     images = Store(settings.data).sources_of(request) if request.named else ()
-    (drawn,) = _draw(request, images, replace(settings, pack=pack))
+    ((drawn, _),) = _draw(request, images, replace(settings, pack=pack))
     assert drawn.pixels is not None
     with PIL.Image.open(given.picture) as image:
         before = np.asarray(image.convert("RGB"), np.int16)
@@ -314,17 +406,26 @@ def _replay(given: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _draw(request: Request, images: Sequence[Image], settings: Settings) -> Iterator[Drawn]:
-    """Draws ``request`` in an engine process of its own. Raises the error that the job ends with, if any.
+def _draw(request: Request, images: Sequence[Image], settings: Settings) -> Iterator[tuple[Drawn, bytes | None]]:
+    """Draws ``request`` in an engine process of its own: each picture, and its film if one was asked for. Raises the
+    error that the job ends with, if any.
 
     The engine serves one job, so it does not spend seconds on finding the best size of a call.
     """
-    with LocalClient(replace(settings, batch=settings.batch or round(Limits.inputs))) as client:
+    films: dict[int, bytes | None] = {}
+    collected = Films()
+
+    def record(event: Event) -> Event:
+        if isinstance(event, Drawn):
+            films[event.index] = collected.of(event)
+        return collected.see(event)
+
+    with LocalClient(replace(settings, batch=settings.batch or round(Limits.inputs)), record) as client:
         for event in itertools.chain.from_iterable(client.events(client.submit(request, images=images))):
             if isinstance(event, Started):
                 _warn(event)
             elif isinstance(event, Drawn):
-                yield event
+                yield event, films[event.index]
             elif isinstance(event, Failed):
                 raise event.error
             elif isinstance(event, Cancelled):

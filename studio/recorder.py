@@ -20,34 +20,42 @@ from studio.gallery.store import Store
 from studio.images.film import animated
 
 
-class Recorder:
-    """Call it with each event; it returns the event to pass on. Not thread-safe: events come one after the other."""
+class Films:
+    """Collects the frames of films, of every job that asked for some; call `see` with each event, in order."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self) -> None:
         self._frames: dict[str, dict[int, list[bytes]]] = {}  # of each job, of each of its pictures
 
-    def __call__(self, event: Event) -> Event:
+    def see(self, event: Event) -> Event:
         if isinstance(event, Previewed) and event.is_frame:
             self._frames.setdefault(event.job, {}).setdefault(event.index, []).append(event.jpeg)
-        elif isinstance(event, Drawn) and event.pixels is not None:
-            return self._record(event)
         elif isinstance(event, ENDS):
             self._frames.pop(event.job, None)
         return event
 
-    def _record(self, event: Drawn) -> Event:
-        assert event.pixels is not None
+    def of(self, event: Drawn) -> bytes | None:
+        """The film of a picture that is drawn, an animated WebP; None where none was asked for."""
+        jpegs = self._frames.get(event.job, {}).pop(event.index, [])
+        return (
+            animated([np.asarray(PIL.Image.open(io.BytesIO(jpeg)).convert("RGB")) for jpeg in jpegs]) if jpegs else None
+        )
+
+
+class Recorder:
+    """Call it with each event; it returns the event to pass on. Not thread-safe: events come one after the other."""
+
+    def __init__(self, store: Store) -> None:
+        self._store, self._films = store, Films()
+
+    def __call__(self, event: Event) -> Event:
+        self._films.see(event)
+        if not isinstance(event, Drawn) or event.pixels is None:
+            return event
         try:
             path = self._store.add(event.pixels, Recipe(event.request, event.model_hash, event.stopped_at))
-            if frames := self._frames.get(event.job, {}).pop(event.index, []):
-                self._store.add_film(path, film_of(frames))
+            if film := self._films.of(event):
+                self._store.add_film(path, film)
         except OSError as error:
             reason = error.strerror or type(error).__name__
             return Failed(event.job, JobFailed(f"The picture could not be written to the data folder: {reason}."))
         return replace(event, pixels=None, path=str(path))
-
-
-def film_of(jpegs: list[bytes]) -> bytes:
-    """An animated WebP of a picture's frames."""
-    return animated([np.asarray(PIL.Image.open(io.BytesIO(jpeg)).convert("RGB")) for jpeg in jpegs])

@@ -328,7 +328,7 @@ class Interpolate(Prompted):
 class Noise(Prompted):
     """The forward process (Sohl-Dickstein et al. 2015, Ho et al. 2020): a picture with more and more noise, and beside
     each, on its right, what the model takes it for, in one step. width, height: of both together, the width a multiple
-    of 16. Steps and sampler play no part.
+    of 16. All have the same noise. Steps and sampler play no part.
 
     image:      the picture, by its digest; its middle is cut to the shape
     prompt:     what the model is told of it; may be empty
@@ -340,6 +340,7 @@ class Noise(Prompted):
 
     image: str
     prompt: str = ""
+    guidance: float = 1.0
     steps: int = 1
     sampler: str = "DDIM"
     begin: float = 0.1

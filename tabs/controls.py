@@ -48,8 +48,8 @@ def shape_sides(shape: str, pack: PackInfo) -> tuple[int, int]:
     return width, height
 
 
-def count_slider() -> gr.Slider:
-    return gr.Slider(1, MOST_PICTURES, 1, step=1, label=say("count"), elem_id="count")
+def count_slider(count: int = 1) -> gr.Slider:
+    return gr.Slider(1, MOST_PICTURES, count, step=1, label=say("count"), elem_id="count")
 
 
 class DrawingControls:
@@ -75,6 +75,10 @@ class DrawingControls:
 
     def add_count(self) -> None:
         self._fields["count"] = count_slider()
+
+    @property
+    def count(self) -> gr.Component:
+        return self._fields["count"]
 
     def add_finer_points(self) -> None:
         self._fields["negative"] = gr.Textbox(
@@ -177,6 +181,9 @@ class SamplingControls:
             self._fields["guidance"] = _slider("guidance", LEAST_GUIDANCE, MOST_GUIDANCE, pack.guidance, 0.5)
             self._fields["rescale"] = _slider("rescale", 0, 1, 0, 0.05)
         self._fields["eta"] = _slider("eta", 0, 1, 0, 0.05)
+        self._fields["trajectory"] = gr.Checkbox(
+            False, label=say("trajectory"), info=say("trajectory_hint"), elem_id="trajectory"
+        )
 
     def inputs(self) -> set[gr.Component]:
         return set(self._fields.values())

@@ -18,8 +18,9 @@ import gradio as gr
 
 from studio.client import EngineClient
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Progressed, Queued, Started
-from studio.requests import Request, SuperResolve
+from studio.requests import Interpolate, Noise, Request, SuperResolve
 from tabs import STATIC
+from tabs.films import trajectory_query, way_query
 from tabs.pictures import PICTURES_URL, spread_url
 from tabs.sources import enlarged_url
 from tabs.words import words_of
@@ -51,13 +52,28 @@ class LiveView(gr.HTML):
 
 @dataclass
 class _Frame:
-    """One picture of the view: ``source`` is a data URL while it appears, then the file's own address."""
+    """One picture of the view: ``source`` is a data URL while it appears, then the file's own address. ``note`` says
+    what tells it from the others where that is not the seed; ``film`` asks for its own; ``score`` is how well it shows
+    what was asked for."""
 
     source: str = ""
     seed: int | None = None
+    note: str = ""
+    film: str = ""
+    score: float | None = None
     step: int = 0
     tiles: tuple[int, int] | None = None  # of a large picture's next step, seen and all
     is_done: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "source": self.source,
+            "seed": None if self.seed is None else str(self.seed),
+            "note": self.note,
+            "film": self.film,
+            "score": None if self.score is None else round(self.score, 3),
+            "done": self.is_done,
+        }
 
 
 @dataclass
@@ -76,13 +92,17 @@ class View:
     is_prompt_cut: bool = False
     unknown_words: tuple[str, ...] = ()
     before: str = ""  # what the pictures can be compared with
+    is_way: bool = False  # whether the pictures make a film together
+    has_films: bool = False  # whether each has one of its own
     frames: list[_Frame] = field(default_factory=list)
 
     @classmethod
     def of(cls, request: Request) -> View:
-        frames = [_Frame(seed=request.alone(index).seed) for index in range(request.count)]
+        frames = [_Frame(seed=request.alone(index).seed, note=note) for index, note in enumerate(_notes(request))]
         before = enlarged_url(request.image, request.scale) if isinstance(request, SuperResolve) else ""
-        return cls(request.caption, request.width, request.height, "waking", before=before, frames=frames)
+        view = cls(request.caption, request.width, request.height, "waking", before=before, frames=frames)
+        view.is_way, view.has_films = isinstance(request, Interpolate), request.trajectory
+        return view
 
     def fold(self, event: Event) -> None:
         match event:
@@ -97,9 +117,10 @@ class View:
                 frame = self.frames[index]
                 frame.source = f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
                 frame.step, frame.tiles, self.steps, self.seconds_left = step, None, steps, seconds_left
-            case Drawn(index=index, path=path) if path is not None:
-                frame = self.frames[index]
-                frame.source, frame.is_done = f"{PICTURES_URL}/{Path(path).name}", True
+            case Drawn(index=index, path=path, similarity=similarity) if path is not None:
+                frame, name = self.frames[index], Path(path).name
+                frame.source, frame.is_done, frame.score = f"{PICTURES_URL}/{name}", True, similarity
+                frame.film = trajectory_query(name) if self.has_films else ""
             case Finished():
                 self.state = "done"
             case Cancelled():
@@ -116,8 +137,20 @@ class View:
     @property
     def spread(self) -> str:
         """Where the heat map of several drawings of one picture is, once they are done."""
-        names = [Path(frame.source).name for frame in self.frames if frame.is_done]
-        return spread_url(names) if self.before and self.state == "done" and len(names) > 1 else ""
+        return spread_url(self._names) if self.before and self._has_several else ""
+
+    @property
+    def film(self) -> str:
+        """What asks for the film of the pictures on a way, once they are done."""
+        return way_query(self._names) if self.is_way and self._has_several else ""
+
+    @property
+    def _names(self) -> list[str]:
+        return [Path(frame.source).name for frame in self.frames if frame.is_done]
+
+    @property
+    def _has_several(self) -> bool:
+        return self.state == "done" and len(self._names) > 1
 
     def as_json(self) -> dict[str, Any]:
         behind = min((frame.step for frame in self.frames if not frame.is_done), default=self.steps)
@@ -135,13 +168,21 @@ class View:
             "tiles": next((frame.tiles for frame in self.frames if frame.tiles and not frame.is_done), None),
             "before": self.before,
             "spread": self.spread,
+            "film": self.film,
             "cut": self.is_prompt_cut,
             "unknown": _shortened(self.unknown_words),
-            "frames": [
-                {"source": frame.source, "seed": None if frame.seed is None else str(frame.seed), "done": frame.is_done}
-                for frame in self.frames
-            ],
+            "frames": [frame.as_json() for frame in self.frames],
         }
+
+
+def _notes(request: Request) -> list[str]:
+    """What tells each picture of a request from the others, where that is not its seed."""
+    match request:
+        case Interpolate(positions=positions):
+            return [f"{position:.0%}" for position in positions]
+        case Noise(times=times):
+            return [f"t = {time:.2f}" for time in times]
+    return [""] * request.count
 
 
 def _shortened(words: Sequence[str]) -> list[str]:

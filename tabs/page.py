@@ -17,6 +17,7 @@ from studio.errors import StudioError
 from studio.gallery.recipe import read_recipe
 from studio.gallery.store import Store
 from tabs import STATIC
+from tabs.films import film_routes
 from tabs.job import Desk, Receiver, Update
 from tabs.pictures import finished_picture, picture_routes
 from tabs.sources import source_routes
@@ -118,7 +119,7 @@ def launch_options(store: Store) -> dict[str, Any]:
         "enable_monitoring": False,
         "max_threads": 256,  # every page that follows a job holds one
         "app_kwargs": {
-            "routes": [*picture_routes(store), *source_routes(store)],
+            "routes": [*picture_routes(store), *film_routes(store), *source_routes(store)],
         },
     }
 

@@ -145,6 +145,74 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "Mehr Pixel für ein Bild. Was zu klein ist, wird erfunden, mit jedem Startwert neu; mehrere Bilder zeigen, wo "
         "(Rombach u. a. 2022, Abschnitt 4.4).",
     ),
+    "tab_vary": ("Variations", "图像变体", "Variationen"),
+    "tab_vary_about": (
+        "Pictures like a picture, by what CLIP sees in it (IP-Adapter, Ye et al. 2023), from almost the same to the "
+        "same idea; or a way from one picture, or from some words, to others.",
+        "按 CLIP 所见画出相似的图片（IP-Adapter，Ye 等，2023），从几乎相同到同一创意；"
+        "也可从一张图或一段文字渐变到另一张。",
+        "Bilder wie ein Bild, nach dem, was CLIP darin sieht (IP-Adapter, Ye u. a. 2023), von fast gleich bis zur "
+        "selben Idee; oder ein Weg von einem Bild oder von Worten zu anderen.",
+    ),
+    "vary_mode": ("What to make", "生成内容", "Was entstehen soll"),
+    "vary_mode_vary": ("Variations", "变体", "Variationen"),
+    "vary_mode_interpolate": ("A way to another", "渐变到另一张", "Ein Weg zu einem anderen"),
+    "vary_prompt": (
+        "What else should be in it; may be empty",
+        "还应包含的内容，可留空",
+        "Was noch darin sein soll; darf leer sein",
+    ),
+    "vary_closeness": ("How close", "相似程度", "Wie nah"),
+    "vary_same": ("Almost the same", "几乎相同", "Fast gleich"),
+    "vary_like": ("Alike", "相似", "Ähnlich"),
+    "vary_idea": ("The same idea", "同一创意", "Dieselbe Idee"),
+    "other_prompt": ("Words at the end", "终点的文字", "Worte am Ende"),
+    "other_prompt_hint": (
+        "May be empty where there are two pictures; with words at both ends, no picture is needed",
+        "若有两张图片可留空；若两端都有文字，则不需要图片",
+        "Darf bei zwei Bildern leer sein; mit Worten an beiden Enden braucht es keine Bilder",
+    ),
+    "likeness": ("Likeness", "相像程度", "Ähnlichkeit"),
+    "likeness_hint": (
+        "How strongly what the picture shows steers; 0 is not at all",
+        "图片内容的引导强度；0 为无",
+        "Wie stark der Bildinhalt lenkt; 0 ist gar nicht",
+    ),
+    "vary_strength": ("Strength", "变化强度", "Stärke"),
+    "vary_strength_hint": (
+        "How much noise covers the picture at the start; 1 begins from noise alone",
+        "开始时覆盖图片的噪声量；1 为从纯噪声开始",
+        "Wie viel Rauschen das Bild am Anfang bedeckt; 1 beginnt allein mit Rauschen",
+    ),
+    "tab_noise": ("How it works", "工作原理", "So funktioniert es"),
+    "tab_noise_about": (
+        "A denoiser learns from pictures with noise. Left, your picture with more and more of it; right, what the "
+        "model takes each for, in one step. Drawing begins where nothing is left to see and takes many such steps "
+        "(Sohl-Dickstein et al. 2015, Ho et al. 2020).",
+        "去噪模型从加了噪声的图片中学习。左边是噪声越来越多的图片，右边是模型一步猜出的原图。"
+        "生成就是从纯噪声开始走许多这样的步（Sohl-Dickstein 等，2015；Ho 等，2020）。",
+        "Ein Entrauscher lernt an verrauschten Bildern. Links Ihr Bild mit immer mehr Rauschen, rechts, wofür das "
+        "Modell es in einem Schritt hält. Zeichnen beginnt, wo nichts mehr zu sehen ist, und macht viele solche "
+        "Schritte (Sohl-Dickstein u. a. 2015, Ho u. a. 2020).",
+    ),
+    "noise_prompt": (
+        "What the model is told of the picture; may be empty",
+        "告诉模型的图片内容，可留空",
+        "Was das Modell über das Bild erfährt; darf leer sein",
+    ),
+    "noise_begin": ("From time", "起始时刻", "Von der Zeit"),
+    "noise_end": ("To time", "终止时刻", "Bis zur Zeit"),
+    "noise_time_hint": (
+        "0 is the picture itself, 1 is noise alone",
+        "0 为原图，1 为纯噪声",
+        "0 ist das Bild selbst, 1 ist nur Rauschen",
+    ),
+    "trajectory": ("Keep a film of the steps", "保留每一步的影片", "Film der Schritte behalten"),
+    "trajectory_hint": (
+        "What each step is heading for, as a film; takes a little longer",
+        "把每一步的预测存为影片；稍慢",
+        "Worauf jeder Schritt zusteuert, als Film; dauert etwas länger",
+    ),
     "scale": ("Enlarge", "放大倍数", "Vergrößern"),
     "consistent": ("True to the picture", "忠于原图", "Dem Bild treu"),
     "consistent_hint": (
@@ -245,6 +313,14 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "This model has never met: {words}",
         "模型不认识：{words}",
         "Diesem Modell unbekannt: {words}",
+    ),
+    "live_making": ("Film", "影片", "Film"),
+    "live_film": ("The way, as a film:", "渐变影片：", "Der Weg als Film:"),
+    "live_best": ("Best match first", "最符合的排在前面", "Was am besten passt, zuerst"),
+    "live_score": (
+        "How well it shows the words: CLIP similarity",
+        "与文字的符合程度：CLIP 相似度",
+        "Wie gut es die Worte zeigt: CLIP-Ähnlichkeit",
     ),
     "live_download": ("Download", "下载", "Herunterladen"),
     "live_enlarge": ("Enlarge", "放大", "Vergrößern"),

@@ -11,7 +11,8 @@ from PIL import Image
 
 from studio.cli import main
 from studio.gallery.recipe import read_recipe
-from studio.requests import LayoutToImage, SuperResolve
+from studio.images.film import frames_of
+from studio.requests import Interpolate, LayoutToImage, SuperResolve, Vary
 from studio.samplers.catalogue import SAMPLERS
 
 
@@ -195,3 +196,63 @@ def test_what_cannot_be_enlarged_is_one_line(toy_pack: Path, photo: Path, capsys
         assert main([*given, option, value]) == 2
         (line,) = capsys.readouterr().err.splitlines()
         assert message in line
+
+
+def _picture(path: Path, colour: tuple[int, int, int]) -> str:
+    Image.new("RGB", (90, 60), colour).save(path)
+    return str(path)
+
+
+def test_a_way_from_one_picture_to_another_is_drawn_and_filmed(
+    toy_pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ends = [_picture(tmp_path / "a.png", (200, 60, 40)), _picture(tmp_path / "b.png", (40, 60, 200))]
+    given = ["--pack", str(toy_pack), "--steps", "2", "--seed", "3", "--out", str(tmp_path / "way"), "--film"]
+    assert main(["interpolate", *ends, "--frames", "3", *given]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 3
+    request = read_recipe(tmp_path / "way" / "1.png").request
+    assert isinstance(request, Interpolate)
+    assert (request.positions, request.seed, request.width, request.height) == ((0.5,), 3, 80, 64)
+    assert len(frames_of((tmp_path / "way" / "way.webp").read_bytes())) == 3
+    assert (tmp_path / "way" / "way.webm").stat().st_size > 500
+    with Image.open(tmp_path / "way" / "way.png") as strip:
+        assert strip.size == (3 * 80 + 2 * 4, 64)
+    assert len(frames_of((tmp_path / "way" / "1.webp").read_bytes())) == 2, "one frame a step"
+
+
+def test_a_variation_is_drawn_and_made_again_from_its_recipe(
+    toy_pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STUDIO_DATA", str(tmp_path / "data"))
+    source = _picture(tmp_path / "a.png", (200, 60, 40))
+    given = ["--pack", str(toy_pack), "--steps", "4", "--seed", "3", "--out", str(tmp_path / "b.png")]
+    assert main(["vary", "a house", "--image", source, "--strength", "0.5", "--likeness", "0.7", *given]) == 0
+    request = read_recipe(tmp_path / "b.png").request
+    assert isinstance(request, Vary)
+    assert (request.prompt, request.strength, request.likeness) == ("a house", 0.5, 0.7)
+    capsys.readouterr()
+    assert main(["replay", str(tmp_path / "b.png"), "--pack", str(toy_pack)]) == 0
+    assert json.loads(capsys.readouterr().out)["largest_difference"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["interpolate", "only.png"], "two of them, or none"),
+        (["interpolate"], "two pictures, or words at both ends"),
+        (["interpolate", "--prompt", "a house"], "two pictures, or words at both ends"),
+        (["vary", "--image", "only.png", "--strength", "0"], "strength is 0"),
+        (["vary", "--image", "only.png", "--likeness", "much"], "likeness is 'much'"),
+        (["vary", "--image", "nowhere.png"], "nowhere.png"),
+    ],
+)
+def test_what_cannot_be_varied_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, given: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STUDIO_DATA", str(tmp_path / "data"))
+    _picture(tmp_path / "only.png", (1, 2, 3))
+    assert main(given) in (1, 2)
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from studio.events import Drawn, Failed, Finished, Started
+from studio.engine.preview import encode_frame
+from studio.events import Drawn, Failed, Finished, Previewed, Started
 from studio.gallery import store as store_module
 from studio.gallery.recipe import read_recipe
 from studio.gallery.store import Store
+from studio.images.film import frames_of
 from studio.images.pixels import Pixels
 from studio.recorder import Recorder
 from tests.miniature import ask
@@ -41,3 +45,26 @@ def test_a_full_disk_is_a_failure_that_says_so(tmp_path: Path, monkeypatch: pyte
     assert isinstance(event, Failed)
     assert "No space left" in str(event.error)
     assert str(tmp_path) not in str(event.error)
+
+
+def test_the_frames_of_a_film_are_kept_beside_its_picture_and_nobody_elses(tmp_path: Path) -> None:
+    recorder = Recorder(Store(tmp_path))
+    for step, level in enumerate((0, 100, 200), 1):
+        jpeg = encode_frame(np.full((32, 32, 3), level, np.uint8))
+        recorder(Previewed("job", 0, step, 3, jpeg, None, is_frame=True))
+        recorder(Previewed("job", 1, step, 3, jpeg, None))
+    with_film, without = (recorder(replace(DRAWN, index=index)) for index in (0, 1))
+    assert isinstance(with_film, Drawn)
+    assert isinstance(without, Drawn)
+    frames = frames_of(Path(str(with_film.path)).with_suffix(".webp").read_bytes())
+    assert [round(float(frame.mean())) for frame in frames] == pytest.approx([0, 100, 200], abs=3)
+    assert not Path(str(without.path)).with_suffix(".webp").exists()
+
+
+def test_the_frames_of_a_job_that_ends_without_a_picture_are_forgotten(tmp_path: Path) -> None:
+    recorder = Recorder(Store(tmp_path))
+    recorder(Previewed("job", 0, 1, 3, encode_frame(np.zeros((32, 32, 3), np.uint8)), None, is_frame=True))
+    recorder(Finished("job"))
+    drawn = recorder(DRAWN)
+    assert isinstance(drawn, Drawn)
+    assert not Path(str(drawn.path)).with_suffix(".webp").exists()

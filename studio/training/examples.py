@@ -23,8 +23,11 @@ from studio.images.pixels import Image, Mask, Pixels
 from studio.packs.catalogue import STORYBOOK, find_pack
 from studio.packs.loading import load_pack
 from studio.packs.pack import Pack
-from studio.requests import Inpaint, LayoutToImage, Request, TextToImage
+from studio.requests import Inpaint, LayoutToImage, Noise, Request, SuperResolve, TextToImage, Vary
+from studio.training import dataset
+from studio.training.degradation import degraded
 from studio.training.drawing import draw
+from studio.training.world import render, scene
 
 TEXTS = (
     ("a red house by the sea at night", 2),
@@ -63,6 +66,20 @@ REPAINTED = (
     ("by the sea at sunset", 6, (0.25, 0.30, 0.75, 0.90), "a blue sailing boat", 1),
 )
 
+ENLARGED = ((3, 1), (7, 2), (12, 3))  # a scene and a seed
+# what is there before, its seed, likeness, strength, words, own seed
+VARIED = (
+    ("a red house by the sea at night", 2, 0.9, 1.0, "", 1),
+    ("a blue windmill in the snow at dawn", 4, 1.0, 0.55, "", 2),
+    ("a purple castle in the desert at night", 2, 0.6, 1.0, "in the snow", 3),
+)
+# what is there before, its seed, the time
+NOISED = (
+    ("a yellow hot-air balloon with mountains in the background", 3, 0.4),
+    ("a white lighthouse by the sea at dawn", 3, 0.6),
+    ("a green tree on a meadow by day", 6, 0.8),
+)
+
 
 def main() -> None:
     info = find_pack(STORYBOOK)
@@ -81,7 +98,7 @@ def main() -> None:
 
 def _numbered(pack: Pack) -> Iterator[tuple[int, Request, tuple[Image, ...]]]:
     """Each example with its number within its task and the images that it names."""
-    for task in (_texts, _layouts, _repainted):
+    for task in (_texts, _layouts, _repainted, _enlarged, _varied, _noised):
         for number, (request, images) in enumerate(task(pack), 1):
             yield number, request, images
 
@@ -121,6 +138,42 @@ def _repainted(pack: Pack) -> Iterator[tuple[Request, tuple[Image, ...]]]:
             seed=own_seed, steps=info.steps, guidance=info.guidance,
         )  # fmt: skip
         yield request, (picture, mask)
+
+
+def _enlarged(pack: Pack) -> Iterator[tuple[Request, tuple[Image, ...]]]:
+    info = pack.info
+    for number, seed in ENLARGED:
+        picture = Pixels.of(
+            degraded(render(scene(dataset.UNSEEN + number), 4 * info.size), np.random.default_rng(number))
+        )
+        request = SuperResolve(
+            pack=info.name, image=picture.digest, width=picture.width * 4, height=picture.height * 4, seed=seed,
+            steps=info.steps,
+        )  # fmt: skip
+        yield request, (picture,)
+
+
+def _varied(pack: Pack) -> Iterator[tuple[Request, tuple[Image, ...]]]:
+    info = pack.info
+    for before, seed, likeness, strength, prompt, own_seed in VARIED:
+        ((_, drawn),) = draw(pack, [_text(pack, before, seed)])
+        picture = Pixels.of(drawn)
+        request = Vary(
+            prompt=prompt, pack=info.name, image=picture.digest, width=info.size, height=info.size, seed=own_seed,
+            steps=info.steps, guidance=info.guidance, likeness=likeness, strength=strength,
+        )  # fmt: skip
+        yield request, (picture,)
+
+
+def _noised(pack: Pack) -> Iterator[tuple[Request, tuple[Image, ...]]]:
+    info = pack.info
+    for before, seed, time in NOISED:
+        ((_, drawn),) = draw(pack, [_text(pack, before, seed)])
+        picture = Pixels.of(drawn)
+        request = Noise(
+            pack=info.name, image=picture.digest, width=2 * info.size, height=info.size, begin=time, end=time
+        )
+        yield request, (picture,)
 
 
 def _ellipse(box: tuple[float, float, float, float], side: int) -> NDArray[np.uint8]:

@@ -5,6 +5,8 @@ const status = root.querySelector('.live-status');
 const bar = root.querySelector('.live-bar span');
 const large = root.querySelector('.live-large');
 const spread = root.querySelector('.live-spread');
+const film = root.querySelector('.live-film');
+const best = root.querySelector('.live-best');
 const language = (navigator.language || 'en').slice(0, 2);
 const words = props.words[language] || props.words.en;
 const ACTIVE = ['waking', 'queued', 'running'];
@@ -45,12 +47,7 @@ function makeFrame() {
   open.setAttribute('aria-label', say('enlarge'));
   const image = document.createElement('img');
   open.append(image);
-  open.addEventListener('click', () => {
-    if (!image.src) return;
-    large.querySelector('img').src = image.src;
-    large.querySelector('img').alt = image.alt;
-    large.showModal();
-  });
+  open.addEventListener('click', () => image.src && enlarge(image.src, image.alt));
   const caption = document.createElement('figcaption');
   const seed = document.createElement('span');
   const download = document.createElement('a');
@@ -63,9 +60,35 @@ function makeFrame() {
     trigger('send', { to: send.value, picture: image.src.split('/').pop() });
     send.value = '';
   });
-  caption.append(seed, send, download);
+  const making = document.createElement('button');
+  making.type = 'button';
+  making.className = 'live-making';
+  making.textContent = say('making');
+  making.addEventListener('click', () => enlarge(filmUrl('film.webp', making.dataset.film), image.alt, making.dataset.film));
+  caption.append(seed, making, send, download);
   figure.append(open, caption);
   return figure;
+}
+
+// Shows a picture as large as the page; under a film, links to it in every format.
+function enlarge(source, text, asked = '') {
+  large.querySelector('img').src = source;
+  large.querySelector('img').alt = text;
+  large.querySelector('.live-formats').replaceChildren(...(asked ? formatLinks(asked) : []));
+  large.showModal();
+}
+
+const FORMATS = { 'WebP': 'film.webp', 'WebM': 'film.webm', 'PNG': 'strip.png' };
+const filmUrl = (file, asked) => 'studio/films/' + file + '?' + asked;
+
+function formatLinks(asked) {
+  return Object.entries(FORMATS).map(([name, file]) => {
+    const link = document.createElement('a');
+    link.textContent = name;
+    link.href = filmUrl(file, asked);
+    link.download = 'latent-studio-' + file;
+    return link;
+  });
 }
 
 function showFrame(figure, frame, view) {
@@ -78,7 +101,12 @@ function showFrame(figure, frame, view) {
   figure.querySelector('.live-open').style.aspectRatio = view.width + ' / ' + view.height;
   figure.classList.toggle('is-done', frame.done);
   showBefore(figure, frame.done ? view.before : '');
-  figure.querySelector('figcaption span').textContent = frame.seed === null ? '' : say('seed') + ' ' + frame.seed;
+  const told = frame.note || (frame.seed === null ? '' : say('seed') + ' ' + frame.seed);
+  figure.querySelector('figcaption span').textContent = told + (frame.score === null ? '' : ' · ' + frame.score.toFixed(2));
+  figure.querySelector('figcaption span').title = frame.score === null ? '' : say('score');
+  const making = figure.querySelector('.live-making');
+  making.hidden = !frame.film;
+  making.dataset.film = frame.film;
   download.hidden = !frame.done;
   figure.querySelector('.live-send').hidden = !frame.done;
   if (frame.done) {
@@ -114,16 +142,47 @@ function showSpread(source) {
   if (!source) image.removeAttribute('src');
 }
 
+function showFilm(asked) {
+  film.hidden = !asked;
+  const image = film.querySelector('img');
+  if (!asked) {
+    image.removeAttribute('src');
+    return;
+  }
+  if (image.getAttribute('src') !== filmUrl('film.webp', asked)) image.src = filmUrl('film.webp', asked);
+  film.querySelector('figcaption').replaceChildren(say('film'), ...formatLinks(asked));
+}
+
+// Of several pictures with scores, the best may come first.
+function order(view) {
+  const scores = view.frames.map((frame) => (frame.score === null ? -Infinity : frame.score));
+  best.hidden = scores.filter(Number.isFinite).length < 2;
+  const isRanked = !best.hidden && best.querySelector('input').checked;
+  const highest = Math.max(...scores);
+  view.frames.forEach((frame, index) => {
+    const figure = frames.children[index];
+    figure.style.order = isRanked ? scores.filter((score) => score > scores[index]).length : '';
+    figure.classList.toggle('is-best', !best.hidden && scores[index] === highest);
+  });
+}
+
+function columns(view) {
+  const most = view.width > 1.7 * view.height ? 2 : 4;
+  return Math.min(most, view.frames.length < 2 ? 1 : view.frames.length < 5 ? 2 : view.frames.length < 10 ? 3 : 4);
+}
+
 function show(view) {
   root.dataset.state = view.state;
   root.dataset.count = view.frames.length;
   root.dataset.blank = String(view.frames.length === 0);
-  root.style.setProperty('--columns', view.frames.length < 2 ? 1 : view.frames.length < 5 ? 2 : view.frames.length < 10 ? 3 : 4);
+  root.style.setProperty('--columns', columns(view));
   root.style.setProperty('--ratio', view.width / view.height);
   while (frames.children.length > view.frames.length) frames.lastChild.remove();
   while (frames.children.length < view.frames.length) frames.append(makeFrame());
   view.frames.forEach((frame, index) => showFrame(frames.children[index], frame, view));
   showSpread(view.spread);
+  showFilm(view.film);
+  order(view);
   bar.style.width = view.steps && view.state === 'running' ? (100 * view.step) / view.steps + '%' : '0';
   const text = statusText(view) + notes(view);
   if (status.textContent !== text) status.textContent = text;
@@ -134,6 +193,9 @@ root.setAttribute('aria-label', say('region'));
 root.querySelector('.live-empty-title').textContent = say('empty');
 root.querySelector('.live-empty-hint').textContent = say('empty_hint');
 spread.querySelector('figcaption').textContent = spread.querySelector('img').alt = say('spread');
+best.querySelector('span').textContent = say('best');
+best.querySelector('input').addEventListener('change', () => order(props.value));
+film.querySelector('img').alt = say('film');
 root.querySelector('.live-close').textContent = say('close');
 root.querySelector('.live-close').addEventListener('click', () => large.close());
 large.addEventListener('click', (event) => event.target === large && large.close());

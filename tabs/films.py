@@ -1,0 +1,88 @@
+"""How films reach the browser: what a picture was heading for at each step, and the way from one picture to another.
+
+GET studio/films/KIND?trajectory=ID.png         of how one picture came about, if its frames were kept
+GET studio/films/KIND?pictures=ID.png,ID.png    of several pictures, one after the other
+
+KIND is film.webp (animated), film.webm (VP9) or strip.png (side by side).
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+
+import PIL.Image
+from anyio import CapacityLimiter, to_thread
+from starlette.requests import Request as HttpRequest
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from studio.errors import MissingImage, StudioError
+from studio.gallery.store import Store
+from studio.images.film import Frames, animated, frames_of, shown, strip, video
+from studio.requests import MOST_PICTURES
+from tabs.pictures import FOR_EVER, PICTURE_NAME, finished_picture
+
+FILMS_URL = "studio/films"
+MADE_AT_ONCE = 1
+
+
+def trajectory_query(name: str) -> str:
+    """Asks for the film of how the picture in the file ``name`` came about."""
+    return f"trajectory={name}"
+
+
+def way_query(names: Sequence[str]) -> str:
+    """Asks for the film of the pictures in these files."""
+    return f"pictures={','.join(names)}"
+
+
+def film_routes(store: Store) -> list[Route]:
+    limiter = CapacityLimiter(MADE_AT_ONCE)
+
+    async def show(request: HttpRequest) -> Response:
+        try:
+            return await to_thread.run_sync(lambda: _film(store, request), limiter=limiter)
+        except StudioError as error:
+            return PlainTextResponse(str(error), status_code=404)
+
+    return [Route(f"/{FILMS_URL}/{{kind}}", show)]
+
+
+def _film(store: Store, request: HttpRequest) -> Response:
+    kind, trajectory = request.path_params["kind"], request.query_params.get("trajectory")
+    if kind not in KINDS:
+        raise MissingImage(f"Films come as {', '.join(KINDS)}.")
+    make, media_type = KINDS[kind]
+    names = request.query_params.get("pictures", "").split(",")
+    frames = _way(store, names) if trajectory is None else _trajectory(store, trajectory)
+    return Response(make(frames), media_type=media_type, headers=FOR_EVER)
+
+
+def _trajectory(store: Store, name: str) -> Frames:
+    path = (store.folder / name).with_suffix(".webp")
+    if not PICTURE_NAME.fullmatch(name) or not path.is_file():
+        raise MissingImage("There is no film of this picture.")
+    return frames_of(path.read_bytes())
+
+
+def _way(store: Store, names: Sequence[str]) -> Frames:
+    if not 2 <= len(names) <= MOST_PICTURES:
+        raise MissingImage(f"A film has from 2 to {MOST_PICTURES} pictures.")
+    frames = [shown(finished_picture(store, name).array) for name in names]
+    if len({frame.shape for frame in frames}) > 1:
+        raise MissingImage("Pictures of different sizes make no film.")
+    return frames
+
+
+def _png(frames: Frames) -> bytes:
+    stream = io.BytesIO()
+    PIL.Image.fromarray(strip(frames)).save(stream, "PNG")
+    return stream.getvalue()
+
+
+KINDS: dict[str, tuple[Callable[[Frames], bytes], str]] = {
+    "film.webp": (animated, "image/webp"),
+    "film.webm": (video, "video/webm"),
+    "strip.png": (_png, "image/png"),
+}

@@ -1,0 +1,70 @@
+"""How it works: a picture with more and more noise, and beside each what the model takes it for, in one step."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from studio.client import EngineClient
+from studio.errors import InvalidRequest
+from studio.images.pixels import Pixels
+from studio.requests import LONGEST_PROMPT, Noise, Prompted, Request
+from tabs.controls import SeedControls, count_slider
+from tabs.examples import Examples
+from tabs.job import Desk, Given, Job, Receiver, Update
+from tabs.picture_editor import PictureEditor, showing_picture
+from tabs.words import say
+
+TITLE = "noise"
+ORDER = 6
+TIMES = 6
+
+
+def build(client: EngineClient, desk: Desk, browser: gr.BrowserState) -> Receiver:
+    """Draws the tab inside the tabs that are open, and wires it."""
+    (pack, *_) = client.packs()
+    store = desk.store
+    with gr.Row(equal_height=False, elem_classes="studio-room"):
+        with gr.Column(scale=2, min_width=320, elem_classes="studio-desk"):
+            editor = PictureEditor(elem_id="picture")
+            job = Job(TITLE, client, desk, browser)
+            examples = Examples(Noise.TASK)
+            gr.Markdown(say("tab_noise_about"), elem_classes="studio-about")
+            prompt = gr.Textbox(
+                label=say("prompt"), info=say("noise_prompt"), elem_id="prompt", max_length=LONGEST_PROMPT
+            )
+            count = count_slider(TIMES)
+            with gr.Accordion(say("more"), open=False, elem_id="more"):
+                begin, end = _time("noise_begin", Noise.begin), _time("noise_end", Noise.end)
+                seed = SeedControls()
+        with gr.Column(scale=3, min_width=320, elem_classes="studio-view"):
+            job.add_view()
+
+    fields = {"prompt": prompt, "count": count, "begin": begin, "end": end}
+
+    def read(given: Given) -> Noise:
+        if not given[editor]:
+            raise InvalidRequest("image", None, "a picture: choose one, or drop one on the frame")
+        values = {name: given[component] for name, component in fields.items()}
+        return Noise(
+            image=given[editor], pack=pack.name, width=2 * pack.size, height=pack.size, seed=seed.read(given), **values
+        )
+
+    def write(request: Noise) -> Update:
+        (picture,) = store.sources_of(request)
+        assert isinstance(picture, Pixels)
+        values = {component: getattr(request, name) for name, component in fields.items()}
+        return {editor: showing_picture(picture), **values, **seed.write(request)}
+
+    def receive(picture: Pixels, request: Request) -> Update:
+        words = request.prompt if isinstance(request, Prompted) else ""
+        return {editor: showing_picture(picture), prompt: words}
+
+    form = {editor, *fields.values(), *seed.inputs()}
+    job.connect(form, read, write, seed.write)
+    examples.connect(form, write, store)
+    seed.connect()
+    return Receiver(TITLE, {editor, prompt}, receive, job)
+
+
+def _time(name: str, time: float) -> gr.Slider:
+    return gr.Slider(0, 1, time, step=0.05, label=say(name), info=say("noise_time_hint"), elem_id=name)

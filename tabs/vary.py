@@ -1,0 +1,119 @@
+"""Image variations: a person brings a picture, or sends one here, and gets others like it, from almost the same to the
+same idea; or, with a second picture or second words, what lies on the way from one to the other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from studio.client import EngineClient
+from studio.errors import InvalidRequest
+from studio.gallery.store import Store
+from studio.images.pixels import Pixels
+from studio.images.resizing import working_size
+from studio.requests import LEAST_STRENGTH, LONGEST_PROMPT, Interpolate, Request, Vary
+from tabs.controls import DrawingControls, SizeControls
+from tabs.examples import Examples
+from tabs.job import QUICK, Desk, Given, Job, Receiver, Update
+from tabs.picture_editor import PictureEditor, showing_picture
+from tabs.words import say
+
+TITLE = "vary"
+ORDER = 5
+SHAPES = ("square", "landscape", "portrait")
+CLOSENESS = {"same": (1.0, 0.55), "like": (1.0, 0.8), "idea": (0.9, 1.0)}  # likeness and strength
+CALLED = {"same": "vary_same", "like": "vary_like", "idea": "vary_idea"}
+USUAL_CLOSENESS = "idea"
+FRAMES = 8  # of a way, unless more or fewer are asked for
+
+
+def build(client: EngineClient, desk: Desk, browser: gr.BrowserState) -> Receiver:
+    """Draws the tab inside the tabs that are open, and wires it."""
+    (pack, *_) = client.packs()
+    store, size, drawing = desk.store, SizeControls(pack, SHAPES), DrawingControls(pack)
+    with gr.Row(equal_height=False, elem_classes="studio-room"):
+        with gr.Column(scale=2, min_width=320, elem_classes="studio-desk"):
+            with gr.Row(elem_id="vary-ends"):
+                editor, other = _end("picture"), _end("other-picture")
+            modes = [(say("vary_mode_vary"), Vary.TASK), (say("vary_mode_interpolate"), Interpolate.TASK)]
+            mode = gr.Radio(modes, value=Vary.TASK, label=say("vary_mode"), elem_id="vary-mode")
+            drawing.add_prompt("prompt_hint", "vary_prompt", lines=2)
+            other_prompt = gr.Textbox(
+                label=say("other_prompt"), info=say("other_prompt_hint"), elem_id="other-prompt",
+                max_length=LONGEST_PROMPT,
+            )  # fmt: skip
+            job = Job(TITLE, client, desk, browser)
+            examples = Examples(Vary.TASK)
+            nearness = [(say(CALLED[name]), name) for name in CLOSENESS]
+            closeness = gr.Radio(nearness, value=USUAL_CLOSENESS, label=say("vary_closeness"), elem_id="closeness")
+            drawing.add_count()
+            size.add_shape()
+            with gr.Accordion(say("more"), open=False, elem_id="more"):
+                usual_likeness, usual_strength = CLOSENESS[USUAL_CLOSENESS]
+                likeness = gr.Slider(
+                    0, 1, usual_likeness, step=0.05, label=say("likeness"), info=say("likeness_hint"),
+                    elem_id="likeness",
+                )  # fmt: skip
+                strength = gr.Slider(
+                    LEAST_STRENGTH, 1, usual_strength, step=0.05, label=say("vary_strength"),
+                    info=say("vary_strength_hint"), elem_id="strength",
+                )  # fmt: skip
+                drawing.add_finer_points()
+                size.add_sides()
+            gr.Markdown(say("tab_vary_about"), elem_classes="studio-about")
+        with gr.Column(scale=3, min_width=320, elem_classes="studio-view"):
+            job.add_view()
+
+    def read(given: Given) -> Request:
+        drawn = {"likeness": given[likeness], **drawing.read(given), **size.read(given)}
+        if given[mode] == Vary.TASK:
+            return Vary(image=_digest(given[editor], store), strength=given[strength], **drawn)
+        ends = {"image": given[editor] or "", "other": given[other] or ""}
+        return Interpolate(**ends, other_prompt=given[other_prompt] or "", **drawn)
+
+    def write(request: Vary | Interpolate) -> Update:
+        pictures = {name: store.source(digest) for name, digest in request.named.items()}
+        shown = {
+            component: showing_picture(picture)
+            for name, component in (("image", editor), ("other", other))
+            if isinstance(picture := pictures.get(name), Pixels)
+        }
+        values: dict[gr.Component, Any] = {likeness: request.likeness}
+        if isinstance(request, Interpolate):
+            values[other_prompt] = request.other_prompt
+        else:
+            values |= {strength: request.strength, closeness: _named((request.likeness, request.strength))}
+        return {mode: request.TASK, **shown, **values, **drawing.write(request), **size.write(request)}
+
+    def receive(picture: Pixels, request: Request) -> Update:
+        width, height = working_size(picture.width, picture.height, pack.size)
+        return {editor: showing_picture(picture), **drawing.receive(request), size.width: width, size.height: height}
+
+    form = {
+        editor, other, mode, other_prompt, closeness, likeness, strength, *drawing.inputs(), *size.inputs()
+    }  # fmt: skip
+    job.connect(form, read, write, drawing.echo)
+    examples.connect(form, write, store)
+    drawing.connect()
+    size.connect()
+    closeness.input(lambda name: CLOSENESS[name], closeness, [likeness, strength], **QUICK)
+    mode.input(lambda task: FRAMES if task == Interpolate.TASK else 1, mode, drawing.count, **QUICK)
+    return Receiver(TITLE, {editor, *drawing.inputs(), *size.inputs()}, receive, job)
+
+
+def _end(name: str) -> PictureEditor:
+    with gr.Column(min_width=140, elem_id=f"{name}-column"):
+        return PictureEditor(elem_id=name)
+
+
+def _digest(digest: str | None, store: Store) -> str:
+    """Raises `InvalidRequest` where there is no picture."""
+    if not digest:
+        raise InvalidRequest("image", None, "a picture: choose one, or drop one on the frame")
+    return store.source(digest).digest
+
+
+def _named(values: tuple[float, float]) -> str | None:
+    """What the likeness and strength of a request are called; None for those of somebody's own."""
+    return next((name for name, usual in CLOSENESS.items() if usual == values), None)

@@ -1,0 +1,68 @@
+"""Films are made of finished pictures, by whoever knows their names."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from PIL import Image
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from studio.gallery.recipe import Recipe
+from studio.gallery.store import Store
+from studio.images.film import animated, frames_of
+from studio.images.pixels import Pixels
+from tabs.films import film_routes, trajectory_query, way_query
+from tests.miniature import ask
+
+FRAMES = [np.full((40, 60, 3), level, np.uint8) for level in (0, 100, 200)]
+
+
+@pytest.fixture
+def browser(store: Store) -> Iterator[TestClient]:
+    with TestClient(Starlette(routes=film_routes(store))) as client:
+        yield client
+
+
+@pytest.fixture
+def names(store: Store) -> list[str]:
+    return [store.add(Pixels.of(frame), Recipe(ask())).name for frame in FRAMES]
+
+
+def test_a_way_comes_as_webp_webm_and_strip(browser: TestClient, names: list[str]) -> None:
+    webp, webm, strip = (
+        browser.get(f"/studio/films/{kind}?{way_query(names)}") for kind in ("film.webp", "film.webm", "strip.png")
+    )
+    assert len(frames_of(webp.content)) == 3
+    assert webm.headers["content-type"] == "video/webm"
+    assert b"V_VP9" in webm.content
+    with Image.open(io.BytesIO(strip.content)) as image:
+        assert image.size == (3 * 60 + 2 * 4, 40)
+
+
+def test_a_trajectory_is_the_film_beside_its_picture(browser: TestClient, store: Store, names: list[str]) -> None:
+    store.add_film(store.folder / names[0], animated(FRAMES))
+    assert len(frames_of(browser.get(f"/studio/films/film.webp?{trajectory_query(names[0])}").content)) == 3
+    answer = browser.get(f"/studio/films/film.webp?{trajectory_query(names[1])}")
+    assert (answer.status_code, answer.text) == (404, "There is no film of this picture.")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "film.gif?pictures=A,B", "film.webp", "film.webp?pictures=A", "film.webp?pictures=A,../../etc/passwd",
+        "film.webp?trajectory=../../etc/passwd", "film.webp?pictures=" + ",".join("A" * 17),
+    ],
+)  # fmt: skip
+def test_what_makes_no_film_is_refused(browser: TestClient, names: list[str], asked: str) -> None:
+    asked = asked.replace("A", names[0]).replace("B", names[1])
+    assert browser.get(f"/studio/films/{asked}").status_code == 404
+
+
+def test_pictures_of_different_sizes_make_no_film(browser: TestClient, store: Store, names: list[str]) -> None:
+    other = store.add(Pixels.of(FRAMES[0][:20]), Recipe(ask())).name
+    answer = browser.get(f"/studio/films/film.webp?{way_query([names[0], other])}")
+    assert (answer.status_code, answer.text) == (404, "Pictures of different sizes make no film.")
