@@ -29,7 +29,7 @@ FILLS = ("noise", "original", "blur")
 LEAST_STRENGTH = 0.05
 MOST_FEATHER = 256  # pixels
 SCALES = (4, 2)
-TILE, TILE_OVERLAP = 64, 16  # latents
+TILE, TILE_OVERLAP = 32, 8  # latents; the model was trained at TILE
 MOST_SMALL_PIXELS = 2**20  # of a picture that is to have more
 
 

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
-from torch.nn import functional as F
 from transformers import CLIPVisionModelWithProjection
 
 from studio.images.resizing import covering
@@ -43,11 +42,6 @@ class Clip:
         with torch.inference_mode():
             seen = self.vision(pixels[None].to(self.vision.device, self.vision.dtype)).image_embeds
         return seen[0].float()
-
-    def similarity(self, embedding: torch.Tensor, pooled: torch.Tensor) -> float:
-        """The cosine, -1..1, between a picture's embedding and the text encoder's ``pooled`` output for some words."""
-        assert self.text_projection is not None
-        return float(F.cosine_similarity(embedding, self.text_projection @ pooled, dim=0))
 
 
 def load_clip(pack: Path, device: torch.device, dtype: torch.dtype) -> Clip | None:

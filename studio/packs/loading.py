@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 UPSCALER_FACTOR = 4  # pixels a latent
 UPSCALER_AREA = 48**2  # latents of about as much work as a picture is for Storybook's denoiser: a guess, not measured
-DECODED_PIECE = 96  # latents a side that are decoded at once
+DECODED_PIECE = 32  # latents a side that are decoded at once, as in training
 PREVIEW_FILE = "preview.safetensors"
 MODELS = {"unet": "diffusion_pytorch_model", "vae": "diffusion_pytorch_model", "text_encoder": "model"}
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional as F
 
 from studio.errors import PackError
 from studio.images.boxes import MOST_BOXES, Boxed
@@ -201,7 +202,14 @@ class Pack:
         None where there are no words, or the pack cannot tell."""
         if self.clip is None or self.clip.text_projection is None or not words:
             return None
-        return self.clip.similarity(self.clip.embed(picture), self._read(words)[1])
+        return float(F.cosine_similarity(self.clip.embed(picture), self.embed_words(words), dim=0))
+
+    def embed_words(self, words: str) -> torch.Tensor:
+        """What ``words`` say, in the space of `embed_picture`: [width] float32 on the device. Raises `PackError` where
+        the pack has no text tower for it."""
+        if self.clip is None or self.clip.text_projection is None:
+            raise PackError(f"The pack {self.info.title} cannot compare words with pictures; choose another one.")
+        return self.clip.text_projection @ self._read(words)[1]
 
     def _tokens(self, texts: Sequence[str]) -> torch.Tensor:
         """int64 [B, longest prompt] on the device, cut or padded."""

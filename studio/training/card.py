@@ -53,6 +53,55 @@ def write_layout(folder: Path, figures: dict[str, Any]) -> None:
     _between_marks(folder / "README.md", "layout", "\n".join(lines))
 
 
+def write_super_resolution(folder: Path, figures: dict[str, Any]) -> None:
+    """The figures of `evaluate_super_resolution.measure`."""
+    _keep(folder, "super-resolution", figures)
+    samples = figures["samples"]
+    lines = [
+        f"{figures['pieces']} pieces of unseen renders, degraded as in training, enlarged four times in "
+        f"{figures['steps']} steps:",
+        "",
+        f"| | one drawing | mean of {samples} | bicubic |",
+        "|---|---|---|---|",
+        f"| distance to the truth in the reader's features | {figures['distance']:.3f} | | "
+        f"{figures['distance_of_bicubic']:.3f} |",
+        f"| PSNR in dB | {figures['psnr']:.2f} | {figures['psnr_of_mean']:.2f} | {figures['psnr_of_bicubic']:.2f} |",
+        "",
+        "* The distance between two different truths is 1.",
+        f"* Standard deviation over {samples} drawings: {figures['mean_std']:.2f} levels of 255.",
+        f"* Averaged down, the worst drawing agrees with its input to {figures['consistency']:.1f} dB.",
+        f"* Brightness at the edges of tiles changes {figures['seams']:.3f} times as steeply as elsewhere, compared "
+        "with renders.",
+    ]
+    _between_marks(folder / "README.md", "super-resolution", "\n".join(lines))
+
+
+def write_variations(folder: Path, figures: dict[str, Any]) -> None:
+    """The figures of `evaluate_variations.measure`."""
+    _keep(folder, "variations", figures)
+    lines = [
+        f"CLIP, asked which of several captions that differ in one attribute is true of each of {figures['scenes']} "
+        f"unseen renders, and of {figures['pairs']} captions which picture is its own:",
+        "",
+        f"| right | {' | '.join(LANGUAGES)} |",
+        f"|{'---|' * (len(LANGUAGES) + 1)}",
+    ]
+    for name in ATTRIBUTES:
+        shares = " | ".join(f"{100 * figures['telling'][language][name]:.1f} %" for language in LANGUAGES)
+        lines.append(f"| {name} | {shares} |")
+    recalled = " | ".join(f"{100 * figures['recall'][language]:.1f} %" for language in LANGUAGES)
+    shared = figures["shared"]
+    lines += [
+        f"| recall@1 | {recalled} |",
+        "",
+        f"{figures['variations']} variations without words, from noise alone: CLIP finds them "
+        f"{figures['similarity']:.2f} like their source and {figures['similarity_of_others']:.2f} like another.",
+        "Of what the source shows, the reader finds again:",
+        ", ".join(f"{name} {100 * shared[name]:.0f} %" for name in ATTRIBUTES) + ".",
+    ]
+    _between_marks(folder / "README.md", "variations", "\n".join(lines))
+
+
 def figures_as_markdown(figures: dict[str, Any]) -> str:
     plan, autoencoder = figures["plan"], figures["autoencoder"]
     columns = [figures["accuracy"], *(figures["accuracy_by_language"][language] for language in LANGUAGES)]

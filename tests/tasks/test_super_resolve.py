@@ -20,7 +20,7 @@ from studio.tasks.super_resolve import prepare
 from tests.engine.test_engine import _engine, _pixels
 from tests.miniature import NAME, ask
 
-PHOTO = Pixels.of(data.astronaut()[100:132, 200:240])
+PHOTO = Pixels.of(data.astronaut()[100:132, 200:224])
 WIDE = Pixels.of(data.astronaut()[100:131, 200:333])
 
 
