@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,50 @@ from tests.browser.conftest import Studio
 
 MINUTE = 60_000  # milliseconds
 Point = tuple[float, float]
+PEOPLE: dict[str, dict[str, Any]] = {
+    "mouse": {"viewport": {"width": 1280, "height": 900}},
+    "mouse, zoomed to 150 %": {"viewport": {"width": 853, "height": 600}, "device_scale_factor": 1.5},
+    "finger on a phone": {"viewport": {"width": 390, "height": 844}, "has_touch": True, "device_scale_factor": 3},
+}
+
+
+def open_tab(page: Page, name: str) -> None:
+    """Opens a tab by its name; where the page is too narrow for all of them, by the menu that holds the rest."""
+    tab = page.get_by_role("tab", name=name)
+    if not tab.first.is_visible():
+        page.locator(".overflow-menu > button").click()
+        page.locator(".overflow-dropdown").get_by_text(name).click()
+    else:
+        tab.first.click()
+
+
+def write(page: Page, prompt: str) -> None:
+    page.locator("#prompt textarea").fill(prompt)
+
+
+def set_steps(page: Page, steps: int, sampler: str | None = None, tab: str = "") -> None:
+    """On the tab with that selector, if there are several."""
+    if not page.locator(tab + "#steps").is_visible():
+        page.locator(tab + "#more button").first.click()
+    field = page.locator(tab + "#steps input[type=number]")
+    field.fill(str(steps))
+    field.press("Tab")
+    if sampler:
+        page.locator(tab + "#sampler input").click()
+        page.get_by_role("option", name=sampler).first.click()
+
+
+def wait_for_state(page: Page, *states: str, tab: str = "") -> None:
+    selector = ", ".join(f'{tab}.live[data-state="{state}"]' for state in states)
+    page.locator(selector).wait_for(timeout=MINUTE, state="attached")
+
+
+def bring(page: Page, place: str, picture: Path) -> None:
+    """Gives a file to the editor at that selector, and waits until it is shown."""
+    page.locator(place + ".editor-file").set_input_files(picture)
+    page.locator(place + '.editor[data-state="ready"]').wait_for(timeout=MINUTE)
+    shown = page.locator(place + ".editor-picture").element_handle()
+    page.wait_for_function("(image) => image.naturalWidth > 0", arg=shown)
 
 
 def stroke(page: Page, canvas: Locator, points: Sequence[Point], *, touch: bool = False) -> None:

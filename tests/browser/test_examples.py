@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from studio.gallery.examples import find_examples
 from studio.requests import Inpaint, LayoutToImage, TextToImage
 from tests.browser.conftest import Studio
-from tests.browser.person import generate
+from tests.browser.person import generate, open_tab
 
 OpenPage = Callable[..., Page]
 TABS = {TextToImage: "Text to image", LayoutToImage: "Layout to image", Inpaint: "Inpainting"}
@@ -24,7 +24,7 @@ def test_an_example_fills_the_form_and_is_drawn_as_it_is_shown(
     tab = f"#tab-{kind.TASK.replace('-', '_')} "
     second = find_examples(kind.TASK)[1]
     page = open_page()
-    page.get_by_role("tab", name=TABS[kind]).click()
+    open_tab(page, TABS[kind])
     expect(page.locator(tab + ".examples-one")).to_have_count(len(find_examples(kind.TASK)))
     page.locator(tab + ".examples-one").nth(1).click()
     expect(page.locator(tab + "#prompt textarea")).to_have_value(second.request.prompt)

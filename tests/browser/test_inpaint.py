@@ -14,8 +14,7 @@ from playwright.sync_api import Page, expect
 from studio.gallery.store import Store
 from studio.requests import Inpaint
 from tests.browser.conftest import Studio
-from tests.browser.person import MINUTE, Point, generate, stroke
-from tests.browser.test_text_to_image import _set_steps, _wait_for_state, _write
+from tests.browser.person import MINUTE, PEOPLE, Point, generate, open_tab, set_steps, stroke, wait_for_state, write
 
 OpenPage = Callable[..., Page]
 TAB = "#tab-inpaint "
@@ -31,7 +30,7 @@ def photo(tmp_path: Path) -> Path:
 
 
 def _open_with(page: Page, photo: Path) -> None:
-    page.get_by_role("tab", name="Inpainting").click()
+    open_tab(page, "Inpainting")
     page.locator(".editor-file").set_input_files(photo)
     page.locator('.editor[data-state="ready"]').wait_for(timeout=MINUTE)
     page.wait_for_function("document.querySelector('.editor-picture').naturalWidth > 0")
@@ -70,11 +69,6 @@ def _generate(page: Page, studio: Studio, words: str = "a red house") -> tuple[n
 
 LINE = [(0.3, 0.4), (0.5, 0.5), (0.7, 0.4)]
 SECOND = [(0.2, 0.7), (0.45, 0.8), (0.8, 0.75)]
-PEOPLE = {
-    "mouse": {"viewport": {"width": 1280, "height": 900}},
-    "mouse, zoomed to 150 %": {"viewport": {"width": 853, "height": 600}, "device_scale_factor": 1.5},
-    "finger on a phone": {"viewport": {"width": 390, "height": 844}, "has_touch": True, "device_scale_factor": 3},
-}
 
 
 @pytest.mark.parametrize("person", PEOPLE)
@@ -151,10 +145,10 @@ def test_the_canvas_grows_and_what_is_new_is_painted_for_you(studio: Studio, ope
 
 def test_a_result_is_sent_to_the_brush_with_its_words(studio: Studio, open_page: OpenPage) -> None:
     page = open_page()
-    _set_steps(page, 6)
-    _write(page, "a white lighthouse by the sea")
+    set_steps(page, 6)
+    write(page, "a white lighthouse by the sea")
     page.locator("#generate").click()
-    _wait_for_state(page, "done")
+    wait_for_state(page, "done")
     made = np.asarray(Image.open(studio.data / "pictures" / _name_of_first(page)))
     page.locator(".live-send").first.select_option("inpaint")
     page.locator('.editor[data-state="ready"]').wait_for(timeout=MINUTE)
@@ -177,7 +171,7 @@ def test_a_page_loaded_again_finds_the_picture_the_mask_and_the_result(
     _stroke(page, LINE)
     _generate(page, studio)
     page.reload()
-    page.get_by_role("tab", name="Inpainting").click()
+    open_tab(page, "Inpainting")
     page.locator('.editor[data-state="ready"]').wait_for(timeout=MINUTE)
     page.locator(TAB + '.live[data-state="done"]').wait_for(timeout=MINUTE, state="attached")
     expect(page.locator(TAB + "#prompt textarea")).to_have_value("a red house")
@@ -188,7 +182,7 @@ def test_a_page_loaded_again_finds_the_picture_the_mask_and_the_result(
 def test_what_is_missing_is_said(what: str, open_page: OpenPage, photo: Path) -> None:
     page = open_page()
     if what == "nothing":
-        page.get_by_role("tab", name="Inpainting").click()
+        open_tab(page, "Inpainting")
         page.locator(".editor-empty").wait_for()
     else:
         _open_with(page, photo)
@@ -201,7 +195,7 @@ def test_a_file_that_is_no_picture_is_refused_in_words_and_the_editor_goes_on(
 ) -> None:
     page = open_page()
     (tmp_path / "fake.png").write_bytes(b"no picture")
-    page.get_by_role("tab", name="Inpainting").click()
+    open_tab(page, "Inpainting")
     page.locator(".editor-file").set_input_files(tmp_path / "fake.png")
     expect(page.locator(".editor-status")).to_contain_text("PNG, JPEG or WebP")
     _open_with(page, photo)

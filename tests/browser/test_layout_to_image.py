@@ -14,21 +14,16 @@ from playwright.sync_api import Locator, Page, expect
 from studio.gallery.recipe import read_recipe
 from studio.requests import Inpaint, LayoutToImage
 from tests.browser.conftest import Studio
-from tests.browser.person import MINUTE, Point, generate, stroke
+from tests.browser.person import MINUTE, PEOPLE, Point, generate, open_tab, stroke
 
 OpenPage = Callable[..., Page]
 TAB = "#tab-layout_to_image "
-PEOPLE = {
-    "mouse": {"viewport": {"width": 1280, "height": 950}},
-    "mouse, zoomed to 150 %": {"viewport": {"width": 853, "height": 640}, "device_scale_factor": 1.5},
-    "finger on a phone": {"viewport": {"width": 390, "height": 844}, "has_touch": True, "device_scale_factor": 3},
-}
 HOUSE, TREE = [0.10, 0.40, 0.45, 0.90], [0.60, 0.55, 0.90, 0.95]
 CLOSE = 0.01  # of the picture: a pixel or two of the canvas
 
 
 def _open(page: Page) -> Locator:
-    page.get_by_role("tab", name="Layout to image").click()
+    open_tab(page, "Layout to image")
     canvas = page.locator(TAB + ".editor-canvas")
     canvas.wait_for()
     return canvas

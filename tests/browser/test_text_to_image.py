@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 
 from studio.gallery.recipe import read_recipe
 from tests.browser.conftest import Studio
-from tests.browser.person import MINUTE
+from tests.browser.person import MINUTE, set_steps, wait_for_state, write
 
 OpenPage = Callable[..., Page]
 WATCH_PREVIEWS = """() => {
@@ -27,26 +27,6 @@ WATCH_PREVIEWS = """() => {
 }"""
 
 
-def _set_steps(page: Page, steps: int, sampler: str | None = None) -> None:
-    if not page.locator("#steps").is_visible():
-        page.locator("#more button").first.click()
-    field = page.locator("#steps input[type=number]")
-    field.fill(str(steps))
-    field.press("Tab")
-    if sampler:
-        page.locator("#sampler input").click()
-        page.get_by_role("option", name=sampler).first.click()
-
-
-def _write(page: Page, prompt: str) -> None:
-    page.locator("#prompt textarea").fill(prompt)
-
-
-def _wait_for_state(page: Page, *states: str) -> None:
-    selector = ", ".join(f'.live[data-state="{state}"]' for state in states)
-    page.locator(selector).wait_for(timeout=MINUTE, state="attached")
-
-
 def _wait_for_previews(page: Page, count: int) -> None:
     page.wait_for_function(f"window.previews.size >= {count}", timeout=MINUTE)
 
@@ -54,8 +34,8 @@ def _wait_for_previews(page: Page, count: int) -> None:
 def _start_long(page: Page, prompt: str, sampler: str = "Heun Karras") -> None:
     """Starts a job that goes on for some seconds, and waits until it can be seen at work."""
     page.evaluate(WATCH_PREVIEWS)
-    _set_steps(page, 150, sampler)
-    _write(page, prompt)
+    set_steps(page, 150, sampler)
+    write(page, prompt)
     page.locator("#generate").click()
     _wait_for_previews(page, 3)
 
@@ -73,11 +53,11 @@ def test_a_picture_appears_step_by_step_and_the_file_is_the_picture(
 ) -> None:
     page = open_page()
     page.evaluate(WATCH_PREVIEWS)
-    _set_steps(page, 60)
-    _write(page, "a red house by the sea at night")
+    set_steps(page, 60)
+    write(page, "a red house by the sea at night")
     page.locator("#generate").click()
     _wait_for_previews(page, 5)
-    _wait_for_state(page, "done")
+    wait_for_state(page, "done")
     image = page.locator(".live-frames img")
     assert image.evaluate("image => image.complete && image.naturalWidth") == 128
     assert image.get_attribute("alt") == "a red house by the sea at night"
@@ -96,7 +76,7 @@ def test_a_job_is_stopped_midway_and_kept_as_it_was(open_page: OpenPage) -> None
     page = open_page()
     _start_long(page, "a white cat in the snow")
     page.locator("#stop").click()
-    _wait_for_state(page, "stopped")
+    wait_for_state(page, "stopped")
     expect(page.locator(".live-frames figure.is-done")).to_have_count(1)
     expect(page.locator("#generate")).to_be_visible()
     expect(page.locator("#stop")).to_be_hidden()
@@ -106,7 +86,7 @@ def test_a_discarded_job_leaves_nothing(open_page: OpenPage) -> None:
     page = open_page()
     _start_long(page, "a red car")
     page.locator("#discard").click()
-    _wait_for_state(page, "stopped")
+    wait_for_state(page, "stopped")
     expect(page.locator(".live-frames figure")).to_have_count(0)
 
 
@@ -114,25 +94,25 @@ def test_a_page_that_is_loaded_again_finds_its_running_job_and_gets_its_picture(
     page = open_page()
     _start_long(page, "日落时的蓝色帆船", "Euler")  # half as long, since it is drawn to its end
     page.reload()
-    _wait_for_state(page, "running")
+    wait_for_state(page, "running")
     expect(page.locator("#prompt textarea")).to_have_value("日落时的蓝色帆船")
-    _wait_for_state(page, "done")
+    wait_for_state(page, "done")
     assert page.locator(".live-frames img").evaluate("image => image.decode().then(() => image.naturalWidth)") == 128
     page.reload()  # and once more, after the job has ended
-    _wait_for_state(page, "done")
+    wait_for_state(page, "done")
     expect(page.locator(".live-frames figure.is-done")).to_have_count(1)
 
 
 def test_two_people_see_only_their_own_pictures(open_page: OpenPage) -> None:
     one, other = open_page(), open_page()
-    _write(one, "a green tree")
-    _write(other, "a purple castle")
+    write(one, "a green tree")
+    write(other, "a purple castle")
     one.locator("#generate").click()
     other.locator("#generate").click()
     for page, prompt in ((one, "a green tree"), (other, "a purple castle")):
-        _wait_for_state(page, "done")
+        wait_for_state(page, "done")
         page.reload()
-        _wait_for_state(page, "done")
+        wait_for_state(page, "done")
         alternatives = page.locator(".live-frames img").evaluate_all("images => images.map((image) => image.alt)")
         assert alternatives == [prompt]
     stranger = open_page()
@@ -142,21 +122,21 @@ def test_two_people_see_only_their_own_pictures(open_page: OpenPage) -> None:
 def test_keys_draw_and_stop(open_page: OpenPage) -> None:
     page = open_page()
     page.evaluate(WATCH_PREVIEWS)
-    _set_steps(page, 150, "Heun Karras")
-    _write(page, "a yellow balloon")
+    set_steps(page, 150, "Heun Karras")
+    write(page, "a yellow balloon")
     page.locator("#prompt textarea").press("Control+Enter")
     _wait_for_previews(page, 2)
     page.keyboard.press("Escape")
-    _wait_for_state(page, "stopped")
+    wait_for_state(page, "stopped")
 
 
 def test_several_pictures_each_have_their_seed_and_can_be_enlarged_by_keyboard(open_page: OpenPage) -> None:
     page = open_page()
     page.locator("#count input[type=number]").fill("3")
     page.locator("#count input[type=number]").press("Tab")
-    _write(page, "a red car")
+    write(page, "a red car")
     page.locator("#generate").click()
-    _wait_for_state(page, "done")
+    wait_for_state(page, "done")
     expect(page.locator(".live-frames figure.is-done")).to_have_count(3)
     seeds = [int(text.split()[-1]) for text in page.locator(".live-frames figcaption span").all_inner_texts()]
     assert seeds == [seeds[0], seeds[0] + 1, seeds[0] + 2]
@@ -170,11 +150,11 @@ def test_several_pictures_each_have_their_seed_and_can_be_enlarged_by_keyboard(o
 def test_a_kept_seed_draws_the_same_picture_again(open_page: OpenPage, studio: Studio) -> None:
     page = open_page()
     files = []
-    _set_steps(page, 10)
-    _write(page, "a lighthouse")
+    set_steps(page, 10)
+    write(page, "a lighthouse")
     page.locator("#generate").click()
     for _ in range(2):
-        _wait_for_state(page, "done")
+        wait_for_state(page, "done")
         files.append(str(page.locator(".live-frames img").get_attribute("src")).rsplit("/", 1)[1])
         page.locator("#seed-reuse").click()
         expect(page.locator("#seed-mode input").nth(1)).to_be_checked()
@@ -192,7 +172,7 @@ def test_a_kept_seed_draws_the_same_picture_again(open_page: OpenPage, studio: S
 @pytest.mark.parametrize("seed", ["abc", "-1", "9999999999999999999", "1.5"])
 def test_a_seed_that_is_none_is_refused_in_words(open_page: OpenPage, seed: str) -> None:
     page = open_page()
-    _set_steps(page, 5)
+    set_steps(page, 5)
     page.locator("#seed-mode label").nth(1).click()
     page.locator("#seed textarea, #seed input").first.fill(seed)
     page.locator("#generate").click()
@@ -224,9 +204,9 @@ def test_a_phone_shows_everything_without_scrolling_sideways(open_page: OpenPage
     page = open_page(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.locator("#prompt textarea").tap()
-    _write(page, "a flower")
+    write(page, "a flower")
     page.locator("#generate").tap()
-    _wait_for_state(page, "done")
+    wait_for_state(page, "done")
     box = page.locator(".live-frames img").bounding_box()
     assert box is not None
     assert box["x"] >= 0
@@ -237,7 +217,7 @@ def test_a_phone_shows_everything_without_scrolling_sideways(open_page: OpenPage
 
 def test_every_control_has_a_name_for_a_screen_reader(open_page: OpenPage) -> None:
     page = open_page()
-    _set_steps(page, 20)
+    set_steps(page, 20)
     nameless = page.evaluate("""() => [...document.querySelectorAll('button, input, textarea, select')]
       .filter((control) => control.offsetParent !== null)
       .filter((control) => !(control.getAttribute('aria-label') || control.title || control.textContent.trim()
@@ -255,10 +235,10 @@ def test_pictures_are_served_by_name_only(studio: Studio, open_page: OpenPage) -
 
 def test_words_from_outside_the_packs_world_are_named(open_page: OpenPage) -> None:
     page = open_page()
-    _set_steps(page, 8)
-    _write(page, "a spaceship <b>and</b> a red house 🚀")
+    set_steps(page, 8)
+    write(page, "a spaceship <b>and</b> a red house 🚀")
     page.locator("#generate").click()
-    _wait_for_state(page, "done")
+    wait_for_state(page, "done")
     expect(page.locator(".live-status")).to_contain_text("spaceship")
     expect(page.locator(".live-status")).to_contain_text("🚀")
     expect(page.locator(".live-status")).not_to_contain_text("house")

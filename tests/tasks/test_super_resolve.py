@@ -111,7 +111,7 @@ def test_a_pack_without_the_model_says_so(pack: Pack, monkeypatch: pytest.Monkey
 
 
 def test_another_picture_than_the_one_asked_for_is_refused(pack: Pack) -> None:
-    with pytest.raises(InvalidRequest, match="40x32"):
+    with pytest.raises(InvalidRequest, match="24x32"):
         prepare("job", _request(width=400, height=320), pack, {PHOTO.digest: PHOTO})
     with pytest.raises(InvalidRequest, match="give it again"):
         prepare("job", _request(), pack, {})
