@@ -28,10 +28,10 @@ def encode_previews(clean: torch.Tensor, decoder: LinearDecoder) -> list[bytes]:
 
 def encode_frame(picture: NDArray[np.uint8]) -> bytes:
     """A picture, uint8 [H, W, 3], as a frame of a film."""
-    return _jpeg(shown(picture), FRAME_QUALITY)
+    return _jpeg(shown(picture), quality=FRAME_QUALITY, subsampling=0)  # colours as sharp as brightness
 
 
-def _jpeg(picture: NDArray[np.uint8], quality: int = QUALITY) -> bytes:
+def _jpeg(picture: NDArray[np.uint8], **options: int) -> bytes:
     stream = io.BytesIO()
-    Image.fromarray(picture).save(stream, "JPEG", quality=quality)
+    Image.fromarray(picture).save(stream, "JPEG", **{"quality": QUALITY, **options})
     return stream.getvalue()
