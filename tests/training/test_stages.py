@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from transformers import CLIPTextModel
+from transformers import CLIPImageProcessor, CLIPTextModel
 
 from studio.images.boxes import Boxed
 from studio.packs.catalogue import find_pack
 from studio.packs.loading import load_pack
 from studio.packs.vocabulary import unknown_words, words_of
-from studio.training import dataset, denoiser, layout, text_encoder
+from studio.training import clip, dataset, denoiser, image_prompt, layout, text_encoder
 from studio.training import run as run_module
 from studio.training.autoencoder import psnr, reconstruction_loss
 from studio.training.denoiser import NOISE, random_mask, timestep_shares
@@ -77,6 +77,35 @@ def test_the_layers_for_boxes_are_trained_and_the_denoiser_is_not_touched_by_it(
     moved = [name for name, value in after.state_dict().items() if not torch.equal(value, before.state_dict()[name])]
     assert any("alpha_attn" in name for name in moved)
     assert any("position_net" in name for name in moved)
+
+
+def test_the_layers_for_pictures_are_trained_and_nothing_else_is_touched_by_it(toy_pack: Path, tmp_path: Path) -> None:
+    """A row without a picture must draw as it did before there were any; and training goes on from the pack."""
+    given = ["--preset", "toy", "--folder", str(tmp_path), "--device", "cpu"]
+    unpack(toy_pack, options("unpack", given))
+    before, base = image_prompt.trained(options("image_prompt", given)), denoiser.trained(options("denoiser", given))
+    for stage in (clip, image_prompt):
+        stage.train(options("stage", [*given, "--steps", "8"]))
+    after, untouched = (
+        image_prompt.trained(options("image_prompt", given)),
+        denoiser.trained(options("denoiser", given)),
+    )
+    for name, value in untouched.state_dict().items():
+        assert torch.equal(value, base.state_dict()[name]), name
+    moved = {name for name, value in after.state_dict().items() if not torch.equal(value, before.state_dict()[name])}
+    assert moved == set(after.state_dict()), "all of it is trained, and the U-Net is no part of it"
+    assert not any("unet" in name for name in moved)
+
+
+def test_the_packs_vision_tower_is_one_that_transformers_processes_for(toy_pack: Path) -> None:
+    """Our own resizing and numbers are those of the processor whose settings the pack brings."""
+    pack = load_pack(find_pack(str(toy_pack)), torch.device("cpu"))
+    picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    processor = CLIPImageProcessor.from_pretrained(toy_pack / "image_encoder", resample=4)  # averaging, as we shrink
+    pixels = processor(picture, return_tensors="pt").pixel_values
+    assert pack.clip is not None
+    expected = pack.clip.vision(pixels).image_embeds[0]
+    assert torch.allclose(pack.embed_picture(picture), expected, atol=0.05)
 
 
 def test_boxes_of_arranged_scenes_are_phrased_as_people_phrase_them() -> None:
