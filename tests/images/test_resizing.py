@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from studio.images.resizing import resized, working_size
+from studio.images.resizing import covering, resized, working_size
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,16 @@ def test_resizing_keeps_flat_colours_and_averages_when_it_shrinks() -> None:
     checks = np.indices((64, 64)).sum(0) % 2 * 255
     assert np.abs(resized(checks.astype(np.uint8), 16, 16).astype(int) - 127).max() <= 1
     assert resized(flat, 50, 30) is flat
+
+
+@pytest.mark.parametrize(("height", "width"), [(40, 100), (100, 40), (64, 64), (1, 30)])
+def test_a_shape_is_covered_by_the_middle_and_nothing_is_stretched(height: int, width: int) -> None:
+    y, x = np.mgrid[0:height, 0:width]
+    picture = np.stack([x * 255 // max(1, width - 1), y * 255 // max(1, height - 1), 0 * x], -1).astype(np.uint8)
+    square = covering(picture, 32, 32)
+    assert square.shape == (32, 32, 3)
+    side = min(height, width)
+    for channel, whole in ((0, width), (1, height)):
+        low, high = int(square[..., channel].min()), int(square[..., channel].max())
+        assert low + high == pytest.approx(255 if whole > 1 else 0, abs=12), "as far from one edge as from the other"
+        assert high - low == pytest.approx(255 * side / whole if whole > 1 else 0, abs=255 * 2 / whole + 8)
