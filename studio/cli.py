@@ -39,7 +39,7 @@ from studio.gallery.recipe import Recipe, read_recipe
 from studio.gallery.store import Store, write_picture
 from studio.images import masks
 from studio.images.boxes import read_boxes
-from studio.images.film import animated, shown, strip, video
+from studio.images.film import animated, decoded, shown, strip, video
 from studio.images.opening import open_mask, open_picture
 from studio.images.pixels import Image, Mask, Pixels
 from studio.images.resizing import resized, working_size
@@ -182,7 +182,7 @@ def _add_sampling(command: argparse.ArgumentParser, count: str = "--count", usua
     command.add_argument("--sampler", default=DEFAULT_SAMPLER, help="see: python -m studio samplers")
     command.add_argument("--eta", type=_number, default=0.0, help="noise of DDIM, 0 to 1")
     command.add_argument(count, dest="count", type=_number, default=usual, help="1 to 16 pictures")
-    command.add_argument("--film", action="store_true", help="keep what each step was heading for, as 0.webp, ...")
+    command.add_argument("--film", action="store_true", help="keep what each step was heading for, as 0.film.webp, ...")
     command.add_argument("--pack", help="name, diffusers folder or .safetensors file")
     command.add_argument(
         "--out", type=Path, default=Path(), help="folder for 0.png, 1.png, ...; or a .png for one picture"
@@ -364,12 +364,12 @@ def _draw_and_write(request: Request, images: Sequence[Image], given: argparse.N
     store = Store(settings.data)
     for image in images:
         store.keep(image)
-    for drawn, film in _draw(request, images, replace(settings, pack=given.pack or settings.pack)):
+    for drawn, frames in _draw(request, images, replace(settings, pack=given.pack or settings.pack)):
         path = given.out if is_file else given.out / f"{drawn.index}.png"
         assert drawn.pixels is not None
         write_picture(path, drawn.pixels, Recipe(drawn.request, drawn.model_hash))
-        if film:
-            path.with_suffix(".webp").write_bytes(film)
+        if frames:
+            path.with_suffix(".film.webp").write_bytes(animated(decoded(frames)))
         line: dict[str, Any] = {"path": str(path), "seed": drawn.request.seed, "seconds": round(drawn.seconds, 2)}
         if drawn.similarity is not None:
             line["similarity"] = round(drawn.similarity, 3)
@@ -406,18 +406,18 @@ def _replay(given: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _draw(request: Request, images: Sequence[Image], settings: Settings) -> Iterator[tuple[Drawn, bytes | None]]:
-    """Draws ``request`` in an engine process of its own: each picture, and its film if one was asked for. Raises the
-    error that the job ends with, if any.
+def _draw(request: Request, images: Sequence[Image], settings: Settings) -> Iterator[tuple[Drawn, list[bytes]]]:
+    """Draws ``request`` in an engine process of its own: each picture, and the frames of its film if one was asked
+    for. Raises the error that the job ends with, if any.
 
     The engine serves one job, so it does not spend seconds on finding the best size of a call.
     """
-    films: dict[int, bytes | None] = {}
+    films: dict[int, list[bytes]] = {}
     collected = Films()
 
     def record(event: Event) -> Event:
         if isinstance(event, Drawn):
-            films[event.index] = collected.of(event)
+            films[event.index] = collected.take(event)
         return collected.see(event)
 
     with LocalClient(replace(settings, batch=settings.batch or round(Limits.inputs)), record) as client:

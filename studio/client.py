@@ -9,13 +9,17 @@ from __future__ import annotations
 import contextlib
 import logging
 import multiprocessing
+import os
 import secrets
 import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, SpawnContext
+from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Protocol
 
 from studio.engine.batching import Limits
@@ -29,6 +33,7 @@ from studio.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+ROOT = Path(__file__).resolve().parents[1]
 KEPT_JOBS = 1000  # ended jobs that can still be followed
 MOST_DEATHS, DEATHS_WITHIN_SECONDS = 3, 120.0  # then the engine is not started again
 PASSING = (Previewed, Progressed)  # of which only a picture's latest counts, until it is drawn
@@ -120,7 +125,22 @@ def _process_context() -> ForkServerContext | SpawnContext:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["studio.engine.imports"])
+    with _importable():
+        forkserver.ensure_running()
     return context
+
+
+@contextlib.contextmanager
+def _importable() -> Iterator[None]:
+    """Processes that start meanwhile find this program, wherever it was started."""
+    paths = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = str(ROOT) if paths is None else os.pathsep.join([str(ROOT), paths])
+    try:
+        yield
+    finally:
+        del os.environ["PYTHONPATH"]
+        if paths is not None:
+            os.environ["PYTHONPATH"] = paths
 
 
 class LocalClient:
@@ -177,20 +197,29 @@ class LocalClient:
         with self._lock:
             self._is_closing = True
             self._send(None)
-        self._process.join(CLOSING_SECONDS)
+        self._reader.join(CLOSING_SECONDS)  # what was drawn before is still written down
         if self._process.is_alive():
             self._process.terminate()
             self._process.join()
-        self._reader.join(CLOSING_SECONDS)  # what was drawn before is still written down
+            self._reader.join(CLOSING_SECONDS)
 
     def _start(self) -> None:
         context = _process_context()
         self._pipe, far_end = context.Pipe()
         self._process = context.Process(target=run_worker, args=(far_end, self._options), daemon=True, name="engine")
-        self._process.start()
-        far_end.close()
-        self._reader = threading.Thread(target=self._read, args=(self._pipe,), daemon=True, name="engine events")
+        self._reader = threading.Thread(
+            target=self._live, args=(self._process, self._pipe, far_end), daemon=True, name="engine events"
+        )
         self._reader.start()
+
+    def _live(self, process: BaseProcess, pipe: Connection, far_end: Connection) -> None:
+        """From the engine's start, which may take as long as its imports, to its end."""
+        try:
+            process.start()
+        except (OSError, EOFError):
+            logger.exception("the engine's process cannot be started")
+        far_end.close()
+        self._read(pipe)
 
     def _send(self, command: Command | None) -> None:
         with contextlib.suppress(OSError):  # the engine is gone; the reader notices, too, and fails the jobs
@@ -240,11 +269,11 @@ class LocalClient:
                 "The engine ended, or was stuck, while this job was in it, and has been started again. "
                 "Please try again."
             )
-            unfinished = [(job, log) for job, log in self._logs.items() if not log.has_ended]
+            unfinished = [job for job, log in self._logs.items() if not log.has_ended]
             if self._refusal is None and not self._is_closing:
                 self._start()
-        for job, log in unfinished:
-            log.add(Failed(job, error))
+        for job in unfinished:
+            self._publish(Failed(job, error))
 
     def _forget_old(self) -> None:
         """Drops the oldest ended jobs beyond `KEPT_JOBS`."""

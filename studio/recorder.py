@@ -7,17 +7,16 @@ drawn.
 
 from __future__ import annotations
 
-import io
+import logging
 from dataclasses import replace
-
-import numpy as np
-import PIL.Image
+from pathlib import Path
 
 from studio.errors import JobFailed
 from studio.events import ENDS, Drawn, Event, Failed, Previewed
 from studio.gallery.recipe import Recipe
 from studio.gallery.store import Store
-from studio.images.film import animated
+
+logger = logging.getLogger(__name__)
 
 
 class Films:
@@ -33,12 +32,9 @@ class Films:
             self._frames.pop(event.job, None)
         return event
 
-    def of(self, event: Drawn) -> bytes | None:
-        """The film of a picture that is drawn, an animated WebP; None where none was asked for."""
-        jpegs = self._frames.get(event.job, {}).pop(event.index, [])
-        return (
-            animated([np.asarray(PIL.Image.open(io.BytesIO(jpeg)).convert("RGB")) for jpeg in jpegs]) if jpegs else None
-        )
+    def take(self, event: Drawn) -> list[bytes]:
+        """The frames of a picture that is drawn, JPEGs; none where no film was asked for."""
+        return self._frames.get(event.job, {}).pop(event.index, [])
 
 
 class Recorder:
@@ -53,9 +49,16 @@ class Recorder:
             return event
         try:
             path = self._store.add(event.pixels, Recipe(event.request, event.model_hash, event.stopped_at))
-            if film := self._films.of(event):
-                self._store.add_film(path, film)
         except OSError as error:
             reason = error.strerror or type(error).__name__
             return Failed(event.job, JobFailed(f"The picture could not be written to the data folder: {reason}."))
+        self._add_film(path, self._films.take(event))
         return replace(event, pixels=None, path=str(path))
+
+    def _add_film(self, path: Path, frames: list[bytes]) -> None:
+        """The picture is safe already; a film that is not changes nothing of that."""
+        try:
+            if frames:
+                self._store.add_film(path, frames)
+        except OSError:
+            logger.exception("a film could not be written")

@@ -95,6 +95,11 @@ class _Drawn:
         """All words that steer, for whoever looks at whether they are known."""
         return self.caption
 
+    @property
+    def shows(self) -> str:
+        """What all pictures of it should show, so that they can be ranked by it; empty where there is no such thing."""
+        return self.caption
+
 
 @dataclass(frozen=True, kw_only=True)
 class Prompted(_Drawn):
@@ -308,7 +313,7 @@ class Interpolate(Prompted):
 
     @property
     def named(self) -> dict[str, str]:
-        return super().named if self.image or self.other else {}
+        return {name: digest for name, digest in super().named.items() if digest}
 
     @property
     def positions(self) -> tuple[float, ...]:
@@ -322,6 +327,10 @@ class Interpolate(Prompted):
     @property
     def words(self) -> str:
         return f"{self.prompt} {self.other_prompt}".strip()
+
+    @property
+    def shows(self) -> str:
+        return ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -354,6 +363,10 @@ class Noise(Prompted):
         _check_side("height", self.height)
         _check_number("begin", self.begin, 0.0, 1.0)
         _check_number("end", self.end, 0.0, 1.0)
+
+    @property
+    def shows(self) -> str:
+        return ""
 
     @property
     def times(self) -> tuple[float, ...]:

@@ -5,7 +5,7 @@ A row knows nothing of other rows, of jobs' lives or of processes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from studio.errors import InvalidRequest
+from studio.images.pixels import Image, Pixels
 from studio.images.tiles import Place, Tiling, whole
 from studio.packs.pack import Denoiser, Pack
 from studio.requests import Prompted, Request
@@ -222,6 +224,19 @@ def steer(
         boxes=boxes,
         picture=picture,
     )
+
+
+def prompted_by(pack: Pack, embedding: torch.Tensor, likeness: float) -> ImagePrompt:
+    """A picture as a prompt, by its CLIP ``embedding``; zeros stand for none, as in diffusers' pipelines."""
+    return ImagePrompt(pack.picture_tokens(embedding), pack.picture_tokens(torch.zeros_like(embedding)), likeness)
+
+
+def source_of(request: Request, field: str, images: Mapping[str, Image]) -> Pixels:
+    """The picture that ``field`` of ``request`` names. Raises `InvalidRequest` where it is not among ``images``."""
+    source = images.get(request.named[field])
+    if not isinstance(source, Pixels):
+        raise InvalidRequest(field, request.named[field], "a picture that is there; please give it again")
+    return source
 
 
 def latent_size(request: Request, denoiser: Denoiser) -> tuple[int, int]:

@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from studio.errors import MissingImage, StudioError
 from studio.gallery.store import Store
-from studio.images.film import Frames, animated, frames_of, shown, strip, video
+from studio.images.film import Frames, animated, decoded, shown, strip, video
 from studio.requests import MOST_PICTURES
 from tabs.pictures import FOR_EVER, PICTURE_NAME, finished_picture
 
@@ -60,10 +60,9 @@ def _film(store: Store, request: HttpRequest) -> Response:
 
 
 def _trajectory(store: Store, name: str) -> Frames:
-    path = (store.folder / name).with_suffix(".webp")
-    if not PICTURE_NAME.fullmatch(name) or not path.is_file():
-        raise MissingImage("There is no film of this picture.")
-    return frames_of(path.read_bytes())
+    if not PICTURE_NAME.fullmatch(name):
+        raise MissingImage("There is no such picture.")
+    return decoded(store.film(name))
 
 
 def _way(store: Store, names: Sequence[str]) -> Frames:

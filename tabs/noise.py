@@ -45,6 +45,7 @@ def build(client: EngineClient, desk: Desk, browser: gr.BrowserState) -> Receive
         if not given[editor]:
             raise InvalidRequest("image", None, "a picture: choose one, or drop one on the frame")
         values = {name: given[component] for name, component in fields.items()}
+        values["prompt"] = values["prompt"] or ""
         return Noise(
             image=given[editor], pack=pack.name, width=2 * pack.size, height=pack.size, seed=seed.read(given), **values
         )

@@ -9,9 +9,9 @@ import gradio as gr
 
 from studio.client import EngineClient
 from studio.errors import InvalidRequest
-from studio.gallery.store import Store
-from studio.images.pixels import Pixels
+from studio.images.pixels import Image, Pixels
 from studio.images.resizing import working_size
+from studio.packs.catalogue import PackInfo
 from studio.requests import LEAST_STRENGTH, LONGEST_PROMPT, Interpolate, Request, Vary
 from tabs.controls import DrawingControls, SizeControls
 from tabs.examples import Examples
@@ -68,7 +68,9 @@ def build(client: EngineClient, desk: Desk, browser: gr.BrowserState) -> Receive
     def read(given: Given) -> Request:
         drawn = {"likeness": given[likeness], **drawing.read(given), **size.read(given)}
         if given[mode] == Vary.TASK:
-            return Vary(image=_digest(given[editor], store), strength=given[strength], **drawn)
+            if not given[editor]:
+                raise InvalidRequest("image", None, "a picture: choose one, or drop one on the frame")
+            return Vary(image=given[editor], strength=given[strength], **drawn)
         ends = {"image": given[editor] or "", "other": given[other] or ""}
         return Interpolate(**ends, other_prompt=given[other_prompt] or "", **drawn)
 
@@ -87,8 +89,12 @@ def build(client: EngineClient, desk: Desk, browser: gr.BrowserState) -> Receive
         return {mode: request.TASK, **shown, **values, **drawing.write(request), **size.write(request)}
 
     def receive(picture: Pixels, request: Request) -> Update:
-        width, height = working_size(picture.width, picture.height, pack.size)
+        width, height = _sides_like(picture, pack)
         return {editor: showing_picture(picture), **drawing.receive(request), size.width: width, size.height: height}
+
+    def reshape(digest: str | None) -> object:
+        """Variations take the shape of a picture that is brought."""
+        return _sides_like(store.source(digest), pack) if digest else gr.skip()
 
     form = {
         editor, other, mode, other_prompt, closeness, likeness, strength, *drawing.inputs(), *size.inputs()
@@ -97,6 +103,7 @@ def build(client: EngineClient, desk: Desk, browser: gr.BrowserState) -> Receive
     examples.connect(form, write, store)
     drawing.connect()
     size.connect()
+    editor.input(reshape, editor, [size.width, size.height], **QUICK)
     closeness.input(lambda name: CLOSENESS[name], closeness, [likeness, strength], **QUICK)
     mode.input(lambda task: FRAMES if task == Interpolate.TASK else 1, mode, drawing.count, **QUICK)
     return Receiver(TITLE, {editor, *drawing.inputs(), *size.inputs()}, receive, job)
@@ -107,11 +114,9 @@ def _end(name: str) -> PictureEditor:
         return PictureEditor(elem_id=name)
 
 
-def _digest(digest: str | None, store: Store) -> str:
-    """Raises `InvalidRequest` where there is no picture."""
-    if not digest:
-        raise InvalidRequest("image", None, "a picture: choose one, or drop one on the frame")
-    return store.source(digest).digest
+def _sides_like(picture: Image, pack: PackInfo) -> tuple[int, int]:
+    """Width and height of variations: the picture's shape at about the size that the pack draws best."""
+    return working_size(picture.width, picture.height, pack.size)
 
 
 def _named(values: tuple[float, float]) -> str | None:

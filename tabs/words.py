@@ -209,9 +209,9 @@ WORDS: dict[str, tuple[str, str, str]] = {
     ),
     "trajectory": ("Keep a film of the steps", "保留每一步的影片", "Film der Schritte behalten"),
     "trajectory_hint": (
-        "What each step is heading for, as a film; takes a little longer",
-        "把每一步的预测存为影片；稍慢",
-        "Worauf jeder Schritt zusteuert, als Film; dauert etwas länger",
+        "What each step is heading for, as a film; takes longer",
+        "把每一步的预测存为影片；会变慢",
+        "Worauf jeder Schritt zusteuert, als Film; dauert länger",
     ),
     "scale": ("Enlarge", "放大倍数", "Vergrößern"),
     "consistent": ("True to the picture", "忠于原图", "Dem Bild treu"),

@@ -11,9 +11,9 @@ from PIL import Image
 
 from studio.cli import main
 from studio.gallery.recipe import read_recipe
-from studio.images.film import frames_of
 from studio.requests import Interpolate, LayoutToImage, SuperResolve, Vary
 from studio.samplers.catalogue import SAMPLERS
+from tests.films import frames_of
 
 
 def _draw(pack: Path, out: Path, *more: str) -> int:
@@ -217,7 +217,7 @@ def test_a_way_from_one_picture_to_another_is_drawn_and_filmed(
     assert (tmp_path / "way" / "way.webm").stat().st_size > 500
     with Image.open(tmp_path / "way" / "way.png") as strip:
         assert strip.size == (3 * 80 + 2 * 4, 64)
-    assert len(frames_of((tmp_path / "way" / "1.webp").read_bytes())) == 2, "one frame a step"
+    assert len(frames_of((tmp_path / "way" / "1.film.webp").read_bytes())) == 2, "one frame a step"
 
 
 def test_a_variation_is_drawn_and_made_again_from_its_recipe(

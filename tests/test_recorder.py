@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from studio.engine.preview import encode_frame
+from studio.errors import MissingImage
 from studio.events import Drawn, Failed, Finished, Previewed, Started
 from studio.gallery import store as store_module
 from studio.gallery.recipe import read_recipe
 from studio.gallery.store import Store
-from studio.images.film import frames_of
+from studio.images.film import decoded
 from studio.images.pixels import Pixels
 from studio.recorder import Recorder
 from tests.miniature import ask
@@ -56,9 +57,10 @@ def test_the_frames_of_a_film_are_kept_beside_its_picture_and_nobody_elses(tmp_p
     with_film, without = (recorder(replace(DRAWN, index=index)) for index in (0, 1))
     assert isinstance(with_film, Drawn)
     assert isinstance(without, Drawn)
-    frames = frames_of(Path(str(with_film.path)).with_suffix(".webp").read_bytes())
+    frames = decoded(Store(tmp_path).film(Path(str(with_film.path)).name))
     assert [round(float(frame.mean())) for frame in frames] == pytest.approx([0, 100, 200], abs=3)
-    assert not Path(str(without.path)).with_suffix(".webp").exists()
+    with pytest.raises(MissingImage):
+        Store(tmp_path).film(Path(str(without.path)).name)
 
 
 def test_the_frames_of_a_job_that_ends_without_a_picture_are_forgotten(tmp_path: Path) -> None:
@@ -67,4 +69,20 @@ def test_the_frames_of_a_job_that_ends_without_a_picture_are_forgotten(tmp_path:
     recorder(Finished("job"))
     drawn = recorder(DRAWN)
     assert isinstance(drawn, Drawn)
-    assert not Path(str(drawn.path)).with_suffix(".webp").exists()
+    with pytest.raises(MissingImage):
+        Store(tmp_path).film(Path(str(drawn.path)).name)
+
+
+def test_a_picture_is_safe_although_its_film_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder, store = Recorder(Store(tmp_path)), Store(tmp_path)
+    recorder(Previewed("job", 0, 1, 3, encode_frame(np.zeros((32, 32, 3), np.uint8)), None, is_frame=True))
+
+    def full(store: Store, picture: Path, jpegs: list[bytes]) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Store, "add_film", full)
+    drawn = recorder(DRAWN)
+    assert isinstance(drawn, Drawn)
+    assert Path(str(drawn.path)).exists()
+    with pytest.raises(MissingImage):
+        store.film(Path(str(drawn.path)).name)

@@ -232,13 +232,18 @@ class Engine:
         return [self._previewed(row, jpeg) for row, jpeg in zip(rows, jpegs, strict=True)]
 
     def _previewed(self, row: Row, jpeg: bytes) -> Previewed:
-        """``jpeg`` is what the linear decoder made; a frame of a film is worth the whole one."""
-        if row.request.trajectory:
-            jpeg = encode_frame(_picture(row))
+        """``jpeg`` is what the linear decoder made; a frame of a film is worth the whole one, if it can be had."""
+        is_frame = row.request.trajectory
+        if is_frame:
+            try:
+                jpeg = encode_frame(_picture(row))
+            except Exception:
+                logger.exception("a film lacks a frame")
+                is_frame = False
         calls, steps = row.table.calls, row.request.steps
         pace = (time.monotonic() - self._running[row.job].started) / row.call
         step = math.ceil(row.call * steps / calls)  # second-order samplers call the model twice a step
-        return Previewed(row.job, row.index, step, steps, jpeg, pace * (calls - row.call), row.request.trajectory)
+        return Previewed(row.job, row.index, step, steps, jpeg, pace * (calls - row.call), is_frame)
 
     def _finish(self, row: Row) -> list[Event]:
         job = self._running[row.job]
@@ -253,7 +258,6 @@ class Engine:
     def _draw(self, job: _Job, row: Row) -> Drawn:
         """The picture of a row that is done, or of one that is stopped: where it was heading."""
         picture = _picture(row)
-        is_one_of_many = job.request.count > 1
         return Drawn(
             job=job.name,
             index=row.index,
@@ -262,7 +266,7 @@ class Engine:
             seconds=time.monotonic() - job.started,
             stopped_at=None if row.is_done else row.call,
             pixels=Pixels.of(picture),
-            similarity=job.pack.similarity(picture, row.request.caption) if is_one_of_many else None,
+            similarity=_similarity(job, picture),
         )
 
     def _fail(self, row: Row, error: StudioError) -> list[Event]:
@@ -286,6 +290,17 @@ def _picture(row: Row) -> NDArray[np.uint8]:
     latent = row.latent if row.is_done else row.clean
     assert latent is not None
     return row.finish(row.denoiser.first_stage.decode(latent[None])[0].numpy())
+
+
+def _similarity(job: _Job, picture: NDArray[np.uint8]) -> float | None:
+    """How well one of several pictures shows what all of them should; None where nobody can tell."""
+    if job.request.count == 1:
+        return None
+    try:
+        return job.pack.similarity(picture, job.request.shows)
+    except Exception:  # the picture is worth more than its score
+        logger.exception("a picture could not be compared with its words")
+        return None
 
 
 def _inputs_of(request: Request, pack: Pack) -> float:

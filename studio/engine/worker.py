@@ -91,9 +91,9 @@ def _listen(pipe: Connection, inbox: Inbox) -> None:
 
 
 def _serve(pipe: Connection, inbox: Inbox, options: WorkerOptions) -> None:
-    _quieten()
     from studio.engine.imports import Engine, load_pack, pick_device  # torch is imported here, in this process only
 
+    _quieten()
     try:
         device = pick_device(options.device)
         pack = load_pack(options.pack, device)

@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from studio.errors import InvalidRequest, NoRecipe
-from studio.requests import Inpaint, Prompted, Request, SuperResolve, TextToImage, from_mapping, to_mapping
+from studio.requests import Inpaint, Prompted, Request, SuperResolve, TextToImage, Vary, from_mapping, to_mapping
 from studio.samplers.catalogue import SAMPLERS, find_sampler
 
 FORMAT = 1
@@ -89,6 +89,8 @@ def _inpainting(request: Request) -> dict[str, Any]:
     """What other programs write of a picture that was made from another one."""
     if isinstance(request, SuperResolve):
         return {"Upscale by": request.scale}
+    if isinstance(request, Vary):
+        return {"Denoising strength": _number(request.strength)}
     if not isinstance(request, Inpaint):
         return {}
     area = "Only masked" if request.only_masked else None

@@ -1,12 +1,16 @@
-"""Where pictures are kept: ``<data>/pictures/ID.png``, each with its recipe inside and, if asked for, the film
-``ID.webp`` beside it; ``<data>/sources/DIGEST.png``, what people brought to be worked on, which the recipes name."""
+"""Where pictures are kept: ``<data>/pictures/ID.png``, each with its recipe inside.
+
+If asked for, the frames of its film lie beside it in ``ID.zip``. ``<data>/sources/DIGEST.png`` is what people brought
+to be worked on, which the recipes name.
+"""
 
 from __future__ import annotations
 
 import os
 import secrets
 import time
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -38,9 +42,23 @@ class Store:
         write_picture(path, pixels, recipe)
         return path
 
-    def add_film(self, picture: Path, film: bytes) -> None:
-        """Writes the film of how the picture at that path came about beside it."""
-        _write(picture.with_suffix(".webp"), lambda file: file.write(film))
+    def add_film(self, picture: Path, jpegs: Sequence[bytes]) -> None:
+        """Writes the frames of how the picture at that path came about beside it."""
+
+        def save(file: BinaryIO) -> None:
+            with zipfile.ZipFile(file, "w") as frames:  # JPEGs are packed already
+                for number, jpeg in enumerate(jpegs):
+                    frames.writestr(f"{number:04d}.jpg", jpeg)
+
+        _write(picture.with_suffix(".zip"), save)
+
+    def film(self, name: str) -> list[bytes]:
+        """The frames of the film of the picture in the file ``name``, JPEGs. Raises `MissingImage`."""
+        try:
+            with zipfile.ZipFile((self.folder / name).with_suffix(".zip")) as frames:
+                return [frames.read(each) for each in sorted(frames.namelist())]
+        except (OSError, zipfile.BadZipFile):
+            raise MissingImage("There is no film of this picture (any more).") from None
 
     def keep(self, image: Image) -> str:
         """Writes a source, once, and returns its digest."""

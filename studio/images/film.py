@@ -12,6 +12,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
+from studio.errors import StudioError
 from studio.images.resizing import resized
 
 Frames = Sequence[NDArray[np.uint8]]
@@ -32,32 +33,25 @@ def shown(picture: NDArray[np.uint8], largest: int = LARGEST_SIDE) -> NDArray[np
 
 
 def animated(frames: Frames) -> bytes:
-    """An animated WebP that goes round for ever. The frames have one size."""
+    """An animated WebP that goes round for ever. The frames have one size; equal ones become one that stands longer."""
     images = [PIL.Image.fromarray(frame) for frame in frames]
     millis = [round(1000 / FRAMES_A_SECOND)] * (len(images) - 1) + [round(1000 * LAST_SECONDS)]
     stream = io.BytesIO()
     images[0].save(
-        stream, "WEBP", save_all=True, append_images=images[1:], duration=millis, loop=0, quality=QUALITY,
-        minimize_size=False, allow_mixed=False, method=4,
+        stream, "WEBP", save_all=True, append_images=images[1:], duration=millis, loop=0, quality=QUALITY, method=2,
     )  # fmt: skip
     return stream.getvalue()
 
 
-def frames_of(film: bytes) -> list[NDArray[np.uint8]]:
-    """The frames of what `animated` made."""
-    with PIL.Image.open(io.BytesIO(film), formats=("WEBP",)) as image:
-        return [_frame(image, number) for number in range(image.n_frames)]  # type: ignore[attr-defined]
-
-
-def _frame(image: PIL.Image.Image, number: int) -> NDArray[np.uint8]:
-    image.seek(number)
-    return np.asarray(image.convert("RGB"))
+def decoded(jpegs: Sequence[bytes]) -> list[NDArray[np.uint8]]:
+    """Frames out of JPEGs."""
+    return [np.asarray(PIL.Image.open(io.BytesIO(jpeg), formats=("JPEG",)).convert("RGB")) for jpeg in jpegs]
 
 
 def video(frames: Frames) -> bytes:
     """A WebM with VP9, which every browser plays; sides are even. The last frame stands a while.
 
-    Raises ``RuntimeError`` where OpenCV was built without it.
+    Raises `StudioError` where OpenCV was built without it.
     """
     height, width = frames[0].shape[:2]
     standing = round(FRAMES_A_SECOND * LAST_SECONDS)
@@ -66,7 +60,7 @@ def video(frames: Frames) -> bytes:
         codec = cv2.VideoWriter.fourcc(*"VP90")
         writer = cv2.VideoWriter(str(path), codec, FRAMES_A_SECOND, (width, height))
         if not writer.isOpened():
-            raise RuntimeError("This OpenCV cannot write VP9.")
+            raise StudioError("The OpenCV on this machine cannot write WebM.")
         for frame in [*frames, *[frames[-1]] * standing]:
             writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
         writer.release()

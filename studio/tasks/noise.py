@@ -16,13 +16,12 @@ from studio.images.resizing import covering
 from studio.packs.first_stage import to_pictures
 from studio.packs.pack import Pack
 from studio.requests import Noise
-from studio.rows import Finish, Row, begin, prompted_cost, steer
-from studio.tasks.vary import find_source
+from studio.rows import Finish, Row, begin, prompted_cost, source_of, steer
 
 
 def prepare(job: str, request: Noise, pack: Pack, images: Mapping[str, Image]) -> list[Row]:
     """The rows of ``request``, each of a single model call."""
-    source, denoiser = find_source("image", request.image, images), pack.denoiser
+    source, denoiser = source_of(request, "image", images), pack.denoiser
     picture = covering(source.array, request.width // 2, request.height)
     start = pack.first_stage.encode(to_pictures(picture[None]))[0]
     size = start.shape[1], start.shape[2]

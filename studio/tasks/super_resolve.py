@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from studio.errors import InvalidRequest, PackError
 from studio.images.consistency import averaged, back_projected
-from studio.images.pixels import Image, Pixels
+from studio.images.pixels import Image
 from studio.packs.first_stage import to_pictures
 from studio.packs.pack import Pack, Upscaler
 from studio.requests import SuperResolve
-from studio.rows import Finish, Row, Steering, begin
+from studio.rows import Finish, Row, Steering, begin, source_of
 from studio.samplers.catalogue import find_sampler
 
 MODEL_SCALE = 4
@@ -57,9 +57,7 @@ def _upscaler(pack: Pack) -> Upscaler:
 
 
 def _source(request: SuperResolve, images: Mapping[str, Image]) -> NDArray[np.uint8]:
-    source = images.get(request.image)
-    if not isinstance(source, Pixels):
-        raise InvalidRequest("image", request.image, "a picture that is there; please give it again")
+    source = source_of(request, "image", images)
     if (source.width * request.scale, source.height * request.scale) != (request.width, request.height):
         expected = f"{request.width}x{request.height} divided by {request.scale}, as in the request"
         raise InvalidRequest("image", f"{source.width}x{source.height}", expected)

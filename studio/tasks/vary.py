@@ -7,28 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
-
-from studio.errors import InvalidRequest
-from studio.images.pixels import Image, Pixels
+from studio.images.pixels import Image
 from studio.images.resizing import covering
 from studio.packs.first_stage import to_pictures
 from studio.packs.pack import Pack
 from studio.requests import Vary
-from studio.rows import ImagePrompt, Row, begin, first_call, latent_size, prompted_cost, steer
+from studio.rows import Row, begin, first_call, latent_size, prompted_by, prompted_cost, source_of, steer
 from studio.samplers.catalogue import find_sampler
 
 
 def prepare(job: str, request: Vary, pack: Pack, images: Mapping[str, Image]) -> list[Row]:
     """The rows of ``request``, ready for their first step. Raises `PackError` where the pack takes no pictures."""
-    source, denoiser = find_source("image", request.image, images), pack.denoiser
+    source, denoiser = source_of(request, "image", images), pack.denoiser
     size, sampler = latent_size(request, denoiser), find_sampler(request.sampler)
     first = first_call(request.steps, request.strength, sampler)
     table = denoiser.tables.table(sampler, request.steps, first_call=first, eta=request.eta)
     start = None
     if first:
         start = pack.first_stage.encode(to_pictures(covering(source.array, request.width, request.height)[None]))[0]
-    prompt = image_prompt(pack, pack.embed_picture(source.array), request.likeness)
+    prompt = prompted_by(pack, pack.embed_picture(source.array), request.likeness)
     steering = steer(request, pack, pack.beside_nothing(*size), picture=prompt)
     return [
         begin(job, index, request.alone(index), denoiser, table, steering, size, start)
@@ -39,15 +36,3 @@ def prepare(job: str, request: Vary, pack: Pack, images: Mapping[str, Image]) ->
 def cost(request: Vary, pack: Pack) -> float:
     height, width = latent_size(request, pack.denoiser)
     return prompted_cost(request, height * width, pack.denoiser)
-
-
-def find_source(field: str, digest: str, images: Mapping[str, Image]) -> Pixels:
-    """The picture that ``field`` of a request names. Raises `InvalidRequest`."""
-    source = images.get(digest)
-    if not isinstance(source, Pixels):
-        raise InvalidRequest(field, digest, "a picture that is there; please give it again")
-    return source
-
-
-def image_prompt(pack: Pack, embedding: torch.Tensor, likeness: float) -> ImagePrompt:
-    return ImagePrompt(pack.picture_tokens(embedding), pack.picture_tokens(torch.zeros_like(embedding)), likeness)

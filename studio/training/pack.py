@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from pathlib import Path
 from types import ModuleType
 
@@ -73,6 +74,8 @@ def write(options: Options, folder: Path) -> None:
     preview = _fit_preview(first_stage, options)
     for old in folder.glob("**/*.safetensors*"):  # shards of another size or number would be left over
         old.unlink()
+    for part in (SUPER_RESOLUTION, IMAGE_ENCODER):  # which may not be written again
+        shutil.rmtree(folder / part, ignore_errors=True)
     first_stage.half().save_pretrained(folder / "vae", max_shard_size=SHARD)
     layout.trained(options).unet.half().save_pretrained(folder / "unet", max_shard_size=SHARD)
     storybook.text.half().save_pretrained(folder / "text_encoder", max_shard_size=SHARD)

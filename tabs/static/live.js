@@ -111,7 +111,8 @@ function showFrame(figure, frame, view) {
   figure.querySelector('.live-send').hidden = !frame.done;
   if (frame.done) {
     download.href = frame.source;
-    download.download = 'latent-studio-' + frame.seed + '.png';
+    const number = frame.note ? '-' + (view.frames.indexOf(frame) + 1) : ''; // pictures of one seed
+    download.download = 'latent-studio-' + frame.seed + number + '.png';
   }
 }
 

@@ -14,7 +14,17 @@ function take(value) {
   else props.value = { source }; // without an input event, which would ask for a note again
 }
 
+function remove() {
+  source = null;
+  root.dataset.state = 'empty';
+  find('.picture-note').textContent = '';
+  handOver({ source });
+  find('.editor-choose').focus();
+}
+
 const choose = find('[data-act=choose]');
+find('[data-act=remove]').textContent = say('remove');
+find('[data-act=remove]').addEventListener('click', remove);
 find('.editor-hint').textContent = say('hint');
 choose.textContent = find('.editor-choose').textContent = say('choose');
 for (const button of [find('.editor-choose'), choose]) button.addEventListener('click', () => find('.editor-file').click());

@@ -11,11 +11,12 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from studio.gallery.recipe import read_recipe
-from studio.images.film import frames_of
+from studio.gallery.store import Store
 from studio.requests import Interpolate, Noise, Vary
 from studio.training.world import render, scene
 from tests.browser.conftest import Studio
 from tests.browser.person import MINUTE, PEOPLE, bring, generate, open_tab, set_steps, wait_for_state
+from tests.films import frames_of
 
 OpenPage = Callable[..., Page]
 TAB, NOISE = "#tab-vary ", "#tab-noise "
@@ -113,7 +114,7 @@ def test_a_picture_whose_steps_are_kept_has_a_film_of_them(
     page.locator("#generate").first.click()
     wait_for_state(page, "done")
     for path in _drawn(page, studio, "#tab-text_to_image "):
-        assert len(frames_of(path.with_suffix(".webp").read_bytes())) == 5
+        assert len(Store(studio.data).film(path.name)) == 5
     page.locator(".live-making").first.click()
     shown = page.locator(".live-large img")
     page.wait_for_function("(image) => image.naturalWidth === 128", arg=shown.element_handle(), timeout=MINUTE)
@@ -166,3 +167,11 @@ def test_what_is_missing_is_said(open_page: OpenPage, ends: tuple[Path, Path]) -
     page.locator(TAB + "#vary-mode").get_by_text("A way to another").click()
     page.locator(TAB + "#generate").click()
     expect(page.get_by_text("a picture at both ends of the way, or none")).to_be_visible()
+    page.locator(TAB + "#picture [data-act=remove]").click()
+    expect(page.locator(TAB + "#picture .editor-choose")).to_be_focused()
+    page.locator(TAB + "#prompt textarea").fill("a house by day")
+    page.locator(TAB + "#other-prompt textarea").fill("a house at night")
+    page.locator(TAB + "#count input[type=number]").fill("2")
+    set_steps(page, 2, tab=TAB)
+    page.locator(TAB + "#generate").click()
+    wait_for_state(page, "done", tab=TAB)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from studio.engine import engine as engine_module
 from studio.events import Drawn, Event, Previewed
 from studio.packs.pack import Pack
 from studio.requests import Request
@@ -82,3 +83,17 @@ def test_a_score_is_the_cosine_of_both_towers_outputs(pack: Pack) -> None:
     read = pack.clip.text_projection @ pack.text_encoder(tokens.input_ids).pooler_output[0]
     expected = float(torch.nn.functional.cosine_similarity(seen, read, dim=0))
     assert pack.similarity(picture, "a red house") == pytest.approx(expected, abs=1e-2)
+
+
+def test_a_picture_whose_score_or_frame_cannot_be_made_is_drawn_all_the_same(
+    pack: Pack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*given: object) -> float:
+        raise RuntimeError("no memory for that")
+
+    monkeypatch.setattr(type(pack), "similarity", broken)
+    monkeypatch.setattr(engine_module, "encode_frame", broken)
+    events = _events(pack, ask(count=2, trajectory=True, steps=3))
+    assert sum(isinstance(event, Drawn) for event in events) == 2
+    assert sum(isinstance(event, Previewed) for event in events) == 6, "the usual previews are there"
+    assert _frames(events) == []

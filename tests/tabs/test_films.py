@@ -11,11 +11,12 @@ from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from studio.engine.preview import encode_frame
 from studio.gallery.recipe import Recipe
 from studio.gallery.store import Store
-from studio.images.film import animated, frames_of
 from studio.images.pixels import Pixels
 from tabs.films import film_routes, trajectory_query, way_query
+from tests.films import frames_of
 from tests.miniature import ask
 
 FRAMES = [np.full((40, 60, 3), level, np.uint8) for level in (0, 100, 200)]
@@ -44,17 +45,17 @@ def test_a_way_comes_as_webp_webm_and_strip(browser: TestClient, names: list[str
 
 
 def test_a_trajectory_is_the_film_beside_its_picture(browser: TestClient, store: Store, names: list[str]) -> None:
-    store.add_film(store.folder / names[0], animated(FRAMES))
+    store.add_film(store.folder / names[0], [encode_frame(frame) for frame in FRAMES])
     assert len(frames_of(browser.get(f"/studio/films/film.webp?{trajectory_query(names[0])}").content)) == 3
     answer = browser.get(f"/studio/films/film.webp?{trajectory_query(names[1])}")
-    assert (answer.status_code, answer.text) == (404, "There is no film of this picture.")
+    assert (answer.status_code, answer.text) == (404, "There is no film of this picture (any more).")
 
 
 @pytest.mark.parametrize(
     "asked",
     [
         "film.gif?pictures=A,B", "film.webp", "film.webp?pictures=A", "film.webp?pictures=A,../../etc/passwd",
-        "film.webp?trajectory=../../etc/passwd", "film.webp?pictures=" + ",".join("A" * 17),
+        "film.webp?trajectory=../../etc/passwd", "film.webp?trajectory=/", "film.webp?pictures=" + ",".join("A" * 17),
     ],
 )  # fmt: skip
 def test_what_makes_no_film_is_refused(browser: TestClient, names: list[str], asked: str) -> None:
@@ -66,3 +67,8 @@ def test_pictures_of_different_sizes_make_no_film(browser: TestClient, store: St
     other = store.add(Pixels.of(FRAMES[0][:20]), Recipe(ask())).name
     answer = browser.get(f"/studio/films/film.webp?{way_query([names[0], other])}")
     assert (answer.status_code, answer.text) == (404, "Pictures of different sizes make no film.")
+
+
+def test_a_damaged_film_is_refused_in_words(browser: TestClient, store: Store, names: list[str]) -> None:
+    (store.folder / names[0]).with_suffix(".zip").write_bytes(b"PK and nothing more")
+    assert browser.get(f"/studio/films/film.webp?{trajectory_query(names[0])}").status_code == 404

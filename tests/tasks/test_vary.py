@@ -179,5 +179,7 @@ def test_noise_is_added_as_in_training_and_taken_off_in_one_step(pack: Pack) -> 
 def test_interpolations_and_noise_say_what_they_show() -> None:
     assert isinstance(ask_interpolate(prompt="a", other_prompt="b"), Interpolate)
     assert ask_interpolate(prompt="a", other_prompt="b").words == "a b"
+    for request in (ask_interpolate(prompt="a", other_prompt="b"), _noise(prompt="a")):
+        assert request.shows == "", "its pictures answer different words, or hold two pictures: nothing to rank them by"
     with pytest.raises(InvalidRequest, match="side by side"):
         _noise(width=2 * SIDE + 8)
