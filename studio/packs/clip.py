@@ -22,8 +22,9 @@ TEXT_PROJECTION = "text_projection.safetensors"
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """The vision tower, and the projection of the pack's own text encoder to the same space, [width, text width], where
-    the pack has one. ``mean`` and ``std`` [3, 1, 1] are those of pictures in -1..1."""
+    """The vision tower; ``mean`` and ``std`` [3, 1, 1] are those of pictures in -1..1. ``text_projection``
+    [width, text width], where the pack has one, brings what its own text encoder says of a text (`mean_over_words`) to
+    the same space."""
 
     vision: Any
     mean: torch.Tensor
@@ -42,6 +43,13 @@ class Clip:
         with torch.inference_mode():
             seen = self.vision(pixels[None].to(self.vision.device, self.vision.dtype)).image_embeds
         return seen[0].float()
+
+
+def mean_over_words(hidden: torch.Tensor, tokens: torch.Tensor, padding: int) -> torch.Tensor:
+    """What a text encoder says of whole texts: the mean of its output [B, L, width] over all ``tokens`` [B, L] but
+    ``padding``, [B, width]."""
+    told = (tokens != padding)[:, :, None]
+    return (hidden * told).sum(1) / told.sum(1)
 
 
 def load_clip(pack: Path, device: torch.device, dtype: torch.dtype) -> Clip | None:

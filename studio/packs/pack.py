@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from studio.errors import PackError
 from studio.images.boxes import MOST_BOXES, Boxed
 from studio.packs.catalogue import PackInfo
-from studio.packs.clip import Clip
+from studio.packs.clip import Clip, mean_over_words
 from studio.packs.first_stage import FirstStage
 from studio.packs.grounding import Grounding, Layout
 from studio.packs.image_prompt import ImagePrompts
@@ -157,11 +157,13 @@ class Pack:
         return self._read(prompt)[0]
 
     def _read(self, prompt: str) -> tuple[torch.Tensor, torch.Tensor]:
-        """What the text encoder says of each token and of the whole, float32. Cached."""
+        """What the text encoder says of each token and of all words together, float32. Cached."""
         if prompt not in self._prompts:
+            tokens = self._tokens([prompt])
             with torch.inference_mode():
-                output = self.text_encoder(self._tokens([prompt]))
-            self._prompts[prompt] = output.last_hidden_state[0].float(), output.pooler_output[0].float()
+                hidden = self.text_encoder(tokens).last_hidden_state.float()
+                together = mean_over_words(hidden, tokens, self.text_encoder.config.pad_token_id)
+            self._prompts[prompt] = hidden[0], together[0]
             if len(self._prompts) > KEPT_PROMPTS:
                 self._prompts.popitem(last=False)
         self._prompts.move_to_end(prompt)

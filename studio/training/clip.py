@@ -4,8 +4,10 @@ et al. 2021).
     python -m studio.training.clip --preset small
 
 The text tower is the denoiser's own text encoder, frozen, with a projection: a second one would not fit into the
-repository, and words in three languages mean the same to it already. The vision tower gets the same head start as the
-text encoder had: it also answers what the scene shows, with classifiers that are thrown away afterwards.
+repository, and words in three languages mean the same to it already. It is asked for the mean over its tokens; its
+pooled output, which CLIP takes, was left behind when it was trained to steer pictures. The vision tower gets the same
+head start as the text encoder had: it also answers what the scene shows, with classifiers that are thrown away
+afterwards.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import CLIPTextModel, CLIPVisionConfig, CLIPVisionModelWithProjection
 
+from studio.packs.clip import mean_over_words
 from studio.packs.first_stage import to_pictures
 from studio.training import dataset, denoiser, layout, text_encoder
 from studio.training.presets import Preset
@@ -48,12 +51,12 @@ class Clip(nn.Module):
         self.heads = nn.ModuleList(nn.Linear(width, answers) for answers in QUESTIONS)
 
     def forward(
-        self, pixels: torch.Tensor, pooled: torch.Tensor
+        self, pixels: torch.Tensor, words: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]:
-        """pixels [B, 3, side, side] in -1..1, the text encoder's ``pooled`` [B, width] -> embeddings of pictures and
-        of words, [B, width] each, and the answers' logits."""
+        """pixels [B, 3, side, side] in -1..1, the text encoder's mean over ``words`` [B, width] -> embeddings of
+        pictures and of words, [B, width] each, and the answers' logits."""
         seen = self.vision(pixels).image_embeds
-        return seen, self.text_projection(pooled), [head(seen) for head in self.heads]
+        return seen, self.text_projection(words), [head(seen) for head in self.heads]
 
 
 def config(preset: Preset) -> CLIPVisionConfig:
@@ -126,8 +129,8 @@ def train(options: Options) -> None:
              for world, seed in zip(which, seeds, strict=True)]
         )  # fmt: skip
         with autocast:
-            pooled = _pooled(text, torch.from_numpy(tokens.astype(np.int64)))
-            seen, read, guesses = model(to_pictures(np.stack(pieces)).to(options.device), pooled)
+            words = _read(text, torch.from_numpy(tokens.astype(np.int64)))
+            seen, read, guesses = model(to_pictures(np.stack(pieces)).to(options.device), words)
         asked = truth[which, seeds].to(options.device)
         head_start = [F.cross_entropy(logits.float(), answer) for logits, answer in zip(guesses, asked.T, strict=True)]
         scale = model.logit_scale.clamp(max=LARGEST_LOGIT_SCALE)
@@ -143,7 +146,7 @@ def train(options: Options) -> None:
         recalled = []
         for language in LANGUAGES:
             words = [caption(each, language, rng) for each in unseen]
-            seen, read, guesses = average(pictures, _pooled(text, tokenise(tokenizer, words)))
+            seen, read, guesses = average(pictures, _read(text, tokenise(tokenizer, words)))
             recalled.append(recall(seen, read))
         right = (torch.stack([logits.argmax(-1).cpu() for logits in guesses], dim=1) == _truth(unseen)).float().mean(0)
         print(
@@ -162,10 +165,11 @@ def recall(seen: torch.Tensor, read: torch.Tensor) -> float:
 
 
 @torch.no_grad()
-def _pooled(text: CLIPTextModel, tokens: torch.Tensor) -> torch.Tensor:
-    """The pooled output for ``tokens`` [B, L]. What all captions lack at their ends is not read: no token sees it."""
+def _read(text: CLIPTextModel, tokens: torch.Tensor) -> torch.Tensor:
+    """The mean over ``tokens`` [B, L]. What all captions lack at their ends is left out: no token sees it."""
     longest = int((tokens != text.config.pad_token_id).sum(1).max())
-    return text(tokens[:, :longest].to(text.device)).pooler_output.float()
+    tokens = tokens[:, :longest].to(text.device)
+    return mean_over_words(text(tokens).last_hidden_state.float(), tokens, text.config.pad_token_id)
 
 
 def _truth(scenes: Sequence[Scene]) -> torch.Tensor:

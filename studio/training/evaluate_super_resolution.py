@@ -39,6 +39,7 @@ from studio.training.world import render, scene
 FIRST_CASE = FIRST_SCENE + 800_000
 SIDE = 128  # pixels of a piece
 SAMPLES = 8  # of each piece
+SMOOTH = 3.0  # levels of 0..255 between neighbours, below which a render has no edge
 SHEET_CASES, SHEET_SAMPLES = 6, 3
 Picture = NDArray[np.uint8]
 
@@ -59,17 +60,19 @@ def pieces(count: int, size: int) -> list[Picture]:
     return found
 
 
-def request_of(small: Pixels, pack: PackInfo, seed: int) -> SuperResolve:
+def request_of(small: Pixels, pack: PackInfo, seed: int, *, consistent: bool = True) -> SuperResolve:
     return SuperResolve(
         image=small.digest, pack=pack.name, width=SCALE * small.width, height=SCALE * small.height, seed=seed,
-        steps=pack.steps,
+        steps=pack.steps, consistent=consistent,
     )  # fmt: skip
 
 
-def enlarged(pack: Pack, small: Sequence[Picture], samples: int, what: str) -> list[list[Picture]]:
+def enlarged(
+    pack: Pack, small: Sequence[Picture], samples: int, what: str, *, consistent: bool = True
+) -> list[list[Picture]]:
     """``samples`` drawings of each small picture."""
     sources = [Pixels.of(each) for each in small]
-    requests = [request_of(each, pack.info, seed) for each in sources for seed in range(samples)]
+    requests = [request_of(each, pack.info, seed, consistent=consistent) for each in sources for seed in range(samples)]
     images = {each.digest: each for each in sources}
     drawn = dict(tqdm(draw(pack, requests, images), total=len(requests), desc=what, mininterval=5))
     return [[drawn[at * samples + number] for number in range(samples)] for at in range(len(small))]
@@ -88,12 +91,19 @@ def distance(model: reader.Reader, pictures: Sequence[Picture], truth: Sequence[
     return float((seen - true).norm(dim=1).mean() / (true - true.roll(1, 0)).norm(dim=1).mean())
 
 
-def steepness_at(borders: Sequence[int], picture: Picture) -> float:
-    """The mean step of brightness from each of the columns ``borders`` to the one on its left, over that elsewhere."""
-    steps = np.abs(np.diff(picture.astype(np.float64), axis=1)).mean(axis=(0, 2))
-    there = np.zeros(len(steps), bool)
-    there[[border - 1 for border in borders]] = True
-    return float(steps[there].mean() / steps[~there].mean())
+def steepness_at(borders: Sequence[int], pictures: Sequence[Picture], renders: Sequence[Picture]) -> float:
+    """The mean step of brightness across the columns and rows ``borders``, over that elsewhere, where the renders of the
+    same scenes are smooth: elsewhere, things have edges of their own."""
+    there, elsewhere = [], []
+    for picture, true in zip(pictures, renders, strict=True):
+        for turned, true_turned in ((picture, true), (picture.swapaxes(0, 1), true.swapaxes(0, 1))):
+            steps = np.abs(np.diff(turned.astype(np.float64), axis=1)).mean(axis=2)
+            smooth = np.abs(np.diff(true_turned.astype(np.float64), axis=1)).max(axis=2) < SMOOTH
+            at_border = np.zeros(steps.shape[1], bool)
+            at_border[[border - 1 for border in borders]] = True
+            there.append(steps[:, at_border][smooth[:, at_border]])
+            elsewhere.append(steps[:, ~at_border][smooth[:, ~at_border]])
+    return float(np.concatenate(there).mean() / np.concatenate(elsewhere).mean())
 
 
 def seams(pack: Pack, count: int) -> float:
@@ -103,11 +113,9 @@ def seams(pack: Pack, count: int) -> float:
     renders = [render(scene(FIRST_CASE + 50_000 + number), size) for number in range(count)]
     small = [averaged(each, SCALE) for each in renders]
     tiling = request_of(Pixels.of(small[0]), pack.info, 0).tiling
-    edges = {SCALE * edge for _, x in tiling.places for edge in (x, x + tiling.width)} - {0, size}
-    borders = sorted(edge for edge in edges if edge < size)
+    borders = sorted({SCALE * edge for _, x in tiling.places for edge in (x, x + tiling.width)} - {0, size})
     drawn = [each for (each,) in enlarged(pack, small, 1, "whole scenes")]
-    ours, true = (np.mean([steepness_at(borders, each) for each in group]) for group in (drawn, renders))
-    return float(ours / true)
+    return steepness_at(borders, drawn, renders) / steepness_at(borders, renders, renders)
 
 
 def measure(pack: Pack, count: int, samples: int = SAMPLES) -> tuple[dict[str, Any], list[list[Picture]]]:
@@ -117,7 +125,7 @@ def measure(pack: Pack, count: int, samples: int = SAMPLES) -> tuple[dict[str, A
     small = [degraded(each, rng) for each in truth]
     bicubic = [resized(each, SIDE, SIDE) for each in small]
     drawn = enlarged(pack, small, samples, "pieces")
-    first = [each[0] for each in drawn]
+    first, loose = [each[0] for each in drawn], enlarged(pack, small, 1, "loose", consistent=False)
     means = [np.mean(each, axis=0) for each in drawn]
     spreads = [spread(each) for each in drawn]
     model = reader.load()
@@ -126,9 +134,11 @@ def measure(pack: Pack, count: int, samples: int = SAMPLES) -> tuple[dict[str, A
         "samples": samples,
         "steps": pack.info.steps,
         "distance": distance(model, first, truth),
+        "distance_of_loose": distance(model, [each for (each,) in loose], truth),
         "distance_of_bicubic": distance(model, bicubic, truth),
         "psnr_of_mean": float(np.mean([decibels(*pair) for pair in zip(means, truth, strict=True)])),
         "psnr": float(np.mean([decibels(*pair) for pair in zip(first, truth, strict=True)])),
+        "psnr_of_loose": float(np.mean([decibels(each, true) for (each,), true in zip(loose, truth, strict=True)])),
         "psnr_of_bicubic": float(np.mean([decibels(*pair) for pair in zip(bicubic, truth, strict=True)])),
         "mean_std": float(np.mean(spreads)),
         "consistency": min(decibels(averaged(each, SCALE), given) for each, given in zip(first, small, strict=True)),

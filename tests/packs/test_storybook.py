@@ -19,7 +19,7 @@ from studio.packs.loading import load_pack
 from studio.packs.pack import Pack
 from studio.requests import TextToImage
 from studio.samplers.catalogue import DEFAULT_SAMPLER
-from studio.training import dataset, reader
+from studio.training import dataset, evaluate_super_resolution, evaluate_variations, reader
 from studio.training.autoencoder import psnr
 from studio.training.evaluate import FIRST_SCENE, Plan, drawn
 from studio.training.reader import look
@@ -127,3 +127,32 @@ def test_prompts_from_outside_its_world_give_a_picture_and_are_said_to_be_unknow
     for number, unknown in enumerate(OUTSIDE.values()):
         assert started[number].unknown_words == unknown
         assert np.frombuffer(pictures[number].rgb, np.uint8).std() > 10, "a scene, not a blank"
+
+
+def test_its_models_take_less_than_50_megabytes_and_no_file_more_than_10() -> None:
+    """They travel whole wherever the project goes, and plain git on the Hub takes files up to 10 MB."""
+    sizes = [file.stat().st_size for file in FOLDER.rglob("*.safetensors")]
+    assert sum(sizes) < 50e6
+    assert max(sizes) < 10e6
+
+
+def test_its_super_resolution_is_nearer_to_the_truth_than_bicubic_and_true_to_its_input(storybook: Pack) -> None:
+    """A small part of the card's evaluation."""
+    figures, _ = evaluate_super_resolution.measure(storybook, count=8, samples=2)
+    assert figures["distance"] < figures["distance_of_bicubic"]
+    assert figures["psnr_of_mean"] > figures["psnr_of_bicubic"]
+    assert figures["consistency"] >= 30
+    assert figures["mean_std"] > 0
+    assert figures["seams"] == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_its_clip_tells_pictures_apart_by_words(storybook: Pack, language: str) -> None:
+    """Likewise, with room for chance: guessing gives 0.2."""
+    some = [each for each in map(scene, range(FIRST_SCENE, FIRST_SCENE + 20)) if each.things][:8]
+    assert evaluate_variations.telling(storybook, some, language)["all"] >= 0.7
+
+
+def test_its_variations_are_more_like_their_source_than_like_another(storybook: Pack) -> None:
+    figures = evaluate_variations.resemblance(storybook, 6)
+    assert figures["similarity"] > figures["similarity_of_others"] + 0.2
