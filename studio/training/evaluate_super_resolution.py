@@ -92,8 +92,8 @@ def distance(model: reader.Reader, pictures: Sequence[Picture], truth: Sequence[
 
 
 def steepness_at(borders: Sequence[int], pictures: Sequence[Picture], renders: Sequence[Picture]) -> float:
-    """The mean step of brightness across the columns and rows ``borders``, over that elsewhere, where the renders of the
-    same scenes are smooth: elsewhere, things have edges of their own."""
+    """The mean step of brightness across the columns and rows ``borders``, over that elsewhere; only where the renders
+    of the same scenes are smooth, since things have edges of their own."""
     there, elsewhere = [], []
     for picture, true in zip(pictures, renders, strict=True):
         for turned, true_turned in ((picture, true), (picture.swapaxes(0, 1), true.swapaxes(0, 1))):
