@@ -6,6 +6,7 @@ scripts only set texts and sources, never markup.
 
 from __future__ import annotations
 
+import json
 import secrets
 from typing import Any
 
@@ -24,14 +25,21 @@ class Editor(gr.HTML):
             value=value,
             html_template=html.read_text(),
             css_template=(STATIC / "editor.css").read_text() + css.read_text(),
-            js_on_load=(STATIC / "editor.js").read_text() + script.read_text(),
+            js_on_load=_constant("WORDS", words_of("editor_"))
+            + (STATIC / "editor.js").read_text()
+            + script.read_text(),
             apply_default_css=False,
-            words=words_of("editor_"),
             **options,
         )
 
     def api_info(self) -> dict[str, Any]:
         return {"type": "object"}
+
+
+def _constant(name: str, value: object) -> str:
+    """For a script, in the script itself: a component that is told something before its tab was ever open loses its
+    properties, all but the value."""
+    return f"const {name} = {json.dumps(value, ensure_ascii=False)};\n"
 
 
 def stamped(**value: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ const picture = find('.editor-picture');
 const canvas = find('.editor-canvas');
 const status = find('.editor-status');
 const language = (navigator.language || 'en').slice(0, 2);
-const words = props.words[language] || props.words.en;
+const words = WORDS[language] || WORDS.en;
 const SHOWN_SIDE = 1536; // pixels of the longer side, as the server shows pictures
 const say = (key) => words['editor_' + key];
 

@@ -100,8 +100,8 @@ def test_a_result_is_sent_here_and_on(studio: Studio, open_page: OpenPage) -> No
     page.locator(TAB + "#generate").click()
     wait_for_state(page, "done", tab=TAB)
     page.locator(TAB + ".live-send").select_option(label="Inpainting")
-    image = page.locator("#tab-inpaint .editor-picture")
-    page.wait_for_function("(image) => image.naturalWidth === 512", arg=image.element_handle(), timeout=MINUTE)
+    page.locator('#tab-inpaint .editor[data-state="ready"]').wait_for(timeout=MINUTE)
+    page.wait_for_function("document.querySelector('#tab-inpaint .editor-picture').naturalWidth === 512")
 
 
 def test_what_is_missing_is_said(open_page: OpenPage) -> None:
