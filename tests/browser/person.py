@@ -27,6 +27,7 @@ PEOPLE: dict[str, dict[str, Any]] = {
 
 def open_tab(page: Page, name: str) -> None:
     """Opens a tab by its name; where the page is too narrow for all of them, by the menu that holds the rest."""
+    page.get_by_role("tab").first.wait_for()
     tab = page.get_by_role("tab", name=name)
     if not tab.first.is_visible():
         page.locator(".overflow-menu > button").click()
