@@ -71,7 +71,7 @@ ENLARGED = ((3, 1), (7, 2), (12, 3))  # a scene and a seed
 VARIED = (
     ("a red house by the sea at night", 2, 0.9, 1.0, "", 1),
     ("a blue windmill in the snow at dawn", 4, 1.0, 0.55, "", 2),
-    ("a purple castle in the desert at night", 2, 0.6, 1.0, "in the snow", 3),
+    ("a purple castle in the desert at night", 2, 0.5, 1.0, "a purple castle in the snow", 3),
 )
 # what is there before, its seed, the time
 NOISED = (
