@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import multiprocessing
-import os
 import secrets
 import threading
 import time
@@ -29,7 +28,7 @@ from studio.events import ENDS, Drawn, Event, Failed, Previewed, Progressed, Que
 from studio.images.pixels import Image
 from studio.packs.catalogue import PackInfo, find_pack
 from studio.requests import Request
-from studio.settings import Settings
+from studio.settings import Settings, importable_by_children
 
 logger = logging.getLogger(__name__)
 
@@ -125,22 +124,9 @@ def _process_context() -> ForkServerContext | SpawnContext:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["studio.engine.imports"])
-    with _importable():
+    with importable_by_children(ROOT):
         forkserver.ensure_running()
     return context
-
-
-@contextlib.contextmanager
-def _importable() -> Iterator[None]:
-    """Processes that start meanwhile find this program, wherever it was started."""
-    paths = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = str(ROOT) if paths is None else os.pathsep.join([str(ROOT), paths])
-    try:
-        yield
-    finally:
-        del os.environ["PYTHONPATH"]
-        if paths is not None:
-            os.environ["PYTHONPATH"] = paths
 
 
 class LocalClient:

@@ -15,8 +15,10 @@ STUDIO_STRICT  0           1: the same seed gives the same bits whoever else dra
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,3 +74,16 @@ def _integer(environment: Mapping[str, str], name: str, default: int, least: int
     if not text.isdecimal() or not least <= int(text) <= most:
         raise InvalidRequest(name, text, f"a whole number from {least} to {most}")
     return int(text)
+
+
+@contextlib.contextmanager
+def importable_by_children(folder: Path) -> Iterator[None]:
+    """Python processes that start meanwhile can import what is in ``folder``, wherever they are started."""
+    paths = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = str(folder) if paths is None else os.pathsep.join([str(folder), paths])
+    try:
+        yield
+    finally:
+        del os.environ["PYTHONPATH"]
+        if paths is not None:
+            os.environ["PYTHONPATH"] = paths

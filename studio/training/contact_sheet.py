@@ -56,7 +56,7 @@ def lay_out(pictures: dict[tuple[str, int], NDArray[np.uint8]], size: int) -> Im
 def main() -> None:
     info = find_pack(STORYBOOK)
     path = Path(info.source) / "contact-sheet.webp"
-    lay_out(draw_all(info, torch.device("cpu")), info.size).save(path, quality=88)
+    lay_out(draw_all(info, torch.device("cpu")), info.size).save(path, quality=70)
     print(f"written to {path}")
 
 

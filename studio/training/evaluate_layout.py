@@ -152,7 +152,7 @@ def main(arguments: list[str] | None = None) -> None:
     print(json.dumps(figures, indent=2))
     folder = Path(pack.info.source)
     write_layout(folder, figures)
-    sheet(pack).save(folder / "layout-sheet.webp", quality=88)
+    sheet(pack).save(folder / "layout-sheet.webp", quality=70)
 
 
 if __name__ == "__main__":

@@ -174,7 +174,7 @@ def main(arguments: list[str] | None = None) -> None:
     print(json.dumps(figures, indent=2))
     folder = Path(pack.info.source)
     write_super_resolution(folder, figures)
-    sheet(rows).save(folder / "super-resolution-sheet.webp", quality=88)
+    sheet(rows).save(folder / "super-resolution-sheet.webp", quality=70)
 
 
 if __name__ == "__main__":

@@ -187,7 +187,7 @@ def main(arguments: list[str] | None = None) -> None:
     folder = Path(pack.info.source)
     write_variations(folder, figures)
     for name, picture in (("variations-sheet", sheet(pack)), ("ways-sheet", ways(pack))):
-        PIL.Image.fromarray(picture).save(folder / f"{name}.webp", quality=88)
+        PIL.Image.fromarray(picture).save(folder / f"{name}.webp", quality=70)
 
 
 if __name__ == "__main__":

@@ -138,7 +138,7 @@ def test_several_pictures_each_have_their_seed_and_can_be_enlarged_by_keyboard(o
     page.locator("#generate").click()
     wait_for_state(page, "done")
     expect(page.locator(".live-frames figure.is-done")).to_have_count(3)
-    seeds = [int(text.split()[-1]) for text in page.locator(".live-frames figcaption span").all_inner_texts()]
+    seeds = [int(text.split()[1]) for text in page.locator(".live-frames figcaption span").all_inner_texts()]
     assert seeds == [seeds[0], seeds[0] + 1, seeds[0] + 2]
     page.locator(".live-open").first.focus()
     page.keyboard.press("Enter")

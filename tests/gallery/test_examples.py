@@ -11,12 +11,13 @@ from studio.gallery.examples import EXAMPLES, find_examples
 from studio.gallery.recipe import read_recipe
 from studio.packs.catalogue import STORYBOOK, find_pack
 from studio.packs.loading import hash_of
-from studio.requests import REQUESTS, Request
+from studio.requests import REQUESTS, Interpolate, Request
 
 FEWEST = 3
 
 
-SERVED = [kind for kind in REQUESTS if kind.TASK in find_pack(STORYBOOK).tasks]
+# A way from one picture to another is made on the tab for variations, whose examples are single pictures.
+SERVED = [kind for kind in REQUESTS if kind.TASK in find_pack(STORYBOOK).tasks and kind is not Interpolate]
 
 
 @pytest.mark.parametrize("kind", SERVED)

@@ -51,7 +51,7 @@ def _draw(pack: Pack, prompt: str, count: int = 4) -> np.ndarray:
 def test_it_is_small_enough_to_travel_and_holds_no_code() -> None:
     files = [file for file in FOLDER.rglob("*") if file.is_file()]
     assert sum(file.stat().st_size for file in files) < 50_000_000
-    assert max(file.stat().st_size for file in files) < 16_000_000
+    assert max(file.stat().st_size for file in files) < 10_000_000, "plain git on the Hub takes no more"
     assert {file.suffix for file in files} <= {".json", ".safetensors", ".md", ".webp", ".txt"}
 
 
@@ -127,13 +127,6 @@ def test_prompts_from_outside_its_world_give_a_picture_and_are_said_to_be_unknow
     for number, unknown in enumerate(OUTSIDE.values()):
         assert started[number].unknown_words == unknown
         assert np.frombuffer(pictures[number].rgb, np.uint8).std() > 10, "a scene, not a blank"
-
-
-def test_its_models_take_less_than_50_megabytes_and_no_file_more_than_10() -> None:
-    """They travel whole wherever the project goes, and plain git on the Hub takes files up to 10 MB."""
-    sizes = [file.stat().st_size for file in FOLDER.rglob("*.safetensors")]
-    assert sum(sizes) < 50e6
-    assert max(sizes) < 10e6
 
 
 def test_its_super_resolution_is_nearer_to_the_truth_than_bicubic_and_true_to_its_input(storybook: Pack) -> None:
