@@ -12,6 +12,7 @@ classifier-free guidance (Ho and Salimans 2022).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -149,26 +150,32 @@ def timestep_shares(signal: torch.Tensor, uniform: float = UNIFORM) -> torch.Ten
 
 
 @torch.no_grad()
-def sample(
-    model: Storybook,
-    tokens: torch.Tensor,
-    empty: torch.Tensor,
+def guided(
+    predict: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    count: int,
     grey: torch.Tensor,
     guidance: float = 4.0,
-    steps: int = 20,
+    steps: int = 15,
 ) -> torch.Tensor:
-    """A few pictures with diffusers' own DDIM, to see how training goes: latents [B, 4, h, w]."""
+    """A few pictures with diffusers' own DDIM, to see how training goes: latents [count, 4, h, w].
+
+    ``predict`` gives v for inputs [2 count, 9, h, w] and a timestep: first with all that steers, then without.
+    """
     scheduler = DDIMScheduler(**NOISE, prediction_type="v_prediction", clip_sample=False)
     scheduler.set_timesteps(steps)
-    generator = torch.Generator().manual_seed(5)
-    latents = torch.randn((len(tokens), *grey.shape), generator=generator).to(grey.device)
+    latents = torch.randn((count, *grey.shape), generator=torch.Generator().manual_seed(5)).to(grey.device)
     rest = torch.cat([torch.ones_like(latents[:, :1]), grey.expand_as(latents)], dim=1)
     for timestep in scheduler.timesteps:
         inputs = torch.cat([latents, rest], dim=1).repeat(2, 1, 1, 1)
-        v = model(inputs, timestep.to(grey.device), torch.cat([tokens, empty.expand_as(tokens)]))
-        told, untold = v.chunk(2)
+        told, untold = predict(inputs, timestep.to(grey.device)).chunk(2)
         latents = scheduler.step(untold + guidance * (told - untold), timestep, latents).prev_sample
     return latents
+
+
+def sample(model: Storybook, tokens: torch.Tensor, empty: torch.Tensor, grey: torch.Tensor) -> torch.Tensor:
+    """See `guided`; tokens [B, L], ``empty`` [1, L] without words."""
+    both = torch.cat([tokens, empty.expand_as(tokens)])
+    return guided(lambda inputs, timestep: model(inputs, timestep, both), len(tokens), grey, steps=20)
 
 
 def trained(options: Options) -> Storybook:

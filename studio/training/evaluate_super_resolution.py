@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import PIL.Image
 import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -29,7 +28,7 @@ from studio.packs.catalogue import STORYBOOK, PackInfo, find_pack
 from studio.packs.loading import load_pack, pick_device
 from studio.packs.pack import Pack
 from studio.requests import SuperResolve
-from studio.training import reader
+from studio.training import grids, reader
 from studio.training.card import write_super_resolution
 from studio.training.degradation import SCALE, degraded
 from studio.training.drawing import draw
@@ -119,7 +118,7 @@ def seams(pack: Pack, count: int) -> float:
 
 
 def measure(pack: Pack, count: int, samples: int = SAMPLES) -> tuple[dict[str, Any], list[list[Picture]]]:
-    """The figures, and rows for a sheet."""
+    """The figures, and rows to be looked at: input, bicubic, three drawings, where all of them differ, the truth."""
     truth = pieces(count, pack.info.size * SCALE)
     rng = np.random.default_rng(107)
     small = [degraded(each, rng) for each in truth]
@@ -151,16 +150,6 @@ def measure(pack: Pack, count: int, samples: int = SAMPLES) -> tuple[dict[str, A
     return figures, rows
 
 
-def sheet(rows: Sequence[Sequence[Picture]]) -> PIL.Image.Image:
-    """Cases to be looked at: input, bicubic, three drawings, where all of them differ, the truth."""
-    margins = ((3, 3), (3, 3), (0, 0))
-    lines = [
-        np.concatenate([np.pad(cell, margins, constant_values=255) for cell in row], axis=1)
-        for row in rows[:SHEET_CASES]
-    ]
-    return PIL.Image.fromarray(np.concatenate(lines, axis=0))
-
-
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m studio.training.evaluate_super_resolution")
     parser.add_argument("--pack", default=STORYBOOK, help="a pack's name or folder")
@@ -174,7 +163,7 @@ def main(arguments: list[str] | None = None) -> None:
     print(json.dumps(figures, indent=2))
     folder = Path(pack.info.source)
     write_super_resolution(folder, figures)
-    sheet(rows).save(folder / "super-resolution-sheet.webp", quality=70)
+    grids.laid_out(rows[:SHEET_CASES]).save(folder / "super-resolution-sheet.webp", quality=70)
 
 
 if __name__ == "__main__":

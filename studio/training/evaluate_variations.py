@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import torch
-from numpy.typing import NDArray
 from torch.nn import functional as F
 from tqdm import tqdm
 
@@ -27,7 +26,7 @@ from studio.packs.catalogue import STORYBOOK, PackInfo, find_pack
 from studio.packs.loading import load_pack, pick_device
 from studio.packs.pack import Pack
 from studio.requests import Interpolate, Vary
-from studio.training import dataset, reader
+from studio.training import dataset, grids, reader
 from studio.training.card import write_variations
 from studio.training.clip import recall
 from studio.training.drawing import draw
@@ -126,7 +125,7 @@ def resemblance(pack: Pack, count: int) -> dict[str, Any]:
     }
 
 
-def sheet(pack: Pack) -> NDArray[np.uint8]:
+def sheet(pack: Pack) -> PIL.Image.Image:
     """Each row a source and its variations, from almost the same to the same idea."""
     sources = [Pixels.of(each) for each in dataset.renders(FIRST_CASE + 30_000, SHEET_ROWS, pack.info.size)]
     requests = [
@@ -137,10 +136,10 @@ def sheet(pack: Pack) -> NDArray[np.uint8]:
         [source.array, *(drawn[row * len(SHOWN) + column] for column in range(len(SHOWN)))]
         for row, source in enumerate(sources)
     ]
-    return _laid_out(rows)
+    return grids.laid_out(rows)
 
 
-def ways(pack: Pack) -> NDArray[np.uint8]:
+def ways(pack: Pack) -> PIL.Image.Image:
     """Each row the way from one picture to another: both of them at its ends."""
     rows = []
     for number in range(WAYS):
@@ -152,13 +151,7 @@ def ways(pack: Pack) -> NDArray[np.uint8]:
         alone = [request.alone(index) for index in range(FRAMES)]
         drawn = dict(draw(pack, alone, {end.digest: end for end in ends}))
         rows.append([ends[0].array, *(drawn[index] for index in range(FRAMES)), ends[1].array])
-    return _laid_out(rows)
-
-
-def _laid_out(rows: Sequence[Sequence[NDArray[np.uint8]]]) -> NDArray[np.uint8]:
-    margins = ((3, 3), (3, 3), (0, 0))
-    lines = [np.concatenate([np.pad(cell, margins, constant_values=255) for cell in row], axis=1) for row in rows]
-    return np.concatenate(lines, axis=0)
+    return grids.laid_out(rows)
 
 
 def measure(pack: Pack, count: int, pairs: int) -> dict[str, Any]:
@@ -186,8 +179,8 @@ def main(arguments: list[str] | None = None) -> None:
     print(json.dumps(figures, indent=2))
     folder = Path(pack.info.source)
     write_variations(folder, figures)
-    for name, picture in (("variations-sheet", sheet(pack)), ("ways-sheet", ways(pack))):
-        PIL.Image.fromarray(picture).save(folder / f"{name}.webp", quality=70)
+    sheet(pack).save(folder / "variations-sheet.webp", quality=70)
+    ways(pack).save(folder / "ways-sheet.webp", quality=70)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, DDPMScheduler, UNet2DConditionModel
+from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from diffusers.models.embeddings import ImageProjection
 from torch import nn
 from torch.nn import functional as F
@@ -132,26 +132,10 @@ def train(options: Options) -> None:
     run.train(loss_of, show, show_every=500)
 
 
-@torch.no_grad()
-def sample(
-    model: ImagePrompt,
-    words: torch.Tensor,
-    seen: torch.Tensor,
-    grey: torch.Tensor,
-    guidance: float = 4.0,
-    steps: int = 15,
-) -> torch.Tensor:
-    """A few pictures with diffusers' own DDIM, to see how training goes: latents [B, 4, h, w]."""
-    scheduler = DDIMScheduler(**denoiser.NOISE, prediction_type="v_prediction", clip_sample=False)
-    scheduler.set_timesteps(steps)
-    latents = torch.randn((len(seen), *grey.shape), generator=torch.Generator().manual_seed(5)).to(grey.device)
-    rest = torch.cat([torch.ones_like(latents[:, :1]), grey.expand_as(latents)], dim=1)
+def sample(model: ImagePrompt, words: torch.Tensor, seen: torch.Tensor, grey: torch.Tensor) -> torch.Tensor:
+    """See `denoiser.guided`; words [1, L, width] for all, embeddings of pictures ``seen`` [B, width]."""
     both, text = torch.cat([seen, torch.zeros_like(seen)]), words.expand(2 * len(seen), -1, -1)
-    for timestep in scheduler.timesteps:
-        inputs = torch.cat([latents, rest], dim=1).repeat(2, 1, 1, 1)
-        told, untold = model(inputs, timestep.to(grey.device), text, both).chunk(2)
-        latents = scheduler.step(untold + guidance * (told - untold), timestep, latents).prev_sample
-    return latents
+    return denoiser.guided(lambda inputs, timestep: model(inputs, timestep, text, both), len(seen), grey)
 
 
 @torch.no_grad()

@@ -17,7 +17,7 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, DDPMScheduler, UNet2DConditionModel
+from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from diffusers.models.attention import GatedSelfAttentionDense
 from numpy.typing import NDArray
 from torch import nn
@@ -235,29 +235,18 @@ def train(options: Options) -> None:
     run.train(loss_of, show, show_every=500)
 
 
-@torch.no_grad()
 def sample(
     model: GatedLayers,
     words: torch.Tensor,
     untold: torch.Tensor,
     boxes: dict[str, torch.Tensor],
     grey: torch.Tensor,
-    guidance: float = 4.0,
-    steps: int = 15,
 ) -> torch.Tensor:
-    """A few pictures with diffusers' own DDIM, to see how training goes: latents [B, 4, h, w]."""
-    scheduler = DDIMScheduler(**denoiser.NOISE, prediction_type="v_prediction", clip_sample=False)
-    scheduler.set_timesteps(steps)
-    latents = torch.randn((len(words), *grey.shape), generator=torch.Generator().manual_seed(5)).to(grey.device)
-    rest = torch.cat([torch.ones_like(latents[:, :1]), grey.expand_as(latents)], dim=1)
+    """See `denoiser.guided`; words [B, L, width], ``untold`` [1, L, width], the boxes of `Phrases.inputs`."""
     both = {key: torch.cat([value, value]) for key, value in boxes.items()}
     both["masks"][len(words) :] = 0
     text = torch.cat([words, untold.expand_as(words)])
-    for timestep in scheduler.timesteps:
-        inputs = torch.cat([latents, rest], dim=1).repeat(2, 1, 1, 1)
-        with_boxes, without = model(inputs, timestep.to(grey.device), text, both).chunk(2)
-        latents = scheduler.step(without + guidance * (with_boxes - without), timestep, latents).prev_sample
-    return latents
+    return denoiser.guided(lambda inputs, timestep: model(inputs, timestep, text, both), len(words), grey)
 
 
 if __name__ == "__main__":
