@@ -17,6 +17,7 @@ from studio.requests import Request
 from tests.browser.conftest import Studio
 
 MINUTE = 60_000  # milliseconds
+BLINK = 300  # likewise; what opens takes its first values meanwhile, and nobody types sooner
 Point = tuple[float, float]
 PEOPLE: dict[str, dict[str, Any]] = {
     "mouse": {"viewport": {"width": 1280, "height": 900}},
@@ -44,9 +45,11 @@ def set_steps(page: Page, steps: int, sampler: str | None = None, tab: str = "")
     """On the tab with that selector, if there are several."""
     if not page.locator(tab + "#steps").is_visible():
         page.locator(tab + "#more button").first.click()
+        page.wait_for_timeout(BLINK)
     field = page.locator(tab + "#steps input[type=number]")
     field.fill(str(steps))
     field.press("Tab")
+    expect(page.locator(tab + "#steps input[type=range]")).to_have_value(str(steps))
     if sampler:
         page.locator(tab + "#sampler input").click()
         page.get_by_role("option", name=sampler).first.click()
