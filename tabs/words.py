@@ -246,9 +246,9 @@ WORDS: dict[str, tuple[str, str, str]] = {
     "side_hint": ("64 to 2048, in multiples of 8", "64 到 2048，8 的倍数", "64 bis 2048, Vielfache von 8"),
     "steps": ("Steps", "步数", "Schritte"),
     "steps_hint": (
-        "More take longer; 20 is plenty for most",
-        "越多越慢；多数情况 20 步足够",
-        "Mehr dauern länger; meist genügen 20",
+        "More take longer; 12 to 20 do for most",
+        "越多越慢；多数情况 12 到 20 步足够",
+        "Mehr dauern länger; meist genügen 12 bis 20",
     ),
     "guidance": ("Guidance", "引导强度", "Führung"),
     "guidance_hint": (

@@ -31,11 +31,6 @@ class Clip:
     std: torch.Tensor
     text_projection: torch.Tensor | None = None
 
-    @property
-    def width(self) -> int:
-        """Of an embedding."""
-        return int(self.vision.config.projection_dim)
-
     def embed(self, picture: NDArray[np.uint8]) -> torch.Tensor:
         """What ``picture`` [H, W, 3] shows, its middle square if it has another shape: [width] float32."""
         side = self.vision.config.image_size
