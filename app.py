@@ -7,13 +7,14 @@ import sys
 def main() -> int:
     """Serves the page until it is stopped; returns the exit code."""
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # nothing calls home
+    os.environ["FORWARDED_ALLOW_IPS"] = ""  # the guard says whose word for an address counts, not the server
     # Imported here, because the engine's process imports this file too, and has no use for a page.
     from studio.client import LocalClient
     from studio.errors import StudioError
     from studio.gallery.store import Store
     from studio.recorder import Recorder
     from studio.settings import read_settings
-    from tabs.page import build_page, launch_options
+    from tabs.page import build_page, launch_options, policy_of
 
     try:
         settings = read_settings(os.environ)
@@ -26,7 +27,7 @@ def main() -> int:
         page = build_page(client, store)
         address = {"server_name": settings.host, "server_port": settings.port}
         try:
-            page.launch(prevent_thread_lock=True, quiet=True, **address, **launch_options(store))
+            page.launch(prevent_thread_lock=True, quiet=True, **address, **launch_options(store, policy_of(settings)))
         except OSError:
             print(f"Port {settings.port} is taken; set STUDIO_PORT to another one.", file=sys.stderr)
             return 2

@@ -6,37 +6,36 @@ it again when it dies. The client imports no torch.
 
 from __future__ import annotations
 
-import contextlib
+import dataclasses
 import logging
-import multiprocessing
 import secrets
 import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
-from multiprocessing import forkserver
-from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerContext, SpawnContext
-from multiprocessing.process import BaseProcess
-from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from studio.engine.batching import Limits
-from studio.engine.worker import Broken, Cancel, Command, Ready, Submit, WorkerOptions, run_worker
-from studio.errors import EngineStopped, JobFailed, StudioError, UnknownJob
-from studio.events import ENDS, Drawn, Event, Failed, Previewed, Progressed, Queued
+from studio.engine.process import EngineProcess
+from studio.engine.worker import Alive, Broken, Cancel, Message, Ready, Submit, WorkerOptions
+from studio.errors import EngineStopped, InvalidRequest, JobFailed, QueueFull, StudioError, UnknownJob
+from studio.events import ENDS, Cancelled, Event, Failed, Started
 from studio.images.pixels import Image
+from studio.joblog import JobLog
 from studio.packs.catalogue import PackInfo, find_pack
 from studio.requests import Request
-from studio.settings import Settings, importable_by_children
+from studio.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-ROOT = Path(__file__).resolve().parents[1]
 KEPT_JOBS = 1000  # ended jobs that can still be followed
-MOST_DEATHS, DEATHS_WITHIN_SECONDS = 3, 120.0  # then the engine is not started again
-PASSING = (Previewed, Progressed)  # of which only a picture's latest counts, until it is drawn
-CLOSING_SECONDS = 10.0  # a step may still have to end
+LONGEST_OWNER = 128  # characters
+COUNTED_SECONDS = 120.0  # deaths longer ago say nothing of how soon the next is likely
+LONGEST_PAUSE_SECONDS = 30.0  # before an engine that keeps dying is started again
+MOST_LIVES = 2  # engines that may die while one job waits in them, or one request is drawn
+KEPT_SUSPECTS = 1000
+
+Suspect: TypeAlias = tuple[str, Request]  # whose address or name, and what they asked for, whatever its seed
 
 
 class EngineClient(Protocol):
@@ -45,9 +44,10 @@ class EngineClient(Protocol):
     def packs(self) -> tuple[PackInfo, ...]:
         """The packs that requests may name."""
 
-    def submit(self, request: Request, owner: str = "", images: Sequence[Image] = ()) -> str:
+    def submit(self, request: Request, owner: str = "", images: Sequence[Image] = (), address: str = "") -> str:
         """Takes a request in, with the images that it names; returns the job's name, which cannot be guessed. Owners
-        take turns in the engine."""
+        take turns in the engine; ``address`` is where they ask from. Raises `InvalidRequest` for an owner that is
+        none."""
 
     def events(self, job: str, heartbeat: float | None = None) -> Iterator[list[Event]]:
         """The job so far, then its news as they come, to its end; of previews only the latest of each picture.
@@ -60,77 +60,42 @@ class EngineClient(Protocol):
         """Stops the job at its next step; with ``keep``, unfinished pictures are drawn as they are. Never fails."""
 
 
-class _Log:
-    """A job's events as its followers see them: the latest preview of each picture, the latest place in the queue,
-    everything else in full."""
-
-    def __init__(self) -> None:
-        self._news = threading.Condition()
-        self._events: dict[object, tuple[int, Event]] = {}
-        self._count = 0
-        self.has_ended = False
-
-    def add(self, event: Event) -> None:
-        with self._news:
-            if self.has_ended:
-                return
-            self._count += 1
-            slot: object = self._count
-            if isinstance(event, (Previewed, Progressed)):
-                slot = type(event), event.index
-            elif isinstance(event, Queued):
-                slot = Queued
-            self.has_ended = isinstance(event, ENDS)
-            self._drop_previews_of(event)
-            self._events[slot] = self._count, event
-            self._news.notify_all()
-
-    def _drop_previews_of(self, event: Event) -> None:
-        """What is drawn, or over, needs no previews any more; they would fill the memory."""
-        if isinstance(event, Drawn):
-            for kind in PASSING:
-                self._events.pop((kind, event.index), None)
-        elif isinstance(event, ENDS):
-            self._events = {slot: item for slot, item in self._events.items() if not isinstance(item[1], PASSING)}
-
-    def follow(self, heartbeat: float | None) -> Iterator[list[Event]]:
-        seen = 0
-        while True:
-            with self._news:
-                self._news.wait_for(lambda seen=seen: self._count > seen, heartbeat)  # type: ignore[misc]
-                fresh = sorted((item for item in self._events.values() if item[0] > seen), key=lambda item: item[0])
-                seen = self._count
-            news = [event for _, event in fresh]
-            yield news
-            if news and isinstance(news[-1], ENDS):
-                return
-
-
 def _worker_options(pack: PackInfo, settings: Settings) -> WorkerOptions:
     limits = Limits(
         inputs=settings.batch or Limits.inputs,
         rows=settings.rows,
         waiting=settings.queue,
         each=settings.each,
+        each_address=settings.each_address,
         strict=settings.strict,
     )
     return WorkerOptions(pack, settings.device, limits, settings.batch is None, settings.patience)
 
 
-def _process_context() -> ForkServerContext | SpawnContext:
-    """How the engine's process is made: a copy of one that has imported everything and done nothing, so that an engine
-    that died is back in a second; where there is no such thing, a new interpreter."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["studio.engine.imports"])
-    with importable_by_children(ROOT):
-        forkserver.ensure_running()
-    return context
+@dataclasses.dataclass
+class _Job:
+    """What must be known of a job until it ends, should the engine die: what was ``asked``, whether it ``has_started``,
+    and how many engines have died while it waited."""
+
+    asked: Submit
+    has_started: bool = False
+    deaths: int = 0
+
+    def start(self) -> None:
+        """It will not be sent again, so its images, which may be large, are let go."""
+        self.has_started, self.asked = True, dataclasses.replace(self.asked, images={})
+
+    @property
+    def suspect(self) -> Suspect:
+        return self.asked.address or self.asked.owner, dataclasses.replace(self.asked.request, seed=0)
 
 
 class LocalClient:
     """An engine process on this machine. ``record`` sees each event before anybody else and may replace it.
+
+    An engine that dies is started again, sooner or later as it has been dying lately. Jobs that were being drawn fail;
+    those that waited go on waiting. What was being drawn when the engine died twice is not taken from the same people
+    again, so that one request cannot keep everybody else out.
 
     Use as a context manager, or call `close`.
     """
@@ -138,14 +103,17 @@ class LocalClient:
     def __init__(self, settings: Settings, record: Callable[[Event], Event] = lambda event: event) -> None:
         self._pack = find_pack(settings.pack)
         self._options = _worker_options(self._pack, settings)
+        self._most_jobs = settings.queue + settings.rows  # more than these the engine never has
         self._record = record
         self._lock = threading.Lock()
-        self._logs: OrderedDict[str, _Log] = OrderedDict()
-        self._deaths: deque[float] = deque(maxlen=MOST_DEATHS)
+        self._logs: OrderedDict[str, JobLog] = OrderedDict()
+        self._jobs: dict[str, _Job] = {}
+        self._deaths: deque[float] = deque()
+        self._suspects: OrderedDict[Suspect, int] = OrderedDict()
         self._refusal: StudioError | None = None
         self.inputs: float | None = None  # most model inputs in a call, once the engine is there
-        self._is_closing = False
-        self._pipe: Connection
+        self._closing = threading.Event()
+        self._process: EngineProcess | None = None
         self._start()
 
     def __enter__(self) -> LocalClient:
@@ -157,16 +125,33 @@ class LocalClient:
     def packs(self) -> tuple[PackInfo, ...]:
         return (self._pack,)
 
-    def submit(self, request: Request, owner: str = "", images: Sequence[Image] = ()) -> str:
-        job, log = secrets.token_hex(16), _Log()
+    def submit(self, request: Request, owner: str = "", images: Sequence[Image] = (), address: str = "") -> str:
+        for field, name in (("owner", owner), ("address", address)):
+            if not isinstance(name, str) or len(name) > LONGEST_OWNER:
+                raise InvalidRequest(field, name, f"a name of at most {LONGEST_OWNER} characters")
+        name, log = secrets.token_hex(16), JobLog()
+        job = _Job(Submit(name, request, owner, {image.digest: image for image in images}, address))
         with self._lock:
-            self._logs[job] = log
+            self._logs[name] = log
             self._forget_old()
-            if self._refusal:
-                log.add(Failed(job, self._refusal))
+            if refusal := self._refusal_of(job):
+                log.add(Failed(name, refusal))
             else:
-                self._send(Submit(job, request, owner, {image.digest: image for image in images}))
-        return job
+                self._jobs[name] = job
+                self._send(job.asked)
+        return name
+
+    def _refusal_of(self, job: _Job) -> StudioError | None:
+        if self._refusal:
+            return self._refusal
+        if len(self._jobs) >= self._most_jobs:
+            return QueueFull(f"{len(self._jobs)} jobs are waiting already, which is the most. Please try again later.")
+        if self._suspects.get(job.suspect, 0) >= MOST_LIVES:
+            return EngineStopped(
+                f"The engine ended {MOST_LIVES} times while it was drawing this, so it is not tried again. "
+                "Please ask for something else: another size, or fewer pictures."
+            )
+        return None
 
     def events(self, job: str, heartbeat: float | None = None) -> Iterator[list[Event]]:
         log = self._logs.get(job)
@@ -176,60 +161,40 @@ class LocalClient:
 
     def cancel(self, job: str, *, keep: bool = False) -> None:
         with self._lock:
-            self._send(Cancel(job, keep))
+            if self._process is not None:
+                self._send(Cancel(job, keep))
+            elif self._jobs.pop(job, None):  # it waits for an engine that is not there
+                self._logs[job].add(Cancelled(job))
 
     def close(self) -> None:
         """Ends the engine process; running jobs end with it."""
+        self._closing.set()
         with self._lock:
-            self._is_closing = True
-            self._send(None)
-        self._reader.join(CLOSING_SECONDS)  # what was drawn before is still written down
-        if self._process.is_alive():
-            self._process.terminate()
-            self._process.join()
-            self._reader.join(CLOSING_SECONDS)
+            process = self._process
+        if process is not None:
+            process.close()
+
+    def _send(self, command: Submit | Cancel) -> None:
+        if self._process is not None:
+            self._process.send(command)
 
     def _start(self) -> None:
-        context = _process_context()
-        self._pipe, far_end = context.Pipe()
-        self._process = context.Process(target=run_worker, args=(far_end, self._options), daemon=True, name="engine")
-        self._reader = threading.Thread(
-            target=self._live, args=(self._process, self._pipe, far_end), daemon=True, name="engine events"
-        )
-        self._reader.start()
+        self._process = EngineProcess(self._options, self._hear, self._recover)
+        for job in self._jobs.values():
+            self._send(job.asked)
 
-    def _live(self, process: BaseProcess, pipe: Connection, far_end: Connection) -> None:
-        """From the engine's start, which may take as long as its imports, to its end."""
-        try:
-            process.start()
-        except (OSError, EOFError):
-            logger.exception("the engine's process cannot be started")
-        far_end.close()
-        self._read(pipe)
-
-    def _send(self, command: Command | None) -> None:
-        with contextlib.suppress(OSError):  # the engine is gone; the reader notices, too, and fails the jobs
-            self._pipe.send(command)
-
-    def _read(self, pipe: Connection) -> None:
-        """Passes the worker's messages on until its end of the pipe closes."""
-        while True:
-            try:
-                message = pipe.recv()
-            except Exception as error:  # the end of the pipe, or a message cut short by a process that died
-                if not isinstance(error, (EOFError, OSError)):
-                    logger.exception("the engine's message cannot be read")
-                    self._process.terminate()
-                break
-            if isinstance(message, Broken):
-                self._refusal = message.error
-            elif isinstance(message, Ready):
-                self.inputs = message.inputs
-                logger.info("the engine runs on %s, %g model inputs a call", message.device, message.inputs)
-            else:
-                for event in message:
+    def _hear(self, message: Message) -> None:
+        match message:
+            case Alive():
+                pass
+            case Broken(error=error):
+                self._refusal = error
+            case Ready(device=device, inputs=inputs):
+                self.inputs = inputs
+                logger.info("the engine runs on %s, %g model inputs a call", device, inputs)
+            case events:
+                for event in events:
                     self._publish(event)
-        self._recover()
 
     def _publish(self, event: Event) -> None:
         try:
@@ -237,29 +202,51 @@ class LocalClient:
         except Exception:
             logger.exception("an event could not be recorded")
             event = Failed(event.job, JobFailed("The picture could not be written down; the log says why."))
-        log = self._logs.get(event.job)
+        with self._lock:
+            log = self._logs.get(event.job)
+            if isinstance(event, ENDS):
+                self._jobs.pop(event.job, None)
+            elif isinstance(event, Started) and event.job in self._jobs:
+                self._jobs[event.job].start()
         if log is not None:
             log.add(event)
 
     def _recover(self) -> None:
-        """The process is gone: its jobs fail, and unless it cannot live at all, it is started again."""
+        """The process is gone: what it was drawing fails, and unless it cannot live at all, another one is started."""
         with self._lock:
-            now = time.monotonic()
-            self._deaths.append(now)
-            often = len(self._deaths) == MOST_DEATHS and now - self._deaths[0] < DEATHS_WITHIN_SECONDS
-            if often and self._refusal is None:
-                self._refusal = EngineStopped(
-                    f"The engine ended {MOST_DEATHS} times in a row. Please restart the studio."
-                )
-            error = self._refusal or EngineStopped(
-                "The engine ended, or was stuck, while this job was in it, and has been started again. "
-                "Please try again."
-            )
-            unfinished = [job for job, log in self._logs.items() if not log.has_ended]
-            if self._refusal is None and not self._is_closing:
-                self._start()
-        for job in unfinished:
+            self._process = None
+            failed = self._casualties()
+        error = self._refusal or EngineStopped(
+            "The engine ended, or was stuck, while this job was in it, and has been started again. Please try again."
+        )
+        for job in failed:
             self._publish(Failed(job, error))
+        if self._refusal is None and not self._closing.wait(self._pause()):
+            with self._lock:
+                if not self._closing.is_set():
+                    self._start()
+
+    def _casualties(self) -> list[str]:
+        """The jobs that end with the engine, and are suspected of its death."""
+        failed = []
+        for name, job in self._jobs.items():
+            job.deaths += 1
+            if self._refusal or self._closing.is_set():
+                failed.append(name)
+            elif job.has_started or job.deaths == MOST_LIVES:
+                self._suspects[job.suspect] = self._suspects.pop(job.suspect, 0) + 1
+                failed.append(name)
+        while len(self._suspects) > KEPT_SUSPECTS:
+            self._suspects.popitem(last=False)
+        return failed
+
+    def _pause(self) -> float:
+        """Seconds to wait before the next engine: none after one death, then twice as long after each."""
+        now = time.monotonic()
+        self._deaths.append(now)
+        while now - self._deaths[0] > COUNTED_SECONDS:
+            self._deaths.popleft()
+        return min(LONGEST_PAUSE_SECONDS, 2.0 ** (len(self._deaths) - 2)) if len(self._deaths) > 1 else 0.0
 
     def _forget_old(self) -> None:
         """Drops the oldest ended jobs beyond `KEPT_JOBS`."""

@@ -18,6 +18,8 @@ A message says what happened, what was expected and what to do. No traceback and
 
 from __future__ import annotations
 
+LONGEST_SHOWN = 60  # characters of a value, in a message
+
 
 class StudioError(Exception):
     """Base of all; ``str(error)`` may be shown to a person."""
@@ -27,14 +29,23 @@ class InvalidRequest(StudioError):
     """A field of a request is outside its limits. ``field`` names it."""
 
     def __init__(self, field: str, value: object, expected: str) -> None:
-        shown = repr(value)
-        if len(shown) > 60:
-            shown = f"{shown[:57]}..."
+        shown = _shown(value)
         super().__init__(f"{field} is {shown}; expected {expected}.")
         self.field, self.value, self.expected = field, value, expected
 
     def __reduce__(self) -> tuple[type[InvalidRequest], tuple[str, object, str]]:
         return InvalidRequest, (self.field, self.value, self.expected)
+
+
+def _shown(value: object) -> str:
+    """``value`` as it may stand in a sentence, however large it is."""
+    if isinstance(value, (str, bytes, list, tuple)):
+        value = value[: LONGEST_SHOWN + 1]
+    try:
+        shown = repr(value)
+    except (ValueError, RecursionError):  # Python refuses to write out whole numbers of thousands of digits
+        return f"a value of kind {type(value).__name__} that is too large to be written out"
+    return shown if len(shown) <= LONGEST_SHOWN else f"{shown[: LONGEST_SHOWN - 3]}..."
 
 
 class BadPicture(StudioError):

@@ -2,6 +2,8 @@
 
 STUDIO_HOST    127.0.0.1   address to serve the page on (else GRADIO_SERVER_NAME, which Spaces sets)
 STUDIO_PORT    7860        port to serve the page on (else GRADIO_SERVER_PORT)
+STUDIO_HOSTS               names by which people reach this server, with commas; localhost and numbers always do
+STUDIO_PROXIES 0           how many proxies of one's own stand in front (1 on Spaces); 0 believes no X-Forwarded-*
 STUDIO_PACK    storybook   name, folder or file of the pack
 STUDIO_DEVICE  auto        auto, cpu, cuda or cuda:N
 STUDIO_DATA    ./data      folder for pictures
@@ -9,6 +11,7 @@ STUDIO_BATCH   auto        most model inputs of the pack's own size in one U-Net
 STUDIO_ROWS    32          most pictures in flight; further jobs wait in the queue
 STUDIO_QUEUE   64          most jobs that wait; further ones are refused
 STUDIO_EACH    32          most jobs of one browser that wait
+STUDIO_EACH_ADDRESS 48     most jobs from one network address that wait, whatever browsers they name
 STUDIO_PATIENCE 300        seconds after which a step counts as stuck and the engine is started anew; 0 is never
 STUDIO_STRICT  0           1: the same seed gives the same bits whoever else draws (fixed batches, slower alone)
 """
@@ -33,6 +36,9 @@ class Settings:
 
     host: str = "127.0.0.1"
     port: int = 7860
+    hosts: tuple[str, ...] = ()
+    proxies: int = 0
+    is_space: bool = False
     pack: str = "storybook"
     device: str = "auto"
     data: Path = Path("data")
@@ -40,6 +46,7 @@ class Settings:
     rows: int = 32
     queue: int = 64
     each: int = 32
+    each_address: int = 48
     patience: int = 300
     strict: bool = False
 
@@ -51,10 +58,14 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
         raise InvalidRequest(f"{PREFIX}DEVICE", device, "auto, cpu, cuda or cuda:N")
     batch = environment.get(f"{PREFIX}BATCH", "auto")
+    is_space = "SPACE_ID" in environment
     port_name = f"{PREFIX}PORT" if f"{PREFIX}PORT" in environment else "GRADIO_SERVER_PORT"
     return Settings(
         host=environment.get(f"{PREFIX}HOST", environment.get("GRADIO_SERVER_NAME", defaults.host)),
         port=_integer(environment, port_name, defaults.port, 1, 65535),
+        hosts=_hosts(environment),
+        proxies=_integer(environment, f"{PREFIX}PROXIES", 1 if is_space else 0, 0, 10),
+        is_space=is_space,
         pack=environment.get(f"{PREFIX}PACK", defaults.pack),
         device=device,
         data=Path(environment.get(f"{PREFIX}DATA", str(defaults.data))).expanduser(),
@@ -62,9 +73,19 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         rows=_integer(environment, f"{PREFIX}ROWS", defaults.rows, 16, 1024),
         queue=_integer(environment, f"{PREFIX}QUEUE", defaults.queue, 1, 100_000),
         each=_integer(environment, f"{PREFIX}EACH", defaults.each, 1, 100_000),
+        each_address=_integer(environment, f"{PREFIX}EACH_ADDRESS", defaults.each_address, 1, 100_000),
         patience=_integer(environment, f"{PREFIX}PATIENCE", defaults.patience, 0, 86_400),
         strict=_integer(environment, f"{PREFIX}STRICT", 0, 0, 1) == 1,
     )
+
+
+def _hosts(environment: Mapping[str, str]) -> tuple[str, ...]:
+    given = environment.get(f"{PREFIX}HOSTS", "").split(",") + [environment.get("SPACE_HOST", "")]
+    hosts = tuple(host.strip().lower() for host in given if host.strip())
+    for host in hosts:
+        if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", host):
+            raise InvalidRequest(f"{PREFIX}HOSTS", host, "names of hosts with commas between, without ports")
+    return hosts
 
 
 def _integer(environment: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:

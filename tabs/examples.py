@@ -14,6 +14,7 @@ import gradio as gr
 import numpy as np
 import PIL.Image
 
+from studio.errors import MissingImage
 from studio.gallery.examples import Example, find_examples
 from studio.gallery.store import Store
 from studio.images.pixels import Mask, Pixels
@@ -51,9 +52,9 @@ class Examples(gr.HTML):
         """``write`` gives the values of ``form`` for a request; what the example is made from goes into ``store``."""
 
         def choose(event: gr.EventData) -> Update:
-            number = event._data.get("number")
+            number = event._data.get("number") if isinstance(event._data, dict) else None
             if not isinstance(number, int) or not 0 <= number < len(self._examples):
-                raise gr.Error("There is no such example.", print_exception=False)
+                raise MissingImage("There is no such example.")
             example = self._examples[number]
             for source in example.sources:
                 store.keep(source)

@@ -14,13 +14,14 @@ from collections.abc import Callable, Sequence
 import PIL.Image
 from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request as HttpRequest
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from studio.errors import MissingImage, StudioError
 from studio.gallery.store import Store
 from studio.images.film import Frames, animated, decoded, shown, strip, video
 from studio.requests import MOST_PICTURES
+from tabs.door import answer_of
 from tabs.pictures import FOR_EVER, PICTURE_NAME, finished_picture
 
 FILMS_URL = "studio/films"
@@ -44,7 +45,7 @@ def film_routes(store: Store) -> list[Route]:
         try:
             return await to_thread.run_sync(lambda: _film(store, request), limiter=limiter)
         except StudioError as error:
-            return PlainTextResponse(str(error), status_code=404)
+            return answer_of(error, request)
 
     return [Route(f"/{FILMS_URL}/{{kind}}", show)]
 

@@ -14,6 +14,7 @@ from studio.images.pixels import Mask, Pixels
 from studio.images.resizing import resized
 from studio.requests import FILLS, LEAST_STRENGTH, MOST_FEATHER, Inpaint, Request
 from tabs.controls import DrawingControls
+from tabs.door import BrowserName
 from tabs.examples import Examples
 from tabs.job import Desk, Given, Job, Receiver, Update
 from tabs.mask_editor import MaskEditor, Painted, showing
@@ -56,7 +57,7 @@ class _MendingControls:
         return {component: getattr(request, field) for field, component in self._fields.items()}
 
 
-def build(client: EngineClient, desk: Desk, browser: gr.BrowserState) -> Receiver:
+def build(client: EngineClient, desk: Desk, browser: BrowserName) -> Receiver:
     """Draws the tab inside the tabs that are open, and wires it."""
     (pack, *_) = client.packs()
     store, drawing, mending = desk.store, DrawingControls(pack), _MendingControls()

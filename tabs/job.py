@@ -15,10 +15,11 @@ from typing import Any
 import gradio as gr
 
 from studio.client import EngineClient
-from studio.errors import MissingImage, StudioError, UnknownJob
+from studio.errors import MissingImage, UnknownJob
 from studio.gallery.store import Store
 from studio.images.pixels import Pixels
 from studio.requests import Request
+from tabs.door import BrowserName, address_of, language_of
 from tabs.editor import Editor, stamped
 from tabs.live import ENDED, LiveView, View, follow
 from tabs.words import say
@@ -96,7 +97,7 @@ class Job:
     Make it where the buttons belong, put the live view elsewhere with `add_view`, then `connect` it.
     """
 
-    def __init__(self, tab: str, client: EngineClient, desk: Desk, browser: gr.BrowserState) -> None:
+    def __init__(self, tab: str, client: EngineClient, desk: Desk, browser: BrowserName) -> None:
         self._tab, self._client, self._desk, self._browser = tab, client, desk, browser
         with gr.Row(elem_classes="studio-actions"):
             self.go = gr.Button(say("generate"), variant="primary", size="lg", elem_id="generate", min_width=140)
@@ -120,16 +121,14 @@ class Job:
         gives those that were not settled before the request was made, and nothing that a person may be typing in."""
 
         def generate(given: Given, page: gr.Request) -> Iterator[Update]:
-            try:
-                request = read(given)
-                images = self._desk.store.sources_of(request)
-            except StudioError as error:
-                raise gr.Error(str(error), print_exception=False) from None
+            given = {component: _checked(component, value) for component, value in given.items()}
+            request = read(given)
+            images = self._desk.store.sources_of(request)
             browser = self._desk.name(given[self._browser], page.session_hash)
-            job = self._client.submit(request, browser, images)
+            job = self._client.submit(request, browser, images, address_of(page))
             self._desk.put(browser, self._tab, job, request)
             yield {**self._running(True), self.name: job, self._browser: browser, **echo(request)}
-            yield from self._show(job, request)
+            yield from self._show(job, request, page)
 
         def attach(browser: str | None, page: gr.Request) -> Iterator[Update]:
             """Gives a new browser its name; shows a known one its latest job, running or finished, with its form."""
@@ -141,7 +140,7 @@ class Job:
             filled = _filled(write, request)
             values = {component: value for component, value in filled.items() if not isinstance(component, Editor)}
             yield {**self._running(True), self.name: job, **values}
-            yield from self._show(job, request)
+            yield from self._show(job, request, page)
 
         def keep(browser: str | None, job: str, page: gr.Request) -> None:
             self._cancel(self._desk.name(browser, page.session_hash), job, keep=True)
@@ -153,7 +152,8 @@ class Job:
             self.view, self.go, self.stop, self.discard, self.name, self._browser, *(form - {self._browser})
         ]  # fmt: skip
         long: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
-        self.go.click(generate, form | {self._browser}, shown, **long)
+        # The request refuses what is outside its limits, in words; gradio's components would do so without.
+        self.go.click(generate, form | {self._browser}, shown, preprocess=False, **long)
         self.view.ready(attach, self._browser, shown, **long)
         self.stop.click(keep, [self._browser, self.name], None, **QUICK)
         self.discard.click(discard, [self._browser, self.name], None, **QUICK)
@@ -171,11 +171,11 @@ class Job:
 
         editor.ready(restore, self._browser, editor, **QUICK)
 
-    def _show(self, job: str, request: Request) -> Iterator[Update]:
+    def _show(self, job: str, request: Request, page: gr.Request) -> Iterator[Update]:
         """The view's changes. Each tells the buttons, too: of several quick changes gradio may keep the last alone, and
         without its buttons a job could not be stopped."""
         try:
-            for view in follow(self._client, job, request):
+            for view in follow(self._client, job, request, language_of(page)):
                 if view is None:
                     yield {self.go: gr.skip()}
                 else:
@@ -194,6 +194,11 @@ class Job:
             self.stop: gr.update(visible=running),
             self.discard: gr.update(visible=running),
         }
+
+
+def _checked(component: gr.Component, value: Any) -> Any:
+    """Our own components check what comes from them, which has many parts; the request checks the rest."""
+    return component.preprocess(value) if isinstance(component, (Editor, BrowserName)) else value
 
 
 def _filled(write: Callable[[Request], Update], request: Request) -> Update:

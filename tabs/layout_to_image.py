@@ -11,6 +11,7 @@ from studio.images.pixels import Pixels
 from studio.requests import LayoutToImage, Request
 from tabs.box_editor import BoxEditor, showing_aspect, showing_boxes, showing_under
 from tabs.controls import DrawingControls, SizeControls
+from tabs.door import BrowserName
 from tabs.examples import Examples
 from tabs.job import Desk, Given, Job, Receiver, Update
 from tabs.words import say
@@ -20,7 +21,7 @@ ORDER = 2
 SHAPES = ("square", "landscape", "portrait", "large")
 
 
-def build(client: EngineClient, desk: Desk, browser: gr.BrowserState) -> Receiver:
+def build(client: EngineClient, desk: Desk, browser: BrowserName) -> Receiver:
     """Draws the tab inside the tabs that are open, and wires it."""
     (pack, *_) = client.packs()
     size, drawing = SizeControls(pack, SHAPES), DrawingControls(pack)

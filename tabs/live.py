@@ -22,6 +22,7 @@ from studio.requests import Interpolate, Noise, Request, SuperResolve
 from tabs import STATIC
 from tabs.films import trajectory_query, way_query
 from tabs.pictures import PICTURES_URL, spread_url
+from tabs.refusals import in_language
 from tabs.sources import enlarged_url
 from tabs.words import words_of
 
@@ -89,6 +90,7 @@ class View:
     steps: int = 0
     seconds_left: float | None = None
     message: str = ""
+    language: str = "en"  # of the message
     is_prompt_cut: bool = False
     unknown_words: tuple[str, ...] = ()
     before: str = ""  # what the pictures can be compared with
@@ -97,10 +99,11 @@ class View:
     frames: list[_Frame] = field(default_factory=list)
 
     @classmethod
-    def of(cls, request: Request) -> View:
+    def of(cls, request: Request, language: str = "en") -> View:
         frames = [_Frame(seed=request.alone(index).seed, note=note) for index, note in enumerate(_notes(request))]
         before = enlarged_url(request.image, request.scale) if isinstance(request, SuperResolve) else ""
         view = cls(request.caption, request.width, request.height, "waking", before=before, frames=frames)
+        view.language = language
         view.is_way, view.has_films = isinstance(request, Interpolate), request.trajectory
         return view
 
@@ -127,7 +130,7 @@ class View:
                 self.state = "stopped"
                 self.frames = [frame for frame in self.frames if frame.is_done]
             case Failed(error=error):
-                self.state, self.message = "failed", str(error)
+                self.state, self.message = "failed", in_language(str(error), self.language)
                 self.frames = [frame for frame in self.frames if frame.is_done]
 
     def greeting(self) -> dict[str, Any]:
@@ -191,13 +194,13 @@ def _shortened(words: Sequence[str]) -> list[str]:
     return [*shown, "…"] if len(words) > MOST_WORDS else shown
 
 
-def follow(client: EngineClient, job: str, request: Request) -> Iterator[dict[str, Any] | None]:
-    """The live view's value whenever it changes, to the job's end; None as a heartbeat.
+def follow(client: EngineClient, job: str, request: Request, language: str = "en") -> Iterator[dict[str, Any] | None]:
+    """The live view's value whenever it changes, to the job's end, with errors in ``language``; None as a heartbeat.
 
     Raises `UnknownJob` before anything is shown.
     """
     events = client.events(job, HEARTBEAT_SECONDS)
-    view, shown = View.of(request), 0.0
+    view, shown = View.of(request, language), 0.0
     yield view.as_json()
     for news in events:
         for event in news:

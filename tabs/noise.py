@@ -9,6 +9,7 @@ from studio.errors import InvalidRequest
 from studio.images.pixels import Pixels
 from studio.requests import LONGEST_PROMPT, Noise, Prompted, Request
 from tabs.controls import SeedControls, count_slider
+from tabs.door import BrowserName
 from tabs.examples import Examples
 from tabs.job import Desk, Given, Job, Receiver, Update
 from tabs.picture_editor import PictureEditor, showing_picture
@@ -19,7 +20,7 @@ ORDER = 6
 TIMES = 6
 
 
-def build(client: EngineClient, desk: Desk, browser: gr.BrowserState) -> Receiver:
+def build(client: EngineClient, desk: Desk, browser: BrowserName) -> Receiver:
     """Draws the tab inside the tabs that are open, and wires it."""
     (pack, *_) = client.packs()
     store = desk.store

@@ -13,17 +13,23 @@ import gradio as gr
 
 import tabs
 from studio.client import EngineClient
-from studio.errors import StudioError
+from studio.errors import MissingImage
 from studio.gallery.recipe import read_recipe
 from studio.gallery.store import Store
+from studio.hosting.guard import Policy, guarded_by
+from studio.settings import Settings
 from tabs import STATIC
+from tabs.door import BrowserName, StudioBlocks, first_language
 from tabs.films import film_routes
 from tabs.job import Desk, Receiver, Update
 from tabs.pictures import finished_picture, picture_routes
+from tabs.refusals import in_language
 from tabs.sources import source_routes
 from tabs.words import say
 
 STREAM_SECONDS = 30.0  # between two signs of life
+KEPT_SESSIONS = 1000  # pages whose state gradio keeps
+SPACES_FRAMES = ("https://huggingface.co", "https://*.hf.space")
 DUSK = gr.themes.Color(
     name="dusk", c50="#fdf3f1", c100="#fbe3df", c200="#f6c4bd", c300="#ee9c93", c400="#e57c76", c500="#d95d60",
     c600="#c2474f", c700="#a13741", c800="#7f2c39", c900="#5e2233", c950="#381420",
@@ -58,8 +64,8 @@ def tabs_for(client: EngineClient) -> list[ModuleType]:
 def build_page(client: EngineClient, store: Store) -> gr.Blocks:
     """The whole page, ready to be launched with `launch_options`."""
     desk = Desk(store)
-    with gr.Blocks(title="Latent Studio", analytics_enabled=False, fill_width=True) as page:
-        browser = gr.BrowserState("", storage_key="latent-studio-browser", secret="latent-studio")
+    with StudioBlocks(title="Latent Studio", analytics_enabled=False, fill_width=True) as page:
+        browser = BrowserName()
         gr.HTML((STATIC / "header.html").read_text(), elem_id="studio-header")
         with gr.Tabs() as tabs_:
             built = []
@@ -90,22 +96,31 @@ def _connect(built: list[Receiver], store: Store, tabs_: gr.Tabs) -> None:
     outputs = [tabs_, *set().union(*(each.form for each in takers.values()))]
 
     def send(event: gr.EventData) -> Update:
-        to, name = str(event._data.get("to")), str(event._data.get("picture"))
-        try:
-            receive = takers[to].receive
-            assert receive is not None
-            picture = finished_picture(store, name)
-            store.keep(picture)
-            request = read_recipe(store.folder / name).request
-        except (KeyError, StudioError):
-            raise gr.Error("This picture is not there any more.", print_exception=False) from None
+        told = event._data if isinstance(event._data, dict) else {}
+        to, name = str(told.get("to")), str(told.get("picture"))
+        receive = takers[to].receive if to in takers else None
+        if receive is None:
+            raise MissingImage("There is no such picture (any more).")
+        picture = finished_picture(store, name)
+        store.keep(picture)
+        request = read_recipe(store.folder / name).request
         return {tabs_: gr.Tabs(selected=to), **receive(picture, request)}
 
     for each in built:
         each.job.view.send(send, None, outputs, queue=False, show_progress="hidden", api_visibility="private")
 
 
-def launch_options(store: Store) -> dict[str, Any]:
+def policy_of(settings: Settings) -> Policy:
+    """Whom the guard in front of the page lets in."""
+    return Policy(
+        hosts=frozenset(settings.hosts),
+        proxies=settings.proxies,
+        frames=SPACES_FRAMES if settings.is_space else (),
+        translate=lambda message, languages: in_language(message, first_language(languages)),
+    )
+
+
+def launch_options(store: Store, policy: Policy) -> dict[str, Any]:
     """What `gr.Blocks.launch` needs beside an address."""
     return {
         "theme": _theme(),
@@ -118,7 +133,9 @@ def launch_options(store: Store) -> dict[str, Any]:
         "pwa": False,
         "enable_monitoring": False,
         "max_threads": 256,  # every page that follows a job holds one
+        "state_session_capacity": KEPT_SESSIONS,
         "app_kwargs": {
+            "lifespan": guarded_by(policy),
             "routes": [*picture_routes(store), *film_routes(store), *source_routes(store)],
         },
     }

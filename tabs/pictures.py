@@ -9,11 +9,12 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import PIL.Image
 from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request as HttpRequest
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from studio.errors import MissingImage, StudioError
@@ -22,11 +23,13 @@ from studio.images.opening import open_picture
 from studio.images.pixels import Pixels
 from studio.images.spread import heat, spread
 from studio.requests import MOST_PICTURES
+from tabs.door import answer_of
 
 PICTURES_URL, SPREAD_URL = "studio/pictures", "studio/spread.png"
 PICTURE_NAME = re.compile(r"[0-9a-f]{32}\.png")
 FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
 COMPARED_AT_ONCE = 1
+MOST_COMPARED = 300_000_000  # pixels of all pictures together
 
 
 def spread_url(names: Sequence[str]) -> str:
@@ -35,10 +38,14 @@ def spread_url(names: Sequence[str]) -> str:
 
 def finished_picture(store: Store, name: str) -> Pixels:
     """A finished picture by its file's name. Raises `MissingImage`."""
+    return open_picture(_path(store, name).read_bytes())
+
+
+def _path(store: Store, name: str) -> Path:
     path = store.folder / name
     if not PICTURE_NAME.fullmatch(name) or not path.is_file():
         raise MissingImage("There is no such picture (any more).")
-    return open_picture(path.read_bytes())
+    return path
 
 
 def picture_routes(store: Store) -> list[Route]:
@@ -46,10 +53,10 @@ def picture_routes(store: Store) -> list[Route]:
     limiter = CapacityLimiter(COMPARED_AT_ONCE)
 
     async def show(request: HttpRequest) -> Response:
-        name = request.path_params["name"]
-        path = store.folder / name
-        if not PICTURE_NAME.fullmatch(name) or not path.is_file():
-            return PlainTextResponse("There is no such picture.", status_code=404)
+        try:
+            path = _path(store, request.path_params["name"])
+        except StudioError as error:
+            return answer_of(error, request)
         return FileResponse(path, media_type="image/png", headers=FOR_EVER)
 
     async def compare(request: HttpRequest) -> Response:
@@ -57,7 +64,7 @@ def picture_routes(store: Store) -> list[Route]:
         try:
             return await to_thread.run_sync(lambda: _heat_map(store, names), limiter=limiter)
         except StudioError as error:
-            return PlainTextResponse(str(error), status_code=404)
+            return answer_of(error, request)
 
     return [Route(f"/{PICTURES_URL}/{{name}}", show), Route(f"/{SPREAD_URL}", compare)]
 
@@ -65,9 +72,18 @@ def picture_routes(store: Store) -> list[Route]:
 def _heat_map(store: Store, names: Sequence[str]) -> Response:
     if not 2 <= len(names) <= MOST_PICTURES:
         raise MissingImage(f"From 2 to {MOST_PICTURES} pictures can be compared.")
-    pictures = [finished_picture(store, name).array for name in names]
-    if len({picture.shape for picture in pictures}) > 1:
+    sizes = [_size_of(store, name) for name in names]
+    if len(set(sizes)) > 1:
         raise MissingImage("Pictures of different sizes cannot be compared.")
+    if sum(width * height for width, height in sizes) > MOST_COMPARED:
+        raise MissingImage(f"{len(names)} pictures of this size are too many to compare at once.")
     stream = io.BytesIO()
-    PIL.Image.fromarray(heat(spread(pictures))).save(stream, "PNG")
+    levels = spread([finished_picture(store, name).array for name in names])
+    PIL.Image.fromarray(heat(levels)).save(stream, "PNG")
     return Response(stream.getvalue(), media_type="image/png", headers=FOR_EVER)
+
+
+def _size_of(store: Store, name: str) -> tuple[int, int]:
+    """Width and height of a finished picture, without decoding it."""
+    with PIL.Image.open(_path(store, name), formats=("PNG",)) as image:
+        return image.size

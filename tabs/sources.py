@@ -25,10 +25,11 @@ from starlette.routing import Route
 from studio.errors import BadPicture, MissingImage, StudioError
 from studio.gallery.store import Store
 from studio.images import masks
-from studio.images.opening import LARGEST_FILE, LARGEST_SIDE, open_picture
+from studio.images.opening import LARGEST_FILE, check_size, is_animated, open_picture
 from studio.images.pixels import Pixels
 from studio.images.resizing import resized
 from studio.requests import SCALES
+from tabs.door import answer_of
 from tabs.pictures import FOR_EVER, finished_picture
 
 SOURCES_URL = "studio/sources"
@@ -50,13 +51,12 @@ def enlarged_url(digest: str, scale: int) -> str:
 def source_routes(store: Store) -> list[Route]:
     limiter = CapacityLimiter(DECODED_AT_ONCE)
 
-    async def answer(work: Callable[[], Response]) -> Response:
+    async def answer(request: HttpRequest, work: Callable[[], Response]) -> Response:
         """Runs ``work`` in a thread; what a person may be told of an error becomes the answer."""
         try:
             return await to_thread.run_sync(work, limiter=limiter)
         except StudioError as error:
-            status = 404 if isinstance(error, MissingImage) else 400
-            return JSONResponse({"error": str(error)}, status_code=status)
+            return answer_of(error, request)
 
     async def add(request: HttpRequest) -> Response:
         name = request.query_params.get("picture")
@@ -65,21 +65,23 @@ def source_routes(store: Store) -> list[Route]:
         def work() -> Response:
             picture = finished_picture(store, name) if name else open_picture(body)
             store.keep(picture)
-            return JSONResponse(describe(picture))
+            note = "animated" if not name and is_animated(body) else ""
+            return JSONResponse({**describe(picture), "note": note})
 
-        return await answer(work)
+        return await answer(request, work)
 
     async def extend(request: HttpRequest) -> Response:
         digest, sides = request.path_params["digest"], request.query_params.get("sides", "")
 
         def work() -> Response:
-            picture = Pixels.of(masks.extended(_picture(store, digest).array, _sides(sides))[0])
-            if max(picture.width, picture.height) > LARGEST_SIDE:
-                raise BadPicture(f"That would be {picture.width}x{picture.height}; at most {LARGEST_SIDE} is possible.")
+            left, top, right, bottom = grown = _sides(sides)
+            before = _picture(store, digest)
+            check_size(before.width + left + right, before.height + top + bottom)
+            picture = Pixels.of(masks.extended(before.array, grown)[0])
             store.keep(picture)
             return JSONResponse(describe(picture))
 
-        return await answer(work)
+        return await answer(request, work)
 
     async def show(request: HttpRequest) -> Response:
         digest, enlarged = request.path_params["digest"], request.query_params.get("scale", "")
@@ -95,7 +97,7 @@ def source_routes(store: Store) -> list[Route]:
             PIL.Image.fromarray(shown).save(stream, "JPEG", quality=90)
             return Response(stream.getvalue(), media_type="image/jpeg", headers=FOR_EVER)
 
-        return await answer(work)
+        return await answer(request, work)
 
     return [
         Route(f"/{SOURCES_URL}", add, methods=["POST"]),

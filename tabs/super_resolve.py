@@ -14,16 +14,18 @@ from studio.images.pixels import Pixels
 from studio.packs.catalogue import PackInfo
 from studio.requests import SCALES, Request, SuperResolve
 from tabs.controls import SamplingControls, SeedControls, count_slider
+from tabs.door import BrowserName, language_of
 from tabs.examples import Examples
 from tabs.job import Desk, Given, Job, Receiver, Update
 from tabs.picture_editor import PictureEditor, showing_note, showing_picture
+from tabs.refusals import in_language
 from tabs.words import say
 
 TITLE = "super_resolve"
 ORDER = 4
 
 
-def build(client: EngineClient, desk: Desk, browser: gr.BrowserState) -> Receiver:
+def build(client: EngineClient, desk: Desk, browser: BrowserName) -> Receiver:
     """Draws the tab inside the tabs that are open, and wires it."""
     (pack, *_) = client.packs()
     store = desk.store
@@ -67,14 +69,14 @@ def build(client: EngineClient, desk: Desk, browser: gr.BrowserState) -> Receive
     def receive(picture: Pixels, request: Request) -> Update:
         return {editor: showing_picture(picture), **seed.keep(request)}
 
-    def note(digest: str | None, scale: int) -> object:
+    def note(digest: str | None, scale: int, page: gr.Request) -> object:
         """What will come out, as soon as there is a picture."""
         if digest is None:
             return gr.skip()
         try:
             return showing_note(_note(_request(_picture(digest, store), pack, scale=scale)))
         except StudioError as error:
-            return showing_note(str(error))
+            return showing_note(in_language(str(error), language_of(page)))
 
     form = {editor, *fields.values(), *sampling.inputs(), *seed.inputs()}
     job.connect(form, read, write, seed.write)
@@ -94,6 +96,8 @@ def _picture(digest: str | None, store: Store) -> Pixels:
 
 
 def _request(picture: Pixels, pack: PackInfo, *, scale: int, **values: Any) -> SuperResolve:
+    if isinstance(scale, bool) or scale not in SCALES:  # before anything is multiplied by it
+        raise InvalidRequest("scale", scale, f"one of: {', '.join(map(str, SCALES))}")
     return SuperResolve(
         image=picture.digest, pack=pack.name, scale=scale, width=picture.width * scale, height=picture.height * scale,
         **values,

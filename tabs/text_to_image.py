@@ -8,6 +8,7 @@ import gradio as gr
 from studio.client import EngineClient
 from studio.requests import TextToImage
 from tabs.controls import DrawingControls, SizeControls
+from tabs.door import BrowserName
 from tabs.examples import Examples
 from tabs.job import Desk, Given, Job, Receiver, Update
 from tabs.words import say
@@ -16,7 +17,7 @@ TITLE = "text_to_image"
 ORDER = 1
 
 
-def build(client: EngineClient, desk: Desk, browser: gr.BrowserState) -> Receiver:
+def build(client: EngineClient, desk: Desk, browser: BrowserName) -> Receiver:
     """Draws the tab inside the tabs that are open, and wires it."""
     (pack, *_) = client.packs()
     size, drawing = SizeControls(pack), DrawingControls(pack)

@@ -14,6 +14,7 @@ from studio.images.resizing import working_size
 from studio.packs.catalogue import PackInfo
 from studio.requests import LEAST_STRENGTH, LONGEST_PROMPT, Interpolate, Request, Vary
 from tabs.controls import DrawingControls, SizeControls
+from tabs.door import BrowserName
 from tabs.examples import Examples
 from tabs.job import QUICK, Desk, Given, Job, Receiver, Update
 from tabs.picture_editor import PictureEditor, showing_picture
@@ -28,7 +29,7 @@ USUAL_CLOSENESS = "idea"
 FRAMES = 8  # of a way, unless more or fewer are asked for
 
 
-def build(client: EngineClient, desk: Desk, browser: gr.BrowserState) -> Receiver:
+def build(client: EngineClient, desk: Desk, browser: BrowserName) -> Receiver:
     """Draws the tab inside the tabs that are open, and wires it."""
     (pack, *_) = client.packs()
     store, size, drawing = desk.store, SizeControls(pack, SHAPES), DrawingControls(pack)

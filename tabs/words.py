@@ -132,6 +132,11 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "无法连接工作室，请重试。",
         "Das Studio ist nicht erreichbar. Bitte noch einmal versuchen.",
     ),
+    "editor_animated": (
+        "This picture moves; its first frame is taken.",
+        "这是动图，将使用第一帧。",
+        "Dieses Bild bewegt sich; sein erstes Einzelbild wird genommen.",
+    ),
     "editor_bad_mask": (
         "This file cannot be read as a mask.",
         "无法将此文件读作蒙版。",

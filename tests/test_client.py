@@ -14,7 +14,8 @@ import pytest
 
 from studio.client import LocalClient
 from studio.engine.batching import Limits
-from studio.errors import EngineStopped, PackError, UnknownJob
+from studio.engine.worker import Cancel, Submit
+from studio.errors import EngineStopped, InvalidRequest, PackError, UnknownJob
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Queued, Started
 from studio.requests import TextToImage
 from studio.settings import Settings
@@ -31,6 +32,20 @@ def _settings(pack: Path) -> Settings:
 
 def _all(client: LocalClient, job: str) -> list[Event]:
     return list(chain.from_iterable(client.events(job)))
+
+
+def _engine_of(client: LocalClient) -> int:
+    assert client._process is not None
+    assert client._process.pid is not None
+    return client._process.pid
+
+
+def _drawing(client: LocalClient, job: str) -> None:
+    """Waits until the job's first preview."""
+    next(news for news in client.events(job) if any(isinstance(event, Previewed) for event in news))
+
+
+LONG = {"steps": 150, "sampler": "Heun", "count": 16}
 
 
 @pytest.fixture(scope="module")
@@ -129,11 +144,81 @@ def test_a_killed_engine_fails_its_jobs_and_is_started_again(toy_pack: Path) -> 
         job = client.submit(_ask(steps=150, sampler="Heun", count=16))
         for news in client.events(job):
             if any(isinstance(event, Previewed) for event in news):
-                assert client._process.pid is not None
-                os.kill(client._process.pid, signal.SIGKILL)
+                os.kill(_engine_of(client), signal.SIGKILL)
         (failure,) = [event for event in _all(client, job) if isinstance(event, Failed)]
         assert isinstance(failure.error, EngineStopped)
         assert isinstance(_all(client, client.submit(_ask()))[-1], Finished)
+
+
+def test_an_engine_that_is_frozen_is_noticed_and_replaced(toy_pack: Path) -> None:
+    """As when a driver holds the whole process: no thread of it can say so, so its silence must."""
+    with LocalClient(replace(_settings(toy_pack), patience=2)) as client:
+        job = client.submit(_ask(**LONG))
+        _drawing(client, job)
+        os.kill(_engine_of(client), signal.SIGSTOP)
+        assert isinstance(_all(client, job)[-1], Failed)
+        assert isinstance(_all(client, client.submit(_ask()))[-1], Finished)
+
+
+def test_an_engine_that_has_nothing_to_do_is_not_taken_for_frozen(toy_pack: Path) -> None:
+    with LocalClient(replace(_settings(toy_pack), patience=2)) as client:
+        _all(client, client.submit(_ask()))
+        engine = _engine_of(client)
+        assert client._process is not None
+        client._process._process.join(4)  # twice its patience
+        assert _engine_of(client) == engine
+        assert isinstance(_all(client, client.submit(_ask()))[-1], Finished)
+
+
+def test_jobs_that_wait_outlive_the_engine(toy_pack: Path) -> None:
+    """Only what was being drawn can have ended it; whoever was still in the queue need not ask again."""
+    with LocalClient(replace(_settings(toy_pack), rows=16)) as client:
+        drawn, waiting = client.submit(_ask(**LONG), "one"), client.submit(_ask(), "other")
+        _drawing(client, drawn)
+        os.kill(_engine_of(client), signal.SIGKILL)
+        assert isinstance(_all(client, drawn)[-1], Failed)
+        assert isinstance(_all(client, waiting)[-1], Finished)
+
+
+def test_a_request_that_ends_the_engine_twice_is_not_taken_again_and_others_are(toy_pack: Path) -> None:
+    """One person's request must not keep everybody else out, however often it is sent."""
+    with LocalClient(_settings(toy_pack)) as client:
+        for seed in range(2):
+            job = client.submit(_ask(seed, **LONG), "them", address="192.0.2.7")
+            _drawing(client, job)
+            os.kill(_engine_of(client), signal.SIGKILL)
+            assert isinstance(_all(client, job)[-1], Failed)
+        (failure,) = _all(client, client.submit(_ask(5, **LONG), "by another name", address="192.0.2.7"))
+        assert isinstance(failure, Failed)
+        assert "not tried again" in str(failure.error)
+        assert isinstance(_all(client, client.submit(_ask(), "them", address="192.0.2.7"))[-1], Finished)
+        job = client.submit(_ask(**LONG), "us", address="192.0.2.8")
+        _drawing(client, job)
+        client.cancel(job)
+
+
+@pytest.mark.parametrize("owner", [["list"], {"a": 1}, None, 7, "x" * 1000], ids=repr)
+def test_an_owner_that_is_no_name_never_reaches_the_engine(client: LocalClient, owner: object) -> None:
+    """A list as a browser's name once ended the engine for everybody."""
+    with pytest.raises(InvalidRequest):
+        client.submit(_ask(), owner)  # type: ignore[arg-type]
+
+
+def test_a_command_that_raises_is_its_own_job_s_failure(toy_pack: Path) -> None:
+    """Whatever slips past the checks at the door must not end the process."""
+    with LocalClient(_settings(toy_pack)) as client:
+        _all(client, client.submit(_ask()))
+        engine, broken = _engine_of(client), _ask()
+        object.__setattr__(broken, "count", "many")
+        for command in (
+            Submit("a", broken, "", {}),
+            Submit("b", _ask(), ["unhashable"], {}),  # type: ignore[arg-type]
+            Submit("c", None, "", {}),  # type: ignore[arg-type]
+            Cancel(["no name"], keep=True),  # type: ignore[arg-type]
+        ):
+            client._send(command)
+        assert isinstance(_all(client, client.submit(_ask()))[-1], Finished)
+        assert _engine_of(client) == engine
 
 
 def test_a_step_that_is_stuck_ends_the_engine_which_is_started_again(toy_pack: Path) -> None:
@@ -172,6 +257,8 @@ def test_a_pack_that_cannot_be_loaded_fails_every_job_with_the_reason(tmp_path: 
 
 def test_closing_ends_the_process(toy_pack: Path) -> None:
     client = LocalClient(_settings(toy_pack))
+    process = client._process
     client.submit(_ask(steps=150))
     client.close()
-    assert not client._process.is_alive()
+    assert process is not None
+    assert not process.is_alive

@@ -25,6 +25,7 @@ class Limits:
     rows:    most pictures in flight
     waiting: most jobs in the queue; more are refused
     each:    most jobs of one owner in the queue
+    each_address: most jobs from one network address in the queue, whatever owners they name
     strict:  every call is padded to ``inputs``, so that a seed gives the same bits whoever else is in the batch
     """
 
@@ -32,6 +33,7 @@ class Limits:
     rows: int = 32
     waiting: int = 64
     each: int = 32
+    each_address: int = 48
     strict: bool = False
 
 

@@ -40,6 +40,7 @@ class _Job:
 
     name: str
     owner: str
+    address: str
     request: Request
     pack: Pack
     inputs: float
@@ -67,30 +68,39 @@ class Engine:
         return bool(self._waiting or self._running)
 
     def submit(
-        self, job: str, request: Request, owner: str = "", images: Mapping[str, Image] = MappingProxyType({})
+        self,
+        job: str,
+        request: Request,
+        owner: str = "",
+        images: Mapping[str, Image] = MappingProxyType({}),
+        address: str = "",
     ) -> list[Event]:
         """Puts ``request`` in the queue under the name ``job``. Owners take turns; one may have many jobs.
 
-        ``images`` are those that the request names, by their digests.
+        ``address`` is where the owner asks from: names can be invented, addresses less easily. ``images`` are those
+        that the request names, by their digests.
         """
         pack = self._packs.get(request.pack)
         if pack is None:
             loaded = ", ".join(self._packs)
             return [Failed(job, PackError(f"The pack {request.pack!r} is not loaded; there is {loaded}."))]
-        if refusal := self._refusal(owner):
+        if refusal := self._refusal(owner, address):
             return [Failed(job, refusal)]
         try:
             inputs = _inputs_of(request, pack)
         except StudioError as error:  # the pack cannot do this at all
             return [Failed(job, error)]
-        self._waiting.append(_Job(job, owner, request, pack, inputs, images))
+        self._waiting.append(_Job(job, owner, address, request, pack, inputs, images))
         return self._places()
 
-    def _refusal(self, owner: str) -> QueueFull | None:
-        """Why no further job is taken from ``owner``; None if it is."""
+    def _refusal(self, owner: str, address: str) -> QueueFull | None:
+        """Why no further job is taken from ``owner`` at ``address``; None if it is."""
         of_owner = sum(job.owner == owner for job in self._waiting)
+        of_address = sum(job.address == address for job in self._waiting) if address else 0
         if of_owner >= self._limits.each:
             reason = f"{of_owner} of your jobs are waiting already, which is the most"
+        elif of_address >= self._limits.each_address:
+            reason = f"{of_address} jobs from your address are waiting already, which is the most"
         elif len(self._waiting) >= self._limits.waiting:
             reason = f"{len(self._waiting)} jobs are waiting already, which is the most"
         else:

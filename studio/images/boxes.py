@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ Corners: TypeAlias = tuple[float, float, float, float]
 MOST_BOXES = 30  # as many as GLIGEN takes (Li et al. 2023)
 LONGEST_PHRASE = 200  # characters
 SMALLEST_SIDE = 0.01  # of a box
+LARGEST_EDGE = 1e6  # what is beyond, infinite or not a number is not taken for an edge at all
 LONGEST_FILE = 100_000  # characters
 DECIMALS = 4
 
@@ -100,4 +100,4 @@ def _area(box: Corners) -> float:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -LARGEST_EDGE < value < LARGEST_EDGE

@@ -23,7 +23,8 @@ PAPER = (255, 255, 255)  # what shows through where a picture is transparent
 
 
 def open_picture(file: bytes | IO[bytes]) -> Pixels:
-    """A picture as it is meant to be seen: turned as EXIF says, transparency on white, any mode as 8-bit RGB.
+    """A picture as it is meant to be seen: turned as EXIF says, transparency on white, any mode as 8-bit RGB; of one
+    that moves, the first frame.
 
     Raises `BadPicture`, which says what was wrong and what is taken.
     """
@@ -61,7 +62,7 @@ def _decoded(file: bytes | IO[bytes]) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's own limit is lower; ours is checked below, before decoding
             image = Image.open(stream, formats=FORMATS)
-            _check_size(*image.size)
+            check_size(*image.size)
             image.load()
             return ImageOps.exif_transpose(image)
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError, EOFError) as error:
@@ -71,7 +72,14 @@ def _decoded(file: bytes | IO[bytes]) -> Image.Image:
         ) from None
 
 
-def _check_size(width: int, height: int) -> None:
+def is_animated(file: bytes) -> bool:
+    """Whether a file that `open_picture` takes has further frames than the one that it returns."""
+    with Image.open(io.BytesIO(file), formats=FORMATS) as image:
+        return bool(getattr(image, "is_animated", False))
+
+
+def check_size(width: int, height: int) -> None:
+    """Raises `BadPicture` for a picture that is larger or smaller than what is taken."""
     if not (min(width, height) >= SMALLEST_SIDE and max(width, height) <= LARGEST_SIDE):
         raise BadPicture(
             f"The picture is {width}x{height}; sides of {SMALLEST_SIDE} to {LARGEST_SIDE} pixels are taken."

@@ -8,19 +8,23 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+STRIP = 256  # rows
 BRIGHTEST = 32.0  # levels of 0..255 at which the heat map is at its brightest
 
 
 def spread(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
     """The standard deviation over at least two pictures [H, W, 3], averaged over the colours: [H, W], in levels of
-    0..255. Adds up one picture at a time, so that memory does not grow with their number."""
-    total = np.zeros(pictures[0].shape, np.float64)
-    squares = np.zeros(pictures[0].shape, np.float64)
-    for picture in pictures:
-        total += picture
-        squares += picture.astype(np.float64) ** 2
-    variance = np.maximum(0.0, squares - total**2 / len(pictures)) / (len(pictures) - 1)
-    return np.sqrt(variance).mean(axis=2).astype(np.float32)
+    0..255. Goes through them in strips, so that it takes little more memory than they do."""
+    levels = np.empty(pictures[0].shape[:2], np.float32)
+    for top in range(0, len(levels), STRIP):
+        strip = slice(top, top + STRIP)
+        total, squares = (np.zeros(pictures[0][strip].shape, np.float64) for _ in range(2))
+        for picture in pictures:
+            total += picture[strip]
+            squares += picture[strip].astype(np.float64) ** 2
+        variance = np.maximum(0.0, squares - total**2 / len(pictures)) / (len(pictures) - 1)
+        levels[strip] = np.sqrt(variance).mean(axis=2)
+    return levels
 
 
 def heat(levels: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -83,7 +83,7 @@ async function bring(path, body) {
     const reply = await fetch('studio/sources' + path, { method: 'POST', body });
     const answer = await reply.json();
     if (!reply.ok) throw new Error(answer.error);
-    tell('');
+    tell(answer.note ? say(answer.note) : '');
     return answer;
   } catch (error) {
     tell(error instanceof SyntaxError || error instanceof TypeError ? say('offline') : error.message);

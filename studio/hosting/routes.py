@@ -1,0 +1,120 @@
+"""Every route of the running app, and who may call it: nobody, or anybody, with so large a body, for so long.
+
+What is not in the table is closed. A test starts the app, asks it for its routes and fails for one without a row, so a
+new version of gradio cannot open a door unseen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KILOBYTE, MEGABYTE = 2**10, 2**20
+LARGEST_PICTURE = 65 * MEGABYTE  # a file of the largest size that is taken, and a little for what is around it
+LARGEST_EVENT = 12 * MEGABYTE  # what a page sends with an event: a painted mask, as text
+READ = ("GET", "HEAD")
+
+
+@dataclass(frozen=True)
+class Access:
+    """``body``: bytes, at most. ``seconds``: until the answer begins; None for streams, which end when their reader
+    goes."""
+
+    methods: tuple[str, ...] = READ
+    body: int = 0
+    seconds: float | None = 30.0
+
+
+OPEN: dict[str, Access] = {
+    # the page
+    "/": Access(),
+    "/config": Access(),
+    "/config/": Access(),
+    "/theme.css": Access(),
+    "/favicon.ico": Access(),
+    "/robots.txt": Access(),
+    "/manifest.json": Access(),
+    "/assets/{path:path}": Access(),
+    "/static/{path:path}": Access(),
+    "/svelte/{path:path}": Access(),
+    "/gradio_api/theme.css": Access(),
+    "/gradio_api/info": Access(),
+    "/gradio_api/info/": Access(),
+    "/gradio_api/startup-events": Access(),
+    # its events
+    "/gradio_api/queue/join": Access(("POST",), LARGEST_EVENT),
+    "/gradio_api/queue/data": Access(("GET",), 0, None),
+    "/gradio_api/heartbeat/{session_hash}": Access(("GET",), 0, None),
+    "/gradio_api/cancel": Access(("POST",), 64 * KILOBYTE),
+    # our own
+    "/studio/pictures/{name}": Access(),
+    "/studio/spread.png": Access(READ, 0, 120.0),
+    "/studio/films/{kind}": Access(READ, 0, 300.0),
+    "/studio/sources": Access(("POST",), LARGEST_PICTURE, 120.0),
+    "/studio/sources/{digest}/extended": Access(("POST",), KILOBYTE, 120.0),
+    "/studio/sources/{digest}.jpg": Access(READ, 0, 120.0),
+}
+
+# gradio's routes that this page has no use for. Some keep what is sent to them on the disk, fetch what they are told
+# to, or run a handler past the queue.
+CLOSED: tuple[str, ...] = (
+    "/login",
+    "/login/",
+    "/logout",
+    "/openapi.json",
+    "/pwa_icon",
+    "/pwa_icon/{size}",
+    "/monitoring",
+    "/monitoring/summary",
+    "/monitoring/{key}",
+    "/gradio_api/deep_link",
+    "/gradio_api/api/{api_name}",
+    "/gradio_api/api/{api_name}/",
+    "/gradio_api/app_id",
+    "/gradio_api/app_id/",
+    "/gradio_api/call/{api_name}",
+    "/gradio_api/call/{api_name}/",
+    "/gradio_api/call/{api_name}/{event_id}",
+    "/gradio_api/call/v2/{api_name}",
+    "/gradio_api/call/v2/{api_name}/",
+    "/gradio_api/call/v2/{api_name}/{event_id}",
+    "/gradio_api/component_server",
+    "/gradio_api/component_server/",
+    "/gradio_api/custom_component/{id}/{environment}/{type}/{file_name}",
+    "/gradio_api/dev/reload",
+    "/gradio_api/file/{path:path}",
+    "/gradio_api/file={path_or_url:path}",
+    "/gradio_api/login_check",
+    "/gradio_api/login_check/",
+    "/gradio_api/openapi.json",
+    "/gradio_api/process_recording",
+    "/gradio_api/profiling/clear",
+    "/gradio_api/profiling/summary",
+    "/gradio_api/profiling/traces",
+    "/gradio_api/proxy={url_path:path}",
+    "/gradio_api/queue/status",
+    "/gradio_api/reset",
+    "/gradio_api/reset/",
+    "/gradio_api/run/{api_name}",
+    "/gradio_api/run/{api_name}/",
+    "/gradio_api/runs",
+    "/gradio_api/runs/",
+    "/gradio_api/stream/{event_id}",
+    "/gradio_api/stream/{event_id}/close",
+    "/gradio_api/stream/{session_hash}/{run}/{component_id}/playlist-file",
+    "/gradio_api/stream/{session_hash}/{run}/{component_id}/playlist.m3u8",
+    "/gradio_api/stream/{session_hash}/{run}/{component_id}/{segment_id}.{ext}",
+    "/gradio_api/token",
+    "/gradio_api/token/",
+    "/gradio_api/undo-vibe-edit",
+    "/gradio_api/undo-vibe-edit/",
+    "/gradio_api/upload",
+    "/gradio_api/upload_progress",
+    "/gradio_api/user",
+    "/gradio_api/user/",
+    "/gradio_api/vibe-code",
+    "/gradio_api/vibe-code/",
+    "/gradio_api/vibe-edit",
+    "/gradio_api/vibe-edit/",
+    "/gradio_api/vibe-starter-queries",
+    "/gradio_api/vibe-starter-queries/",
+)

@@ -1,0 +1,376 @@
+"""What may be said when something does not work, in Chinese and German: sentences by their English templates.
+
+The studio's errors speak English, whoever hears them: a page, a log, a command line. The page finds the template that
+a sentence was made from, and says the same in the page's language; what stands in the holes is looked up, too. A test
+finds every sentence that `studio/` and `tabs/` can raise and holds this table to it.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from tabs.words import LANGUAGES, WORDS
+
+TEMPLATES: dict[str, tuple[str, str]] = {
+    "{field} is {value}; expected {expected}.": (
+        "{field}为 {value}；应为{expected}。",
+        "{field} ist {value}; erwartet: {expected}.",
+    ),
+    # what is expected of a field
+    "a whole number from {least} to {most}": ("{least} 到 {most} 的整数", "eine ganze Zahl von {least} bis {most}"),
+    "a number from {least} to {most}": ("{least} 到 {most} 的数", "eine Zahl von {least} bis {most}"),
+    "a multiple of {multiple} from {least} to {most}": (
+        "{least} 到 {most} 之间 {multiple} 的倍数",
+        "ein Vielfaches von {multiple} von {least} bis {most}",
+    ),
+    "a multiple of {multiple}: two pictures side by side": (
+        "{multiple} 的倍数：两张图并排",
+        "ein Vielfaches von {multiple}: zwei Bilder nebeneinander",
+    ),
+    "{least} to {most} with {sampler}": ("使用 {sampler} 时 {least} 到 {most}", "{least} bis {most} mit {sampler}"),
+    "{least} to {most} of them": ("{least} 到 {most} 个", "{least} bis {most} davon"),
+    "one of: {names}": ("以下之一：{names}", "eines von: {names}"),
+    "one of the fields {names}": ("以下字段之一：{names}", "eines der Felder {names}"),
+    "a value; it is missing": ("一个值（缺失）", "ein Wert; er fehlt"),
+    "text": ("文字", "Text"),
+    "true or false": ("是或否", "wahr oder falsch"),
+    "at most {most} characters, not {count}": (
+        "最多 {most} 个字符，而不是 {count} 个",
+        "höchstens {most} Zeichen, nicht {count}",
+    ),
+    "text without null characters and broken surrogates": (
+        "不含空字符和残缺代理对的文字",
+        "Text ohne Nullzeichen und zerrissene Zeichenpaare",
+    ),
+    "64 hexadecimal digits, the SHA-256 of an image": (
+        "64 位十六进制数字，即图片的 SHA-256",
+        "64 hexadezimale Ziffern, der SHA-256 eines Bildes",
+    ),
+    "a name of at most {most} characters": ("最多 {most} 个字符的名称", "ein Name von höchstens {most} Zeichen"),
+    "the name that this studio gave it; please load the page again": (
+        "工作室分配的名称；请重新载入页面",
+        "der Name, den dieses Studio vergeben hat; bitte die Seite neu laden",
+    ),
+    "the picture's, times {scale}": ("图片的 {scale} 倍", "das {scale}-Fache des Bildes"),
+    "a picture of at most a megapixel; make it smaller first": (
+        "不超过一百万像素的图片；请先缩小",
+        "ein Bild von höchstens einem Megapixel; bitte erst verkleinern",
+    ),
+    "a picture at both ends of the way, or none": ("两端都有图片，或都没有", "ein Bild an beiden Enden oder an keinem"),
+    "two pictures, or words at both ends of the way": (
+        "两张图片，或两端都有文字",
+        "zwei Bilder, oder Worte an beiden Enden",
+    ),
+    "what is in the box, in 1 to {most} characters": (
+        "用 1 到 {most} 个字符说明方框中的内容",
+        "was im Rahmen ist, in 1 bis {most} Zeichen",
+    ),
+    "four numbers: x0, y0, x1, y1": ("四个数：x0、y0、x1、y1", "vier Zahlen: x0, y0, x1, y1"),
+    "fractions of the picture, from 0 to 1, not pixels": (
+        "画面的比例（0 到 1），而不是像素",
+        "Anteile des Bildes von 0 bis 1, keine Pixel",
+    ),
+    "x0 < x1 and y0 < y1, with sides of at least {least}": (
+        "x0 < x1 且 y0 < y1，边长至少 {least}",
+        "x0 < x1 und y0 < y1, mit Seiten von mindestens {least}",
+    ),
+    'an object {"phrase": "a red house", "box": [x0, y0, x1, y1]} for each': (
+        '每个方框一个对象 {"phrase": "红房子", "box": [x0, y0, x1, y1]}',
+        'je ein Objekt {"phrase": "ein rotes Haus", "box": [x0, y0, x1, y1]}',
+    ),
+    'a JSON list of {"phrase": "a red house", "box": [x0, y0, x1, y1]}': (
+        '由 {"phrase": "红房子", "box": [x0, y0, x1, y1]} 组成的 JSON 列表',
+        'eine JSON-Liste aus {"phrase": "ein rotes Haus", "box": [x0, y0, x1, y1]}',
+    ),
+    "{expected}, at most {most} characters": ("{expected}，最多 {most} 个字符", "{expected}, höchstens {most} Zeichen"),
+    "{size}, the size in the request": ("{size}，即请求中的尺寸", "{size}, die Größe in der Anfrage"),
+    "{size} divided by {scale}, as in the request": (
+        "{size} 除以 {scale}，与请求一致",
+        "{size} geteilt durch {scale}, wie in der Anfrage",
+    ),
+    "a picture and a mask that are there; please give them again": (
+        "仍然存在的图片和蒙版；请重新提供",
+        "ein Bild und eine Maske, die noch da sind; bitte noch einmal geben",
+    ),
+    "a picture that is there; please give it again": (
+        "仍然存在的图片；请重新提供",
+        "ein Bild, das noch da ist; bitte noch einmal geben",
+    ),
+    "some part of the picture painted over": ("图片的某一部分被涂抹", "eine übermalte Stelle im Bild"),
+    "a picture: choose one, or drop one on the frame": (
+        "一张图片：请选择，或拖到框中",
+        "ein Bild: wählen Sie eines, oder ziehen Sie eines auf den Rahmen",
+    ),
+    "at least one: draw it on the canvas and say what is in it": (
+        "至少一个：在画布上画出并写明内容",
+        "mindestens einer: auf der Leinwand aufziehen und sagen, was darin ist",
+    ),
+    # pictures that people bring, and pictures that are there
+    "The file has {size} MB; pictures of at most {most} MB are taken.": (
+        "文件有 {size} MB；最多接受 {most} MB 的图片。",
+        "Die Datei hat {size} MB; Bilder bis {most} MB werden angenommen.",
+    ),
+    "The file cannot be read as a picture ({kind}); a whole PNG, JPEG or WebP file was expected.": (
+        "无法将文件读作图片（{kind}）；应为完整的 PNG、JPEG 或 WebP 文件。",
+        "Die Datei lässt sich nicht als Bild lesen ({kind}); erwartet wurde eine ganze PNG-, JPEG- oder WebP-Datei.",
+    ),
+    "The picture is {size}; sides of {least} to {most} pixels are taken.": (
+        "图片尺寸为 {size}；边长应为 {least} 到 {most} 像素。",
+        "Das Bild ist {size}; Seiten von {least} bis {most} Pixeln werden angenommen.",
+    ),
+    "The picture has {size} megapixels; at most {most} are taken.": (
+        "图片有 {size} 百万像素；最多 {most}。",
+        "Das Bild hat {size} Megapixel; höchstens {most} werden angenommen.",
+    ),
+    "The canvas grows by four whole numbers of pixels: left, top, right, bottom.": (
+        "扩大画布需要四个整数像素值：左、上、右、下。",
+        "Die Leinwand wächst um vier ganze Pixelzahlen: links, oben, rechts, unten.",
+    ),
+    "This is a mask and not a picture.": ("这是蒙版，不是图片。", "Das ist eine Maske und kein Bild."),
+    "There is no such picture (any more).": ("没有这张图片（或已不存在）。", "Dieses Bild gibt es nicht (mehr)."),
+    "There is no film of this picture (any more).": (
+        "没有这张图片的影片（或已不存在）。",
+        "Von diesem Bild gibt es keinen Film (mehr).",
+    ),
+    "A picture that this one is made from is not in the data folder (any more).": (
+        "此图所用的原图不在数据文件夹中（或已不存在）。",
+        "Ein Bild, aus dem dieses entstand, ist nicht (mehr) im Datenordner.",
+    ),
+    "A picture that this one is made from is damaged on the disk.": (
+        "此图所用的原图在磁盘上已损坏。",
+        "Ein Bild, aus dem dieses entstand, ist auf der Platte beschädigt.",
+    ),
+    "Films come as {kinds}.": ("影片格式为 {kinds}。", "Filme gibt es als {kinds}."),
+    "A film has from 2 to {most} pictures.": ("影片包含 2 到 {most} 张图片。", "Ein Film hat 2 bis {most} Bilder."),
+    "Pictures of different sizes make no film.": (
+        "尺寸不同的图片无法制成影片。",
+        "Bilder verschiedener Größe ergeben keinen Film.",
+    ),
+    "From 2 to {most} pictures can be compared.": (
+        "可比较 2 到 {most} 张图片。",
+        "2 bis {most} Bilder lassen sich vergleichen.",
+    ),
+    "Pictures of different sizes cannot be compared.": (
+        "尺寸不同的图片无法比较。",
+        "Bilder verschiedener Größe lassen sich nicht vergleichen.",
+    ),
+    "{count} pictures of this size are too many to compare at once.": (
+        "这种尺寸的图片一次比较 {count} 张太多。",
+        "{count} Bilder dieser Größe sind zu viele für einen Vergleich.",
+    ),
+    "The OpenCV on this machine cannot write WebM.": (
+        "这台机器上的 OpenCV 无法写入 WebM。",
+        "OpenCV auf diesem Rechner kann kein WebM schreiben.",
+    ),
+    "There is no such example.": ("没有这个示例。", "Dieses Beispiel gibt es nicht."),
+    "This picture is not there any more.": ("这张图片已不存在。", "Dieses Bild ist nicht mehr da."),
+    "{name} cannot be read as a PNG ({kind}).": (
+        "无法将 {name} 读作 PNG（{kind}）。",
+        "{name} lässt sich nicht als PNG lesen ({kind}).",
+    ),
+    "{name} carries no recipe; it was not made by a program that writes one, or lost it on the way.": (
+        "{name} 不含配方：它并非由会写入配方的程序制作，或配方已丢失。",
+        "{name} trägt kein Rezept: Es stammt von keinem Programm, das eines schreibt, oder hat es verloren.",
+    ),
+    "The recipe has format {format}; this version reads format {known}.": (
+        "配方格式为 {format}；此版本读取格式 {known}。",
+        "Das Rezept hat das Format {format}; diese Version liest {known}.",
+    ),
+    "The recipe in this picture is damaged ({kind}).": (
+        "此图中的配方已损坏（{kind}）。",
+        "Das Rezept in diesem Bild ist beschädigt ({kind}).",
+    ),
+    "The recipe in this picture cannot be used: {error}": (
+        "此图中的配方无法使用：{error}",
+        "Das Rezept in diesem Bild ist nicht verwendbar: {error}",
+    ),
+    "This picture's text holds no generation parameters.": (
+        "此图的文字中没有生成参数。",
+        "Der Text dieses Bildes enthält keine Angaben zum Erzeugen.",
+    ),
+    "This picture's parameters lack something or cannot be read: {error}": (
+        "此图的参数不完整或无法读取：{error}",
+        "Den Angaben dieses Bildes fehlt etwas, oder sie sind unlesbar: {error}",
+    ),
+    "This picture's parameters cannot be used here: {error}": (
+        "此图的参数在此无法使用：{error}",
+        "Die Angaben dieses Bildes sind hier nicht verwendbar: {error}",
+    ),
+    # jobs and the engine
+    "{count} of your jobs are waiting already, which is the most.{wait} Please try again later.": (
+        "您已有 {count} 个任务在等待，已达上限。{wait}请稍后再试。",
+        "{count} Ihrer Aufträge warten schon, mehr geht nicht.{wait} Bitte später noch einmal versuchen.",
+    ),
+    "{count} jobs from your address are waiting already, which is the most.{wait} Please try again later.": (
+        "来自您地址的 {count} 个任务在等待，已达上限。{wait}请稍后再试。",
+        "{count} Aufträge von Ihrer Adresse warten schon, mehr geht nicht.{wait} Bitte später noch einmal versuchen.",
+    ),
+    "{count} jobs are waiting already, which is the most.{wait} Please try again later.": (
+        "已有 {count} 个任务在等待，已达上限。{wait}请稍后再试。",
+        "{count} Aufträge warten schon, mehr geht nicht.{wait} Bitte später noch einmal versuchen.",
+    ),
+    " The engine needs about {count} s for them.": (
+        "引擎大约需要 {count} 秒。",
+        " Die Maschine braucht dafür etwa {count} s.",
+    ),
+    " The engine needs about {count} min for them.": (
+        "引擎大约需要 {count} 分钟。",
+        " Die Maschine braucht dafür etwa {count} min.",
+    ),
+    "This job is no longer known. Its finished pictures are kept in the data folder.": (
+        "已不记得这个任务。完成的图片保存在数据文件夹中。",
+        "Dieser Auftrag ist nicht mehr bekannt. Seine fertigen Bilder liegen im Datenordner.",
+    ),
+    "The picture could not be written down; the log says why.": (
+        "无法保存图片；原因见日志。",
+        "Das Bild konnte nicht gespeichert werden; das Protokoll sagt, warum.",
+    ),
+    "The picture could not be written to the data folder: {reason}.": (
+        "无法将图片写入数据文件夹：{reason}。",
+        "Das Bild konnte nicht in den Datenordner geschrieben werden: {reason}.",
+    ),
+    "The engine ended, or was stuck, while this job was in it, and has been started again. Please try again.": (
+        "执行此任务时引擎退出或卡住，已重新启动。请再试一次。",
+        "Die Maschine endete oder hing bei diesem Auftrag und wurde neu gestartet. Bitte noch einmal versuchen.",
+    ),
+    "The engine ended {count} times while it was drawing this, so it is not tried again. "
+    "Please ask for something else: another size, or fewer pictures.": (
+        "引擎绘制此内容时退出了 {count} 次，因此不再尝试。请换一种要求：其他尺寸，或更少的图片。",
+        "Die Maschine endete dabei {count}-mal, deshalb wird es nicht noch einmal versucht. "
+        "Bitte etwas anderes verlangen: eine andere Größe oder weniger Bilder.",
+    ),
+    "The engine could not take this ({kind}).": (
+        "引擎无法接受此任务（{kind}）。",
+        "Die Maschine konnte das nicht annehmen ({kind}).",
+    ),
+    "The engine could not draw this ({kind}); its log says more.": (
+        "引擎无法绘制（{kind}）；详情见日志。",
+        "Die Maschine konnte das nicht zeichnen ({kind}); ihr Protokoll sagt mehr.",
+    ),
+    "The picture does not fit in memory, even alone. Try a smaller size.": (
+        "即使单独绘制，内存也放不下。请尝试更小的尺寸。",
+        "Das Bild passt auch allein nicht in den Speicher. Versuchen Sie eine kleinere Größe.",
+    ),
+    "Picture {number} ran off to infinity at model call {call}. Try another seed, sampler or a lower guidance.": (
+        "第 {number} 张图在第 {call} 次模型调用时数值溢出。请换种子、采样器或降低引导。",
+        "Bild {number} lief beim Modellaufruf {call} ins Unendliche. "
+        "Versuchen Sie einen anderen Startwert, Sampler oder weniger Führung.",
+    ),
+    "The picture could not be decoded: its numbers ran off to infinity. Try another seed.": (
+        "无法解码图片：数值溢出。请换一个种子。",
+        "Das Bild ließ sich nicht dekodieren: Seine Zahlen liefen ins Unendliche. "
+        "Versuchen Sie einen anderen Startwert.",
+    ),
+    # packs
+    "The pack {pack} is not loaded; there is {loaded}.": (
+        "模型包 {pack} 未载入；现有 {loaded}。",
+        "Das Paket {pack} ist nicht geladen; es gibt {loaded}.",
+    ),
+    "The pack {pack} has no model for super-resolution; choose another one.": (
+        "模型包 {pack} 没有超分辨率模型；请换一个。",
+        "Das Paket {pack} hat kein Modell für Superauflösung; wählen Sie ein anderes.",
+    ),
+    "The pack {pack} cannot be steered by boxes; choose another one.": (
+        "模型包 {pack} 不支持方框；请换一个。",
+        "Das Paket {pack} lässt sich nicht durch Rahmen lenken; wählen Sie ein anderes.",
+    ),
+    "The pack {pack} cannot be steered by pictures; choose another one.": (
+        "模型包 {pack} 不支持图片提示；请换一个。",
+        "Das Paket {pack} lässt sich nicht durch Bilder lenken; wählen Sie ein anderes.",
+    ),
+    "The pack {pack} cannot compare words with pictures; choose another one.": (
+        "模型包 {pack} 无法比较文字与图片；请换一个。",
+        "Das Paket {pack} kann Worte nicht mit Bildern vergleichen; wählen Sie ein anderes.",
+    ),
+    "STUDIO_DEVICE is {device}, but this machine has no CUDA device. Set it to cpu or auto.": (
+        "STUDIO_DEVICE 为 {device}，但这台机器没有 CUDA 设备。请设为 cpu 或 auto。",
+        "STUDIO_DEVICE ist {device}, aber dieser Rechner hat kein CUDA-Gerät. Setzen Sie es auf cpu oder auto.",
+    ),
+    "The pack {pack} cannot be loaded ({kind}); the log says more.": (
+        "无法载入模型包 {pack}（{kind}）；详情见日志。",
+        "Das Paket {pack} lässt sich nicht laden ({kind}); das Protokoll sagt mehr.",
+    ),
+    "{pack} is not on this machine and could not be downloaded ({kind}). "
+    "Go online once, or give the path of a diffusers folder.": (
+        "{pack} 不在这台机器上，也无法下载（{kind}）。请联网一次，或给出 diffusers 文件夹的路径。",
+        "{pack} ist nicht auf diesem Rechner und ließ sich nicht laden ({kind}). "
+        "Gehen Sie einmal online, oder nennen Sie einen diffusers-Ordner.",
+    ),
+    "{file} cannot be loaded ({kind}). A single file holds no configuration: put a diffusers folder with its "
+    "configuration and tokenizer beside it, named {name}, or go online once.": (
+        "无法载入 {file}（{kind}）。单个文件不含配置：请在旁边放一个名为 {name} 的 diffusers 文件夹，或联网一次。",
+        "{file} lässt sich nicht laden ({kind}). Eine einzelne Datei enthält keine Konfiguration: Legen Sie einen "
+        "diffusers-Ordner namens {name} daneben, oder gehen Sie einmal online.",
+    ),
+    "{pack} is not of the Stable Diffusion 1 or 2 family, the only ones served so far.": (
+        "{pack} 不属于 Stable Diffusion 1 或 2 系列，目前只支持这两个系列。",
+        "{pack} gehört nicht zur Familie Stable Diffusion 1 oder 2, den einzigen bisher.",
+    ),
+    "The pack's noise schedule is of a kind that is not served so far.": (
+        "目前不支持此模型包的噪声调度。",
+        "Der Rauschplan des Pakets ist von einer Art, die es hier noch nicht gibt.",
+    ),
+    "The pack {pack} is damaged: {key} of its {name} is not finite.": (
+        "模型包 {pack} 已损坏：{name} 的 {key} 不是有限数。",
+        "Das Paket {pack} ist beschädigt: {key} in {name} ist nicht endlich.",
+    ),
+    "There is no pack {name}. Give one of {names}, a diffusers folder, or a .safetensors file.": (
+        "没有模型包 {name}。请给出 {names} 之一、一个 diffusers 文件夹或 .safetensors 文件。",
+        "Es gibt kein Paket {name}. Nennen Sie eines von {names}, einen diffusers-Ordner oder eine .safetensors-Datei.",
+    ),
+    "The pack has no {file}; a diffusers folder was expected.": (
+        "模型包中没有 {file}；应为 diffusers 文件夹。",
+        "Das Paket hat kein {file}; erwartet wurde ein diffusers-Ordner.",
+    ),
+    "The pack's {file} cannot be read: {error}": (
+        "无法读取模型包的 {file}：{error}",
+        "{file} des Pakets ist nicht lesbar: {error}",
+    ),
+    "The pack's {file} is not a JSON object.": (
+        "模型包的 {file} 不是 JSON 对象。",
+        "{file} des Pakets ist kein JSON-Objekt.",
+    ),
+    # the page
+    "The studio could not make sense of what this page sent. Please load the page again.": (
+        "工作室无法理解此页面发送的内容。请重新载入页面。",
+        "Das Studio konnte mit dem, was diese Seite sandte, nichts anfangen. Bitte die Seite neu laden.",
+    ),
+}
+
+HOLE = re.compile(r"\{(\w+)\}")
+
+
+@cache
+def _patterns() -> list[tuple[re.Pattern[str], tuple[str, str]]]:
+    """Templates as patterns; those with most text of their own first."""
+    found = []
+    for template, texts in TEMPLATES.items():
+        pattern = "".join(
+            f"(?P<{part}>.*)" if at % 2 else re.escape(part) for at, part in enumerate(HOLE.split(template))
+        )
+        found.append((len(HOLE.sub("", template)), re.compile(pattern, re.DOTALL), texts))
+    found.sort(key=lambda item: -item[0])
+    return [(pattern, texts) for _, pattern, texts in found]
+
+
+def in_language(message: str, language: str) -> str:
+    """``message``, an English sentence of the studio's, in ``language``; as it is where there is no such sentence."""
+    at = LANGUAGES.index(language)
+    if at == 0:
+        return message
+    for pattern, texts in _patterns():
+        if found := pattern.fullmatch(message):
+            holes = {name: _in_hole(name, part, language) for name, part in found.groupdict().items()}
+            said = texts[at - 1]
+            for name, part in holes.items():
+                said = said.replace(f"{{{name}}}", part)
+            return said
+    return message
+
+
+def _in_hole(name: str, part: str, language: str) -> str:
+    """A field is called as on the page; what a person typed stays."""
+    if name == "field":
+        return WORDS[part][LANGUAGES.index(language)] if part in WORDS else part
+    return in_language(part, language) if name in ("expected", "error", "wait") else part
