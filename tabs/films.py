@@ -62,7 +62,7 @@ def _film(store: Store, request: HttpRequest) -> Response:
 
 def _trajectory(store: Store, name: str) -> Frames:
     if not PICTURE_NAME.fullmatch(name):
-        raise MissingImage("There is no such picture.")
+        raise MissingImage("There is no such picture (any more).")
     return decoded(store.film(name))
 
 

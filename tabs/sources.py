@@ -125,7 +125,7 @@ def _picture(store: Store, digest: str) -> Pixels:
 
 
 def _sides(text: str) -> tuple[int, int, int, int]:
-    if not re.fullmatch(r"(\d{1,4},){3}\d{1,4}", text) or not any(int(side) for side in text.split(",")):
+    if not re.fullmatch(r"([0-9]{1,4},){3}[0-9]{1,4}", text) or not any(int(side) for side in text.split(",")):
         raise BadPicture("The canvas grows by four whole numbers of pixels: left, top, right, bottom.")
     left, top, right, bottom = (int(side) for side in text.split(","))
     return left, top, right, bottom

@@ -5,6 +5,7 @@ import os
 os.environ["HF_HUB_OFFLINE"] = "1"  # a test that needs the network is wrong; set before the libraries read it
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from studio.packs.pack import Pack
 from studio.training.pack import train_and_write
 from studio.training.run import options
 from tests.miniature import make_pack
+from tests.running import Studio, running_studio
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -35,3 +37,10 @@ def toy_pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
     chosen = options("pack", ["--preset", "toy", "--folder", str(work), "--device", "cpu"])
     train_and_write(chosen, folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    """``python app.py`` with the shipped pack, on a free port, with a data folder of its own."""
+    with running_studio(tmp_path_factory.mktemp("data")) as studio:
+        yield studio

@@ -22,11 +22,13 @@ def test_every_setting_is_read() -> None:
     environment = {
         "STUDIO_HOST": "0.0.0.0", "STUDIO_PORT": "80", "STUDIO_PACK": "p", "STUDIO_DEVICE": "cuda:1",
         "STUDIO_DATA": "/tmp/x", "STUDIO_BATCH": "4", "STUDIO_ROWS": "64",
-        "STUDIO_QUEUE": "9", "STUDIO_EACH": "3", "STUDIO_PATIENCE": "0", "STUDIO_STRICT": "1",
+        "STUDIO_QUEUE": "9", "STUDIO_EACH": "3", "STUDIO_EACH_ADDRESS": "5", "STUDIO_PATIENCE": "0",
+        "STUDIO_STRICT": "1", "STUDIO_HOSTS": "Studio.example, other.example", "STUDIO_PROXIES": "2",
     }  # fmt: skip
     assert read_settings(environment) == Settings(
-        "0.0.0.0", 80, "p", "cuda:1", Path("/tmp/x"), 4, 64, queue=9, each=3, patience=0, strict=True
-    )
+        "0.0.0.0", 80, ("studio.example", "other.example"), 2, pack="p", device="cuda:1", data=Path("/tmp/x"),
+        batch=4, rows=64, queue=9, each=3, each_address=5, patience=0, strict=True,
+    )  # fmt: skip
     assert read_settings({"STUDIO_BATCH": "auto"}).batch is None
 
 
@@ -34,6 +36,8 @@ def test_on_spaces_the_address_is_the_one_that_spaces_says() -> None:
     spaces = {"GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_SERVER_PORT": "7861"}
     assert read_settings(spaces) == Settings(host="0.0.0.0", port=7861)
     assert read_settings({**spaces, "STUDIO_HOST": "localhost", "STUDIO_PORT": "80"}) == Settings("localhost", 80)
+    space = read_settings({**spaces, "SPACE_ID": "somebody/studio", "SPACE_HOST": "somebody-studio.hf.space"})
+    assert (space.hosts, space.proxies, space.is_space) == (("somebody-studio.hf.space",), 1, True)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +53,9 @@ def test_on_spaces_the_address_is_the_one_that_spaces_says() -> None:
         ("ROWS", "²"),
         ("QUEUE", "0"),
         ("STRICT", "yes"),
+        ("HOSTS", "https://studio.example"),
+        ("HOSTS", "studio.example:7860"),
+        ("PROXIES", "-1"),
     ],
 )
 def test_nonsense_is_refused_by_name(name: str, value: str) -> None:
@@ -58,10 +65,8 @@ def test_nonsense_is_refused_by_name(name: str, value: str) -> None:
 
 def test_the_readme_lists_every_setting() -> None:
     readme = (ROOT / "README.md").read_text()
-    names = ("HOST", "PORT", "PACK", "DEVICE", "DATA", "BATCH", "ROWS", "QUEUE", "EACH", "PATIENCE", "STRICT")
-    assert len(names) == len(dataclasses.fields(Settings))
-    for name in names:
-        assert f"STUDIO_{name}" in readme
+    for field in dataclasses.fields(Settings):
+        assert field.name == "is_space" or f"`STUDIO_{field.name.upper()}`" in readme
 
 
 def test_settings_are_parsed_in_one_place() -> None:

@@ -97,17 +97,20 @@ class Engine:
         """Why no further job is taken from ``owner`` at ``address``; None if it is."""
         of_owner = sum(job.owner == owner for job in self._waiting)
         of_address = sum(job.address == address for job in self._waiting) if address else 0
-        if of_owner >= self._limits.each:
-            reason = f"{of_owner} of your jobs are waiting already, which is the most"
-        elif of_address >= self._limits.each_address:
-            reason = f"{of_address} jobs from your address are waiting already, which is the most"
-        elif len(self._waiting) >= self._limits.waiting:
-            reason = f"{len(self._waiting)} jobs are waiting already, which is the most"
-        else:
+        of_all = len(self._waiting)
+        if of_owner < self._limits.each and of_address < self._limits.each_address and of_all < self._limits.waiting:
             return None
         seconds = self._seconds_before(self._waiting)
         wait = "" if seconds is None else f" The engine needs {in_words(seconds)} for them."
-        return QueueFull(f"{reason}.{wait} Please try again later.", seconds)
+        reason = f"{of_all} jobs are waiting already, which is the most.{wait} Please try again later."
+        if of_owner >= self._limits.each:
+            reason = f"{of_owner} of your jobs are waiting already, which is the most.{wait} Please try again later."
+        elif of_address >= self._limits.each_address:
+            reason = (
+                f"{of_address} jobs from your address are waiting already, which is the most.{wait} "
+                "Please try again later."
+            )
+        return QueueFull(reason, seconds)
 
     def cancel(self, job: str, *, keep: bool = False) -> list[Event]:
         """Ends ``job`` now; its rows take no further step.
@@ -225,8 +228,11 @@ class Engine:
                 row.parts.append(result)
                 events.append(Progressed(row.job, row.index, row.tiles_done, len(row.tiling.places)))
             elif not result.is_finite:
-                problem = f"Picture {row.index + 1} ran off to infinity at model call {row.call + 1}."
-                events += self._fail(row, NotFinite(f"{problem} Try another seed, sampler or a lower guidance."))
+                problem = NotFinite(
+                    f"Picture {row.index + 1} ran off to infinity at model call {row.call + 1}. "
+                    "Try another seed, sampler or a lower guidance."
+                )
+                events += self._fail(row, problem)
             else:
                 row.move(result.state, result.clean)
                 moved.setdefault(row.latent.shape, []).append(row)

@@ -14,7 +14,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from studio.gallery.recipe import read_recipe
 from studio.requests import Request
-from tests.browser.conftest import Studio
+from tests.running import Studio
 
 MINUTE = 60_000  # milliseconds
 BLINK = 300  # likewise; what opens takes its first values meanwhile, and nobody types sooner

@@ -10,8 +10,8 @@ from playwright.sync_api import Page, expect
 
 from studio.gallery.examples import find_examples
 from studio.requests import Inpaint, LayoutToImage, TextToImage
-from tests.browser.conftest import Studio
 from tests.browser.person import generate, open_tab
+from tests.running import Studio
 
 OpenPage = Callable[..., Page]
 TABS = {TextToImage: "Text to image", LayoutToImage: "Layout to image", Inpaint: "Inpainting"}

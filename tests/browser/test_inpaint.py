@@ -13,8 +13,8 @@ from playwright.sync_api import Page, expect
 
 from studio.gallery.store import Store
 from studio.requests import Inpaint
-from tests.browser.conftest import Studio
 from tests.browser.person import MINUTE, PEOPLE, Point, generate, open_tab, set_steps, stroke, wait_for_state, write
+from tests.running import Studio
 
 OpenPage = Callable[..., Page]
 TAB = "#tab-inpaint "

@@ -13,8 +13,8 @@ from playwright.sync_api import Locator, Page, expect
 
 from studio.gallery.recipe import read_recipe
 from studio.requests import Inpaint, LayoutToImage
-from tests.browser.conftest import Studio
 from tests.browser.person import MINUTE, PEOPLE, Point, generate, open_tab, stroke
+from tests.running import Studio
 
 OpenPage = Callable[..., Page]
 TAB = "#tab-layout_to_image "

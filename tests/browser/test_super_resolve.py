@@ -15,8 +15,8 @@ from studio.images.consistency import averaged
 from studio.requests import SuperResolve
 from studio.training.evaluate_super_resolution import decibels
 from studio.training.world import render, scene
-from tests.browser.conftest import Studio
 from tests.browser.person import MINUTE, PEOPLE, bring, open_tab, set_steps, wait_for_state
+from tests.running import Studio
 
 OpenPage = Callable[..., Page]
 TAB = "#tab-super_resolve "

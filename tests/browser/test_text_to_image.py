@@ -13,8 +13,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from studio.gallery.recipe import read_recipe
-from tests.browser.conftest import Studio
 from tests.browser.person import MINUTE, set_steps, wait_for_state, write
+from tests.running import Studio
 
 OpenPage = Callable[..., Page]
 WATCH_PREVIEWS = """() => {

@@ -14,9 +14,9 @@ from studio.gallery.recipe import read_recipe
 from studio.gallery.store import Store
 from studio.requests import Interpolate, Noise, Vary
 from studio.training.world import render, scene
-from tests.browser.conftest import Studio
 from tests.browser.person import MINUTE, PEOPLE, bring, generate, open_tab, set_steps, wait_for_state
 from tests.films import frames_of
+from tests.running import Studio
 
 OpenPage = Callable[..., Page]
 TAB, NOISE = "#tab-vary ", "#tab-noise "

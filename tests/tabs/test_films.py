@@ -48,7 +48,7 @@ def test_a_trajectory_is_the_film_beside_its_picture(browser: TestClient, store:
     store.add_film(store.folder / names[0], [encode_frame(frame) for frame in FRAMES])
     assert len(frames_of(browser.get(f"/studio/films/film.webp?{trajectory_query(names[0])}").content)) == 3
     answer = browser.get(f"/studio/films/film.webp?{trajectory_query(names[1])}")
-    assert (answer.status_code, answer.text) == (404, "There is no film of this picture (any more).")
+    assert (answer.status_code, answer.json()["error"]) == (404, "There is no film of this picture (any more).")
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_what_makes_no_film_is_refused(browser: TestClient, names: list[str], as
 def test_pictures_of_different_sizes_make_no_film(browser: TestClient, store: Store, names: list[str]) -> None:
     other = store.add(Pixels.of(FRAMES[0][:20]), Recipe(ask())).name
     answer = browser.get(f"/studio/films/film.webp?{way_query([names[0], other])}")
-    assert (answer.status_code, answer.text) == (404, "Pictures of different sizes make no film.")
+    assert (answer.status_code, answer.json()["error"]) == (404, "Pictures of different sizes make no film.")
 
 
 def test_a_damaged_film_is_refused_in_words(browser: TestClient, store: Store, names: list[str]) -> None:

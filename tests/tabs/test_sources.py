@@ -57,6 +57,18 @@ def test_a_finished_picture_is_taken_by_its_name(browser: TestClient, store: Sto
     assert np.array_equal(store.source(answer["digest"]).array, RGB)
 
 
+def test_of_a_picture_that_moves_the_first_frame_is_taken_and_this_is_said(browser: TestClient, store: Store) -> None:
+    for kind in ("PNG", "WEBP"):
+        stream = io.BytesIO()
+        frames = [Image.new("RGB", (32, 32), colour) for colour in ("red", "blue")]
+        frames[0].save(stream, kind, save_all=True, append_images=frames[1:], duration=100)
+        answer = browser.post("/studio/sources", content=stream.getvalue()).json()
+        assert answer["note"] == "animated"
+        red = store.source(answer["digest"]).array[0, 0]
+        assert red[0] > 200 > red[2]
+    assert browser.post("/studio/sources", content=_png(RGB)).json()["note"] == ""
+
+
 def test_a_canvas_grows(browser: TestClient, store: Store) -> None:
     digest = store.keep(Pixels.of(RGB))
     answer = browser.post(f"/studio/sources/{digest}/extended?sides=10,0,0,5").json()
@@ -74,7 +86,7 @@ def test_a_canvas_grows(browser: TestClient, store: Store) -> None:
         ("POST", f"/studio/sources/{'0' * 64}/extended?sides=1,1,1,1", b"", 404, "not in the data folder"),
         ("POST", "/studio/sources/PICTURE/extended?sides=0,0,0,0", b"", 400, "four whole numbers"),
         ("POST", "/studio/sources/PICTURE/extended?sides=-1,0,0,0", b"", 400, "four whole numbers"),
-        ("POST", "/studio/sources/PICTURE/extended?sides=9000,0,0,9000", b"", 400, "at most"),
+        ("POST", "/studio/sources/PICTURE/extended?sides=9000,0,0,9000", b"", 400, "sides of 16 to 8192"),
         ("POST", "/studio/sources/MASK/extended?sides=1,1,1,1", b"", 404, "a mask"),
         ("GET", f"/studio/sources/{'0' * 64}.jpg", b"", 404, "not in the data folder"),
         ("GET", "/studio/sources/..%2f..%2fpictures.jpg", b"", 404, ""),

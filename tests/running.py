@@ -1,0 +1,65 @@
+"""The real program, started as a person starts it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+STARTED_WITHIN_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Studio:
+    """A running studio: where its page is, and where it keeps its pictures."""
+
+    url: str
+    data: Path
+    pid: int
+    seconds_to_page: float
+
+    @property
+    def log(self) -> str:
+        return (self.data / "log").read_text()
+
+
+@contextlib.contextmanager
+def running_studio(data: Path, **settings: str) -> Iterator[Studio]:
+    """``python app.py`` on a free port, with the data folder ``data`` and these settings beside the first values."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    own = {"STUDIO_PORT": str(port), "STUDIO_DATA": str(data), "STUDIO_DEVICE": "cpu"}
+    begun = time.monotonic()
+    with (data / "log").open("w") as log:
+        environment = {**os.environ, **own, **settings}
+        process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=log, stderr=log)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait_until_served(url, process, data / "log")
+            yield Studio(url, data, process.pid, time.monotonic() - begun)
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _wait_until_served(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + STARTED_WITHIN_SECONDS
+    while time.monotonic() < deadline:
+        assert process.poll() is None, log.read_text()
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.1)
+        else:
+            return
+    raise AssertionError(f"the page was not served in time:\n{log.read_text()}")

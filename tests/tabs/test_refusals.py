@@ -1,0 +1,90 @@
+"""Whatever can go wrong is said in every language of the page. The sentences are found in the source, so a new one that
+nobody has translated fails here."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import studio.errors
+from studio.errors import InvalidRequest
+from studio.requests import TextToImage
+from tabs.refusals import HOLE, TEMPLATES, in_language
+
+ROOT = Path(__file__).parents[2]
+ERRORS = {name for name, kind in vars(studio.errors).items() if isinstance(kind, type)}
+COMMAND_LINE_ONLY = {"studio/cli.py", "studio/settings.py"}
+FILES = [
+    file
+    for file in [*ROOT.glob("studio/**/*.py"), *ROOT.glob("tabs/*.py")]
+    if "training" not in file.parts and str(file.relative_to(ROOT)) not in COMMAND_LINE_ONLY
+]
+
+
+def _sentences() -> list[tuple[str, str]]:
+    """Where, and the text of every message that is written out where an error is made; holes become ``7``."""
+    found = []
+    for file in FILES:
+        tree = ast.parse(file.read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute)):
+                name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+                if name in ERRORS and node.args:
+                    text = _text(node.args[2] if name == "InvalidRequest" and len(node.args) > 2 else node.args[0])
+                    if text and re.search(r"[a-z]{2}", text):
+                        found.append((f"{file.relative_to(ROOT)}:{node.lineno}", text))
+    return found
+
+
+def _text(node: ast.expr) -> str | None:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(part.value if isinstance(part, ast.Constant) else "7" for part in node.values)  # type: ignore[misc]
+    return None
+
+
+SENTENCES = _sentences()
+
+
+def test_sentences_are_found() -> None:
+    assert len(SENTENCES) > 60
+
+
+@pytest.mark.parametrize(("place", "sentence"), SENTENCES, ids=[place for place, _ in SENTENCES])
+def test_every_refusal_can_be_said_in_every_language(place: str, sentence: str) -> None:
+    for language in ("zh", "de"):
+        assert in_language(sentence, language) != sentence, f"{place}: translate it in tabs/refusals.py"
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_translations_have_the_same_holes(template: str) -> None:
+    for text in TEMPLATES[template]:
+        assert sorted(HOLE.findall(text)) == sorted(HOLE.findall(template))
+
+
+def test_a_field_and_what_was_expected_are_translated_and_what_was_typed_is_not() -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        TextToImage(prompt="x", pack="p", width=65, height=64)
+    assert in_language(str(refusal.value), "de") == "Breite ist 65; erwartet: ein Vielfaches von 8 von 64 bis 2048."
+    strange = InvalidRequest("sampler", "a; expected text.", "text")
+    assert in_language(str(strange), "zh") == "采样器为 'a; expected text.'；应为文字。"
+
+
+def test_a_sentence_that_nobody_knows_stays() -> None:
+    assert in_language("Nobody has ever said this.", "de") == "Nobody has ever said this."
+
+
+def test_sentences_within_sentences_are_translated() -> None:
+    inner = "steps is 999; expected a whole number from 1 to 150."
+    said = in_language(f"The recipe in this picture cannot be used: {inner}", "de")
+    assert said.endswith("Schritte ist 999; erwartet: eine ganze Zahl von 1 bis 150.")
+
+
+def test_the_longest_message_is_translated_at_once() -> None:
+    """Values come from strangers; no text may make the patterns search for ever."""
+    message = f"field is {'; expected ' * 5000}; expected nothing."
+    assert in_language(message, "de")
