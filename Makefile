@@ -22,7 +22,7 @@ check: .venv/development
 	$(BIN)/mypy
 
 pack: .venv/runtime
-	$(BIN)/python -m studio.training.pack --preset $(PRESET)
+	$(BIN)/python -m storybook.pack --preset $(PRESET)
 
 bench: .venv/development
 	$(BIN)/python -m benchmarks.serving

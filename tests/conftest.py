@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from storybook.pack import train_and_write
+from storybook.run import options
 from studio.packs.pack import Pack
-from studio.training.pack import train_and_write
-from studio.training.run import options
 from tests.miniature import make_pack
 from tests.running import Studio, running_studio
 

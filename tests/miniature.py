@@ -15,6 +15,8 @@ from diffusers import AutoencoderKL, UNet2DConditionModel, UNet2DModel, VQModel
 from diffusers.models.embeddings import ImageProjection
 from transformers import AutoTokenizer, CLIPTextModel, CLIPVisionModelWithProjection
 
+from storybook import clip, text_encoder
+from storybook.presets import PRESETS
 from studio.images.pixels import Pixels
 from studio.packs.catalogue import FACTOR, PACKS, STORYBOOK, PackInfo
 from studio.packs.clip import Clip
@@ -26,8 +28,6 @@ from studio.packs.loading import UPSCALER_AREA
 from studio.packs.pack import Denoiser, Pack, Upscaler
 from studio.requests import Interpolate, LayoutToImage, Request, TextToImage, Vary
 from studio.samplers.table import NoiseSchedule, Tables
-from studio.training import clip, text_encoder
-from studio.training.presets import PRESETS
 
 NAME = "miniature"
 SIDE = 64

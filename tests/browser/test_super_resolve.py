@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from storybook.evaluate_super_resolution import decibels
+from storybook.world import render, scene
 from studio.gallery.recipe import read_recipe
 from studio.images.consistency import averaged
 from studio.requests import SuperResolve
-from studio.training.evaluate_super_resolution import decibels
-from studio.training.world import render, scene
 from tests.browser.person import MINUTE, PEOPLE, bring, open_tab, set_steps, wait_for_state
 from tests.running import Studio
 

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from storybook.world import render, scene
 from studio.gallery.recipe import read_recipe
 from studio.gallery.store import Store
 from studio.requests import Interpolate, Noise, Vary
-from studio.training.world import render, scene
 from tests.browser.person import MINUTE, PEOPLE, bring, generate, open_tab, set_steps, wait_for_state
 from tests.films import frames_of
 from tests.running import Studio

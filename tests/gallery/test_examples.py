@@ -32,7 +32,7 @@ def test_every_task_has_examples_whose_sources_are_there(kind: type[Request]) ->
 
 
 def test_examples_were_drawn_by_the_weights_that_ship() -> None:
-    """After training, ``python -m studio.training.examples`` draws them again."""
+    """After training, ``python -m storybook.examples`` draws them again."""
     shipped = hash_of(Path(find_pack(STORYBOOK).source))
     assert {read_recipe(path).model_hash for path in EXAMPLES.glob("pictures/*.png")} == {shipped}
 

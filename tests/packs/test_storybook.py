@@ -11,6 +11,12 @@ import numpy as np
 import pytest
 import torch
 
+from storybook import dataset, evaluate_super_resolution, evaluate_variations, reader
+from storybook.autoencoder import psnr
+from storybook.evaluate import FIRST_SCENE, Plan, drawn
+from storybook.reader import look
+from storybook.scoring import accuracies
+from storybook.world import LANGUAGES, scene
 from studio.engine.engine import Engine
 from studio.events import Drawn, Started
 from studio.packs.catalogue import STORYBOOK, find_pack
@@ -19,12 +25,6 @@ from studio.packs.loading import load_pack
 from studio.packs.pack import Pack
 from studio.requests import TextToImage
 from studio.samplers.catalogue import DEFAULT_SAMPLER
-from studio.training import dataset, evaluate_super_resolution, evaluate_variations, reader
-from studio.training.autoencoder import psnr
-from studio.training.evaluate import FIRST_SCENE, Plan, drawn
-from studio.training.reader import look
-from studio.training.scoring import accuracies
-from studio.training.world import LANGUAGES, scene
 
 FOLDER = Path(find_pack(STORYBOOK).source)
 
@@ -57,7 +57,7 @@ def test_it_is_small_enough_to_travel_and_holds_no_code() -> None:
 
 def test_its_card_says_how_it_was_made_and_what_it_scores() -> None:
     card = (FOLDER / "README.md").read_text()
-    for word in ("dB", "steps", "contact-sheet.webp", "python -m studio.training"):
+    for word in ("dB", "steps", "contact-sheet.webp", "python -m storybook"):
         assert word in card
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from storybook.prompts import SHEET
 from studio.packs.catalogue import STORYBOOK, find_pack
 from studio.packs.vocabulary import read_vocabulary, unknown_words, words_of, write_vocabulary
-from studio.training.prompts import SHEET
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ COMMAND_LINE_ONLY = {"studio/cli.py", "studio/settings.py"}
 FILES = [
     file
     for file in [*ROOT.glob("studio/**/*.py"), *ROOT.glob("tabs/*.py")]
-    if "training" not in file.parts and str(file.relative_to(ROOT)) not in COMMAND_LINE_ONLY
+    if str(file.relative_to(ROOT)) not in COMMAND_LINE_ONLY
 ]
 
 

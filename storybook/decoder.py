@@ -1,0 +1,112 @@
+"""A sharper decoder for the finished autoencoder; the encoder, and with it every latent, stays as it is.
+
+    python -m storybook.decoder --preset small
+
+Trained on whole pictures, as it is used. Beside the reconstruction loss of the first stage it is asked for what a
+critic sees (perceptual loss, Johnson et al. 2016): an attribute reader of a seed of its own, so that the reader that
+measures has never been trained against. Half of the latents carry a little noise, as drawn ones do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL
+from torch import nn
+from torch.nn import functional as F
+
+from storybook import autoencoder, dataset, grids, reader
+from storybook.autoencoder import psnr, reconstruction_loss
+from storybook.run import CHECKPOINT, Options, Run, options, pick_autocast
+from studio.packs.first_stage import to_pictures
+
+CRITIC, CRITIC_SEED = "critic", 11
+PERCEPTUAL_WEIGHT = 0.25
+NOISY, LARGEST_NOISE = 0.5, 0.15  # the share of latents with noise, and its largest deviation; latents have 1
+
+
+class Decoder(nn.Module):
+    """The part of an autoencoder that this stage trains."""
+
+    def __init__(self, whole: AutoencoderKL) -> None:
+        super().__init__()
+        self.post_quant_conv, self.decoder = whole.post_quant_conv, whole.decoder
+
+    def forward(self, latents: torch.Tensor) -> torch.Tensor:
+        """Unscaled latents [B, 4, h, w] -> pictures [B, 3, 8 h, 8 w] in -1..1."""
+        return self.decoder(self.post_quant_conv(latents))
+
+
+def levels(critic: reader.Reader, pictures: torch.Tensor) -> Iterator[torch.Tensor]:
+    """What the critic sees at each of its sizes, each position brought to unit length: [B, C, h, w] each."""
+    features = pictures
+    for layer in critic.trunk:
+        features = layer(features)
+        if isinstance(layer, (nn.ReLU, reader._Block)):
+            yield F.normalize(features, dim=1)
+
+
+def perceptual_loss(critic: reader.Reader, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Squared distance in the critic's features, summed over its sizes. [B, 3, H, W] each."""
+    with torch.no_grad():
+        wanted = list(levels(critic, target))
+    seen = levels(critic, output)
+    distances = [(one - other).square().sum(dim=1).mean() for one, other in zip(seen, wanted, strict=True)]
+    return torch.stack(distances).mean()
+
+
+def has_run(options: Options) -> bool:
+    return (options.folder / "decoder" / CHECKPOINT).exists()
+
+
+def trained(options: Options) -> AutoencoderKL:
+    """The finished autoencoder with this stage's averaged decoder, if it was trained."""
+    whole = autoencoder.trained(options)
+    if has_run(options):
+        Run("decoder", Decoder(whole), options.preset.decoder, options).averaged(Decoder(whole))
+    return whole
+
+
+def train(options: Options) -> None:
+    """Trains the critic, then trains or resumes the stage; prints the PSNR on unseen scenes at each picture grid."""
+    preset = options.preset
+    reader.train(options, CRITIC, CRITIC_SEED)
+    critic = reader.trained(options, CRITIC).requires_grad_(False)
+    whole = autoencoder.trained(options).requires_grad_(False)
+    model = Decoder(autoencoder.trained(options)).requires_grad_(True)
+    run = Run("decoder", model, preset.decoder, options)
+    pixels = dataset.pictures(preset, options.folder)
+    samples = dataset.batches(preset.scenes, preset.decoder.batch, run.step)
+    probe = to_pictures(dataset.unseen(32, preset.size)).to(options.device)
+    autocast = pick_autocast(options.device)
+    deviation = 1 / whole.config.scaling_factor
+
+    def loss_of(step: int) -> torch.Tensor:
+        target = to_pictures(pixels[np.sort(next(samples))]).to(options.device)
+        generator = torch.Generator().manual_seed(step)
+        amounts = torch.rand(len(target), 1, 1, 1, generator=generator) * LARGEST_NOISE * deviation
+        amounts = amounts * (torch.rand(len(target), 1, 1, 1, generator=generator) < NOISY)
+        with torch.no_grad():
+            latents = whole.encode(target).latent_dist.mean
+            noise = torch.randn(latents.shape, generator=generator)
+            latents = latents + (amounts * noise).to(latents.device)
+        output = model(latents)
+        with autocast:
+            perceptual = perceptual_loss(critic, output, target)
+        return reconstruction_loss(output, target) + PERCEPTUAL_WEIGHT * perceptual.float()
+
+    @torch.no_grad()
+    def show() -> None:
+        average = run.averaged(Decoder(autoencoder.build(options)))
+        output = average(whole.encode(probe).latent_dist.mean)
+        distance = float(perceptual_loss(critic, output, probe))
+        print(f"\nstep {run.step}: PSNR {psnr(output, probe):.2f} dB, perceptual {distance:.4f}", flush=True)
+        grids.save(run.folder / "grid.png", [probe[:8], output[:8], probe[8:16], output[8:16]])
+
+    run.train(loss_of, show, show_every=250)
+
+
+if __name__ == "__main__":
+    train(options("decoder"))

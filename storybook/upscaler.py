@@ -1,0 +1,130 @@
+"""The denoiser of super-resolution: latent and low-resolution picture in, v out (Rombach et al. 2022, section 4.4).
+
+    python -m storybook.upscaler --preset small
+
+A piece of a large picture is degraded to its small self, which has just as many pixels as the large one has latents:
+they go in side by side. Without attention, so that it takes any size.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from diffusers import DDIMScheduler, DDPMScheduler, UNet2DModel, VQModel
+from numpy.typing import NDArray
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from storybook import dataset, grids, vq_autoencoder
+from storybook.autoencoder import psnr
+from storybook.degradation import SCALE, degraded
+from storybook.denoiser import timestep_shares
+from storybook.run import Options, Run, options, pick_autocast, steps_done
+from studio.packs.first_stage import to_pictures
+
+NOISE = {"num_train_timesteps": 1000, "beta_start": 0.0015, "beta_end": 0.0155, "beta_schedule": "scaled_linear"}
+PIECES = 4  # of each large picture
+ENCODING_BATCH = 32
+SHOWN = 6
+
+
+def build(options: Options) -> UNet2DModel:
+    torch.manual_seed(7)
+    return UNet2DModel(**options.preset.upscaler_config()).to(memory_format=torch.channels_last)
+
+
+def trained(options: Options) -> UNet2DModel:
+    """The averaged weights of this stage's run."""
+    return Run("upscaler", build(options), options.preset.upscaler, options).averaged(build(options))
+
+
+def piece(pixels: NDArray[np.uint8], index: int, size: int) -> NDArray[np.uint8]:
+    """Piece ``index`` of the large pictures, uint8 [size, size, 3]: each picture has PIECES, anywhere in it."""
+    rng = np.random.default_rng([index, 79])
+    y, x = rng.integers(pixels.shape[1] - size + 1, size=2)
+    return pixels[index // PIECES, y : y + size, x : x + size]
+
+
+@torch.no_grad()
+def encode(options: Options, first_stage: VQModel) -> torch.Tensor:
+    """The latents of all pieces, [N, 3, h, w] float16, of unit variance; kept in the run's folder."""
+    path = options.folder / f"fine-latents-{steps_done('vq_autoencoder', options)}.pt"
+    if path.exists():
+        return torch.load(path, weights_only=True)
+    pixels, count = dataset.fine_pictures(options.preset, options.folder), options.preset.fine_scenes * PIECES
+    parts = []
+    for first in tqdm(range(0, count, ENCODING_BATCH), desc="encoding pieces", mininterval=10):
+        last = min(count, first + ENCODING_BATCH)
+        pieces = np.stack([piece(pixels, index, options.preset.size) for index in range(first, last)])
+        parts.append(vq_autoencoder.latents_of(first_stage, to_pictures(pieces).to(options.device)).half().cpu())
+    latents = torch.cat(parts)
+    torch.save(latents, path.with_suffix(".part"))
+    path.with_suffix(".part").replace(path)
+    return latents
+
+
+def train(options: Options) -> None:
+    preset = options.preset
+    first_stage = vq_autoencoder.trained(options)
+    latents = encode(options, first_stage)
+    pixels = dataset.fine_pictures(preset, options.folder)
+    model = build(options)
+    run = Run("upscaler", model, preset.upscaler, options)
+    noising = DDPMScheduler(**NOISE, prediction_type="v_prediction")
+    shares = timestep_shares(noising.alphas_cumprod)
+    autocast = pick_autocast(options.device)
+    samples = dataset.batches(len(latents), preset.upscaler.batch, run.step)
+
+    def loss_of(step: int) -> torch.Tensor:
+        indices, rng = next(samples), np.random.default_rng([step, 89])
+        clean = latents[indices].float()
+        small = to_pictures(np.stack([degraded(piece(pixels, int(index), preset.size), rng) for index in indices]))
+        generator = torch.Generator().manual_seed(step)
+        noise = torch.randn(clean.shape, generator=generator)
+        timesteps = torch.multinomial(shares, len(clean), replacement=True, generator=generator)
+        inputs = torch.cat([noising.add_noise(clean, noise, timesteps), small], dim=1)
+        target = noising.get_velocity(clean, noise, timesteps).to(options.device)
+        with autocast:
+            inputs = inputs.to(options.device, memory_format=torch.channels_last)
+            predicted = model(inputs, timesteps.to(options.device)).sample
+        return F.mse_loss(predicted.float(), target)
+
+    @torch.no_grad()
+    def show() -> None:
+        rng = np.random.default_rng(83)
+        large = dataset.renders(dataset.UNSEEN, SHOWN, preset.fine_size)
+        middle = slice((preset.fine_size - preset.size) // 2, (preset.fine_size + preset.size) // 2)
+        crops = large[:, middle.start + preset.size // 2 : middle.stop + preset.size // 2, middle]
+        small = np.stack([degraded(crop, rng) for crop in crops])
+        bicubic = np.stack(
+            [cv2.resize(each, None, fx=SCALE, fy=SCALE, interpolation=cv2.INTER_CUBIC) for each in small]
+        )
+        with autocast:
+            drawn = sample(run.averaged(build(options)), to_pictures(small).to(options.device))
+        pictures = first_stage.decode(drawn.float()).sample
+        truth = to_pictures(crops).to(options.device)
+        grids.save(run.folder / "grid.png", [to_pictures(bicubic), pictures, truth])
+        print(
+            f"\nstep {run.step}: PSNR on unseen crops {psnr(pictures, truth):.2f} dB, "
+            f"bicubic {psnr(to_pictures(bicubic).to(options.device), truth):.2f} dB",
+            flush=True,
+        )
+
+    run.train(loss_of, show, show_every=500)
+
+
+@torch.no_grad()
+def sample(model: UNet2DModel, small: torch.Tensor, steps: int = 20) -> torch.Tensor:
+    """A few pictures with diffusers' own DDIM, to see how training goes: latents [B, 3, h, w]."""
+    scheduler = DDIMScheduler(**NOISE, prediction_type="v_prediction", clip_sample=False)
+    scheduler.set_timesteps(steps)
+    latents = torch.randn(small.shape, generator=torch.Generator().manual_seed(5)).to(small.device)
+    for timestep in scheduler.timesteps:
+        v = model(torch.cat([latents, small], dim=1), timestep.to(small.device)).sample
+        latents = scheduler.step(v, timestep, latents).prev_sample
+    return latents
+
+
+if __name__ == "__main__":
+    train(options("upscaler"))
