@@ -24,6 +24,7 @@ from storybook import (
     autoencoder,
     clip,
     dataset,
+    decoder,
     denoiser,
     image_prompt,
     layout,
@@ -42,7 +43,7 @@ from studio.packs.loading import PREVIEW_FILE
 from studio.packs.vocabulary import write_vocabulary
 
 # In the order in which they build on each other.
-STAGES = (autoencoder, text_encoder, denoiser, layout, vq_autoencoder, upscaler, clip, image_prompt)
+STAGES = (autoencoder, decoder, text_encoder, denoiser, layout, vq_autoencoder, upscaler, clip, image_prompt)
 STEPS_FILE = "training.json"  # the preset and how many steps each stage had
 SHARD = "9MB"  # plain git on the Hub takes files up to 10 MB
 FITTED_ON = 256  # pictures, at most, for the preview's linear decoder
@@ -70,7 +71,7 @@ SUPER_RESOLUTION_INDEX = {
 def write(options: Options, folder: Path) -> None:
     """Writes the averaged weights of all stages into ``folder``, in the layout that diffusers loads; without
     super-resolution and image prompts, where these have not been trained yet."""
-    first_stage, storybook = autoencoder.trained(options), denoiser.trained(options)
+    first_stage, storybook = decoder.trained(options), denoiser.trained(options)
     preview = _fit_preview(first_stage, options)
     for old in folder.glob("**/*.safetensors*"):  # shards of another size or number would be left over
         old.unlink()

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from torch import nn
 from transformers import CLIPTextModel, CLIPVisionModelWithProjection
 
-from storybook import clip, denoiser, image_prompt, layout, text_encoder
+from storybook import clip, decoder, denoiser, image_prompt, layout, text_encoder
 from storybook.pack import STEPS_FILE
 from storybook.presets import Stage
 from storybook.run import CHECKPOINT, Options, Run, options
@@ -45,8 +45,10 @@ def unpack(pack: Path, options: Options) -> None:
     unet = UNet2DConditionModel.from_pretrained(pack / "unet")
     base = UNet2DConditionModel(**options.preset.denoiser_config())
     base.load_state_dict({key: value for key, value in unet.state_dict().items() if key in base.state_dict()})
+    autoencoder = AutoencoderKL.from_pretrained(pack / "vae")
     models: dict[str, tuple[nn.Module, Stage]] = {
-        "autoencoder": (AutoencoderKL.from_pretrained(pack / "vae"), options.preset.autoencoder),
+        "autoencoder": (autoencoder, options.preset.autoencoder),
+        "decoder": (decoder.Decoder(autoencoder), options.preset.decoder),
         "text_encoder": (reader, options.preset.text),
         "denoiser": (denoiser.Storybook(base, text), options.preset.denoiser),
         "layout": (layout.GatedLayers(unet), options.preset.layout),
@@ -61,6 +63,8 @@ def unpack(pack: Path, options: Options) -> None:
         load_published(prompting.image_proj, prompting.ip_adapter, load_file(pack / IMAGE_PROMPT))
         models["image_prompt"] = prompting, options.preset.image_prompt
     for name, (model, stage) in models.items():
+        if name not in made["steps"]:
+            continue
         if (options.folder / name / CHECKPOINT).exists():
             print(f"{name}: has a checkpoint already, left alone")
             continue
