@@ -11,6 +11,7 @@ import torch
 from studio.engine.batching import Limits
 from studio.engine.engine import Engine
 from studio.events import Cancelled, Event, Failed, Finished, Previewed
+from studio.packs.conditioning import Conditioning, ConditioningBatch, stack
 from studio.packs.pack import Pack
 from studio.requests import TextToImage
 from studio.rows import Row
@@ -88,8 +89,7 @@ class _Run:
     scheduler: Any
     timesteps: list[torch.Tensor]
     latents: torch.Tensor
-    text: torch.Tensor
-    beside: torch.Tensor | None
+    conditioning: ConditioningBatch
     request: TextToImage
     at: int = 0
     cancelled: set[str] = field(default_factory=set)
@@ -155,22 +155,22 @@ def _begin(pack: Pack, jobs: list[str], requests: list[TextToImage]) -> _Run:
         torch.randn(pack.denoiser.channels, height, width, generator=torch.Generator().manual_seed(each.seed))
         for each in requests
     ]
-    told = torch.stack([pack.encode_prompt(each.prompt) for each in requests])
-    text = torch.cat([pack.encode_prompt("").expand_as(told), told]) if request.guidance > 1 else told
+    unprompted = [""] * len(requests) if request.guidance > 1 else []
+    blank = pack.blank_concat(height, width)
+    prompts = [*unprompted, *(each.prompt for each in requests)]
+    conditioning = stack([Conditioning(pack.encode_prompt(prompt), concat=blank) for prompt in prompts])
     latents = torch.stack(noise).to(pack.device) * scheduler.init_noise_sigma
-    return _Run(jobs, scheduler, list(timesteps), latents, text, pack.beside_nothing(height, width), request)
+    return _Run(jobs, scheduler, list(timesteps), latents, conditioning, request)
 
 
 def _advance(pack: Pack, run: _Run) -> None:
     timestep, guidance = run.timesteps[run.at], run.request.guidance
     inputs = run.scheduler.scale_model_input(run.latents, timestep)
-    if run.beside is not None:
-        inputs = torch.cat([inputs, run.beside.expand(len(inputs), -1, -1, -1)], dim=1)
-    inputs = inputs.repeat(len(run.text) // len(inputs), 1, 1, 1)
-    output = pack.denoiser(inputs, timestep.float().expand(len(inputs)).to(pack.device), run.text)
+    inputs = inputs.repeat(len(run.conditioning) // len(inputs), 1, 1, 1)
+    output = pack.denoiser(inputs, timestep.float().expand(len(inputs)).to(pack.device), run.conditioning)
     if guidance > 1:
-        untold, told = output.chunk(2)
-        output = untold + guidance * (told - untold)
+        unconditional, conditional = output.chunk(2)
+        output = unconditional + guidance * (conditional - unconditional)
     options = step_options(find_sampler(run.request.sampler), 0.0)
     run.latents = run.scheduler.step(output, timestep, run.latents, **options).prev_sample
     run.at += 1

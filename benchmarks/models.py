@@ -11,10 +11,10 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
 
+from studio.packs import stable_diffusion
 from studio.packs.catalogue import FACTOR, STORYBOOK, PackInfo, find_pack
+from studio.packs.conditioning import ConditioningBatch
 from studio.packs.first_stage import FirstStage
-from studio.packs.grounding import Layout
-from studio.packs.image_prompt import ImagePrompts
 from studio.packs.linear_decoder import four_colours
 from studio.packs.loading import load_pack, pick_dtype
 from studio.packs.pack import Denoiser, Pack
@@ -54,30 +54,30 @@ class Counted(Denoiser):
     conditions: dict[str, torch.Tensor] = field(default_factory=dict)
     flops_of: dict[tuple[int, ...], float] = field(default_factory=dict)
 
-    def __call__(
-        self,
-        inputs: torch.Tensor,
-        timesteps: torch.Tensor,
-        text: torch.Tensor,
-        layout: Layout | None = None,
-        pictures: ImagePrompts | None = None,
-    ) -> torch.Tensor:
+    def __call__(self, latents: torch.Tensor, timesteps: torch.Tensor, conditioning: ConditioningBatch) -> torch.Tensor:
         """The work of layers for boxes and pictures is not added up; nobody in the benchmark brings any."""
-        shape = tuple(inputs.shape[1:])
+        conditioning = self._completed(conditioning)
+        shape = tuple(latents.shape[1:])
         if shape not in self.flops_of:
             with FlopCounterMode(display=False) as counter:
-                self._forward(inputs[:1], timesteps[:1], text[:1])
+                super().__call__(latents[:1], timesteps[:1], conditioning.first())
             self.flops_of[shape] = counter.get_total_flops()
-        self.work.flops += len(inputs) * self.flops_of[shape]
-        return self._forward(inputs, timesteps, text)
+        self.work.flops += len(latents) * self.flops_of[shape]
+        return super().__call__(latents, timesteps, conditioning)
 
-    def _forward(self, inputs: torch.Tensor, timesteps: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
-        if not self.conditions:
-            return Denoiser.__call__(self, inputs, timesteps, text)
-        dtype = self.unet.dtype
-        added = {name: value.expand(len(inputs), -1) for name, value in self.conditions.items()}
-        with torch.inference_mode():
-            return self.unet(inputs.to(dtype), timesteps, text.to(dtype), added_cond_kwargs=added).sample.float()
+    def _completed(self, conditioning: ConditioningBatch) -> ConditioningBatch:
+        return replace(
+            conditioning, **{name: part.expand(len(conditioning), -1) for name, part in self.conditions.items()}
+        )
+
+
+def predict_sdxl(
+    model: Any, latents: torch.Tensor, timesteps: torch.Tensor, conditioning: ConditioningBatch
+) -> torch.Tensor:
+    """The published U-Net's call, which the studio has no family for yet."""
+    dtype = model.dtype
+    added = {"text_embeds": conditioning.pooled.to(dtype), "time_ids": conditioning.time_ids.to(dtype)}
+    return model(latents.to(dtype), timesteps, conditioning.text.to(dtype), added_cond_kwargs=added).sample
 
 
 def load(model: str, device: torch.device) -> Pack:
@@ -85,13 +85,9 @@ def load(model: str, device: torch.device) -> Pack:
     pack = random_pack(model, device) if model in UNETS else load_pack(find_pack(model or STORYBOOK), device)
     conditions = {}
     if model == "sdxl":
-        conditions = {"text_embeds": torch.randn(1, 1280), "time_ids": torch.full((1, 6), 1024.0)}
+        conditions = {"pooled": torch.randn(1, 1280), "time_ids": torch.full((1, 6), 1024.0)}
         conditions = {name: value.to(device, pack.denoiser.unet.dtype) for name, value in conditions.items()}
-    plain = pack.denoiser
-    counted = Counted(
-        plain.unet, plain.tables, plain.first_stage, plain.channels, plain.native_area, conditions=conditions
-    )
-    return replace(pack, denoiser=counted)
+    return replace(pack, denoiser=Counted.of(pack.denoiser, conditions))
 
 
 def random_pack(model: str, device: torch.device) -> Pack:
@@ -115,8 +111,9 @@ def random_pack(model: str, device: torch.device) -> Pack:
     )
     size = 8 * config["sample_size"]
     denoiser = Denoiser(
-        unet.to(memory_format=torch.channels_last), Tables(STABLE_DIFFUSION),
-        FirstStage(autoencoder, four_colours(), FACTOR), channels=4, native_area=config["sample_size"] ** 2,
+        unet.to(memory_format=torch.channels_last), predict_sdxl if model == "sdxl" else stable_diffusion.predict,
+        Tables(STABLE_DIFFUSION), FirstStage(autoencoder, four_colours(), FACTOR), channels=4,
+        native_area=config["sample_size"] ** 2,
     )  # fmt: skip
     info = PackInfo(model, model, "", size=size)
     return Pack(info, denoiser, text_encoder, tokenizer, model_hash="random")

@@ -167,8 +167,9 @@ def guided(
     rest = torch.cat([torch.ones_like(latents[:, :1]), grey.expand_as(latents)], dim=1)
     for timestep in scheduler.timesteps:
         inputs = torch.cat([latents, rest], dim=1).repeat(2, 1, 1, 1)
-        told, untold = predict(inputs, timestep.to(grey.device)).chunk(2)
-        latents = scheduler.step(untold + guidance * (told - untold), timestep, latents).prev_sample
+        conditional, unconditional = predict(inputs, timestep.to(grey.device)).chunk(2)
+        output = unconditional + guidance * (conditional - unconditional)
+        latents = scheduler.step(output, timestep, latents).prev_sample
     return latents
 
 

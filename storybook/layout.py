@@ -226,9 +226,9 @@ def train(options: Options) -> None:
         rng = np.random.default_rng(71)
         boxes = [sample_of(dataset.UNSEEN + place, rng)[0] for place in range(SHOWN)]
         words = text(tokenise(tokenizer, [composed(each) for each in boxes]).to(options.device)).last_hidden_state
-        untold = text(empty[None].to(options.device)).last_hidden_state
+        unconditional = text(empty[None].to(options.device)).last_hidden_state
         with autocast:
-            drawn = sample(average, words, untold, phrases.inputs(boxes), grey.to(options.device))
+            drawn = sample(average, words, unconditional, phrases.inputs(boxes), grey.to(options.device))
         pictures = first_stage.decode(drawn.float() / first_stage.config.scaling_factor).sample
         grids.save(run.folder / "grid.png", [pictures[at::4] for at in range(4)])
 
@@ -238,14 +238,14 @@ def train(options: Options) -> None:
 def sample(
     model: GatedLayers,
     words: torch.Tensor,
-    untold: torch.Tensor,
+    unconditional: torch.Tensor,
     boxes: dict[str, torch.Tensor],
     grey: torch.Tensor,
 ) -> torch.Tensor:
-    """See `denoiser.guided`; words [B, L, width], ``untold`` [1, L, width], the boxes of `Phrases.inputs`."""
+    """See `denoiser.guided`; words [B, L, width], ``unconditional`` [1, L, width], the boxes of `Phrases.inputs`."""
     both = {key: torch.cat([value, value]) for key, value in boxes.items()}
     both["masks"][len(words) :] = 0
-    text = torch.cat([words, untold.expand_as(words)])
+    text = torch.cat([words, unconditional.expand_as(words)])
     return denoiser.guided(lambda inputs, timestep: model(inputs, timestep, text, both), len(words), grey)
 
 

@@ -39,7 +39,7 @@ from studio.packs.clip import PREPROCESSING, TEXT_PROJECTION
 from studio.packs.first_stage import to_pictures
 from studio.packs.image_prompt import published
 from studio.packs.linear_decoder import fit
-from studio.packs.loading import PREVIEW_FILE
+from studio.packs.parts import PREVIEW_FILE
 from studio.packs.vocabulary import write_vocabulary
 
 # In the order in which they build on each other.

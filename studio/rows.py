@@ -6,8 +6,8 @@ A row knows nothing of other rows, of jobs' lives or of processes.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from studio.errors import InvalidRequest
 from studio.images.pixels import Image, Pixels
-from studio.images.tiles import Place, Tiling, whole
+from studio.images.tiles import Place, Tiling
+from studio.packs.conditioning import Conditioning, ImageTokens
 from studio.packs.pack import Denoiser, Pack
 from studio.requests import Prompted, Request
 from studio.samplers.catalogue import Sampler
@@ -27,70 +28,63 @@ TILES_A_CALL = 16  # of one row; larger canvases take several model calls a step
 
 
 @dataclass(frozen=True)
-class Steering:
-    """What steers one row.
+class Guidance:
+    """What steers one row: what its model inputs are conditioned on, and how both outputs become one.
 
-    told, untold: [tokens, width] text conditioning with and without the prompt; untold is None at guidance 1
-    beside:       [channels, h, w] what the model sees beside the latent (mask and masked latent), or None
-    boxes:        what the model attends to while the gates are open, or None
-    picture:      a picture that the model attends to beside the words, or None
+    unconditional:  of classifier-free guidance's second input (Ho and Salimans 2022); None at scale 1
+    scale, rescale: see `studio.engine.denoise.guide`
+    grounded_calls: at how many calls, from the first on, the boxes of the conditioning act
     """
 
-    told: torch.Tensor
-    untold: torch.Tensor | None
-    guidance: float
+    conditional: Conditioning
+    unconditional: Conditioning | None = None
+    scale: float = 1.0
     rescale: float = 0.0
-    beside: torch.Tensor | None = None
-    boxes: Boxes | None = None
-    picture: ImagePrompt | None = None
+    grounded_calls: int = 0
 
 
 @dataclass(frozen=True)
-class ImagePrompt:
-    """The tokens of a picture and of no picture at all, [tokens, width] each, and how strongly they act, from 0 on."""
+class ReverseProcess:
+    """How a job's pictures come out of noise: by which denoiser and sampler table, steered by what, on which canvas.
 
-    told: torch.Tensor
-    untold: torch.Tensor
-    scale: float
+    ``start`` is an original sample [C, h, w] that a table traced from the middle begins from, noised to its first
+    level; None begins from noise alone.
+    """
 
-
-@dataclass(frozen=True)
-class Boxes:
-    """The tokens of a row's boxes and of no box at all, [boxes, width] each, and at how many calls, from the first on,
-    the gates are open."""
-
-    told: torch.Tensor
-    untold: torch.Tensor
-    calls: int
+    denoiser: Denoiser
+    table: SamplerTable
+    guidance: Guidance
+    tiling: Tiling
+    start: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
 class Keep:
-    """What stays of a picture in front of a denoiser that cannot be told: its known latent is put back at each step,
-    noised to where the sampler stands (Sohl-Dickstein et al. 2015, section 2.5; RePaint, Lugmayr et al. 2022).
+    """What stays of a picture in front of a denoiser without channels for it: its known latent is put back at each
+    step, noised to where the sampler stands (Sohl-Dickstein et al. 2015, section 2.5; RePaint, Lugmayr et al. 2022).
 
-    clean, noise: [C, h, w]; mask: [1, h, w], 1 = repaint
+    x0, noise: [C, h, w]; mask: [1, h, w], 1 = repaint
     """
 
-    clean: torch.Tensor
+    x0: torch.Tensor
     noise: torch.Tensor
     mask: torch.Tensor
 
 
 @dataclass(frozen=True)
 class Part:
-    """What the model says, with the prompt and without, of some of a row's tiles, [tiles, C, h, w] each."""
+    """The model's outputs for some of a row's tiles, [tiles, C, h, w] each; equal where a row has one input a tile."""
 
-    told: torch.Tensor
-    untold: torch.Tensor
+    conditional: torch.Tensor
+    unconditional: torch.Tensor
 
 
 @dataclass
 class Row:
     """``state`` is [1 + memory, C, h, w] float32: the latent, then what the sampler remembers.
 
-    The model sees it by the tiles of ``tiling``, one unless the canvas is large; ``parts`` are what it has said at the
-    current step so far.
+    The model sees it by the tiles of the canvas, one unless it is large; ``parts`` are what it has said at the current
+    step so far. ``x0`` is the original sample that its last step predicted, [C, h, w].
     ``request`` makes this one picture alone: the job's request with this row's seed and a count of one. ``owner`` is
     whose turn it is when this row runs. ``finish`` makes the picture out of what is decoded, uint8 [H, W, 3].
     """
@@ -98,19 +92,32 @@ class Row:
     job: str
     index: int
     request: Request
-    denoiser: Denoiser
-    table: SamplerTable
-    steering: Steering
+    process: ReverseProcess
     state: torch.Tensor
     generator: torch.Generator = field(repr=False)
-    tiling: Tiling
     owner: str = ""
     keep: Keep | None = None
     finish: Finish = lambda picture: picture
     call: int = 0
     parts: list[Part] = field(default_factory=list)
-    clean: torch.Tensor | None = None  # [C, h, w], where the row was heading at its last step
+    x0: torch.Tensor | None = None
     _drawn: tuple[int, torch.Tensor] | None = None  # the noise of a call, kept so that a retried call gets the same
+
+    @property
+    def denoiser(self) -> Denoiser:
+        return self.process.denoiser
+
+    @property
+    def table(self) -> SamplerTable:
+        return self.process.table
+
+    @property
+    def tiling(self) -> Tiling:
+        return self.process.tiling
+
+    @property
+    def guidance(self) -> Guidance:
+        return self.process.guidance
 
     @property
     def latent(self) -> torch.Tensor:
@@ -121,15 +128,19 @@ class Row:
         return self.call == self.table.calls
 
     @property
-    def boxes(self) -> Boxes | None:
-        """What steers the current call beside the words; None once the gates are shut."""
-        boxes = self.steering.boxes
-        return boxes if boxes is not None and self.call < boxes.calls else None
+    def conditionings(self) -> tuple[Conditioning, ...]:
+        """What the inputs of each tile are conditioned on at the current call: with the prompt, and, if the row is
+        guided, without."""
+        guidance = self.guidance
+        both = [each for each in (guidance.conditional, guidance.unconditional) if each is not None]
+        if self.call >= guidance.grounded_calls:
+            both = [replace(each, boxes=None) for each in both]
+        return tuple(both)
 
     @property
     def tiles_done(self) -> int:
         """At the current step."""
-        return sum(len(part.told) for part in self.parts)
+        return sum(len(part.conditional) for part in self.parts)
 
     @property
     def places(self) -> tuple[Place, ...]:
@@ -154,7 +165,7 @@ class Row:
 
     @property
     def _inputs_a_tile(self) -> int:
-        return 1 if self.steering.untold is None else 2
+        return 1 if self.guidance.unconditional is None else 2
 
     @property
     def _cost_of_input(self) -> float:
@@ -163,11 +174,11 @@ class Row:
     @property
     def batch_key(self) -> Hashable:
         """Rows with equal keys can share a model call: denoiser, shape of a tile, conditioning shape."""
-        return id(self.denoiser), self.tiling.height, self.tiling.width, tuple(self.steering.told.shape)
+        return id(self.denoiser), self.tiling.height, self.tiling.width, tuple(self.guidance.conditional.text.shape)
 
-    def move(self, state: torch.Tensor, clean: torch.Tensor) -> None:
+    def move(self, state: torch.Tensor, x0: torch.Tensor) -> None:
         """On to the next call of the sampler."""
-        self.state, self.clean = state, clean
+        self.state, self.x0 = state, x0
         self.parts = []
         self.call += 1
 
@@ -180,55 +191,50 @@ class Row:
         return self._drawn[1]
 
 
-def begin(
-    job: str,
-    index: int,
-    request: Request,
-    denoiser: Denoiser,
-    table: SamplerTable,
-    steering: Steering,
-    size: tuple[int, int],
-    start: torch.Tensor | None = None,
-    tiling: Tiling | None = None,
-) -> Row:
-    """A row of ``size`` = height, width in latents, with noise drawn on the CPU from ``request.seed``.
-
-    It begins from the noise alone, or, with a table traced from the middle, from the clean latent ``start``
-    [C, h, w] noised to that table's first level. The noise is drawn for the whole canvas, whatever its ``tiling``.
-    """
+def begin(job: str, index: int, request: Request, process: ReverseProcess) -> Row:
+    """Picture ``index`` of a job, with noise drawn on the CPU from ``request.seed``, for the whole canvas."""
+    table, denoiser, canvas = process.table, process.denoiser, process.tiling
     generator = torch.Generator().manual_seed(request.seed)
-    noise = torch.randn((denoiser.channels, *size), generator=generator)
+    noise = torch.randn((denoiser.channels, canvas.rows, canvas.columns), generator=generator)
     state = torch.zeros((1 + table.memory, *noise.shape))
-    if start is None:
+    if process.start is None:
         state[0] = noise * table.initial_scale
     else:
-        state[0] = table.signal[0] * start.cpu() + table.noise[0] * noise
-    state = state.to(denoiser.device)
-    return Row(job, index, request, denoiser, table, steering, state, generator, tiling or whole(*size))
+        state[0] = table.signal[0] * process.start.cpu() + table.noise[0] * noise
+    return Row(job, index, request, process, state.to(denoiser.device), generator)
 
 
-def steer(
-    request: Prompted,
-    pack: Pack,
-    beside: torch.Tensor | None,
-    boxes: Boxes | None = None,
-    picture: ImagePrompt | None = None,
-) -> Steering:
-    """By the words of ``request``, and by what else is given."""
-    return Steering(
-        told=pack.encode_prompt(request.caption),
-        untold=pack.encode_prompt(request.negative) if request.guidance > 1 else None,
-        guidance=request.guidance,
-        rescale=request.rescale,
-        beside=beside,
-        boxes=boxes,
-        picture=picture,
+def begin_all(job: str, request: Request, process: ReverseProcess) -> list[Row]:
+    """All pictures of ``request``, each from its own seed."""
+    return [begin(job, index, request.alone(index), process) for index in range(request.count)]
+
+
+def guided(request: Prompted, pack: Pack, size: tuple[int, int]) -> Guidance:
+    """By the words of ``request``, on a canvas of ``size`` = height, width in latents."""
+    conditional, unconditional = (
+        Conditioning(text=pack.encode_prompt(words), concat=pack.blank_concat(*size))
+        for words in (request.caption, request.negative)
+    )
+    is_guided = request.guidance > 1
+    return Guidance(conditional, unconditional if is_guided else None, request.guidance, request.rescale)
+
+
+def with_each(guidance: Guidance, conditional: Mapping[str, Any], unconditional: Mapping[str, Any]) -> Guidance:
+    """``guidance`` with these fields of its two conditionings."""
+    second = guidance.unconditional
+    return replace(
+        guidance,
+        conditional=replace(guidance.conditional, **conditional),
+        unconditional=None if second is None else replace(second, **unconditional),
     )
 
 
-def prompted_by(pack: Pack, embedding: torch.Tensor, likeness: float) -> ImagePrompt:
+def with_image(guidance: Guidance, pack: Pack, embedding: torch.Tensor, likeness: float) -> Guidance:
     """A picture as a prompt, by its CLIP ``embedding``; zeros stand for none, as in diffusers' pipelines."""
-    return ImagePrompt(pack.picture_tokens(embedding), pack.picture_tokens(torch.zeros_like(embedding)), likeness)
+    image, none = (
+        ImageTokens(pack.picture_tokens(each), likeness) for each in (embedding, torch.zeros_like(embedding))
+    )
+    return with_each(guidance, {"image": image}, {"image": none})
 
 
 def source_of(request: Request, field: str, images: Mapping[str, Image]) -> Pixels:

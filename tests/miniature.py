@@ -18,14 +18,14 @@ from transformers import AutoTokenizer, CLIPTextModel, CLIPVisionModelWithProjec
 from storybook import clip, text_encoder
 from storybook.presets import PRESETS
 from studio.images.pixels import Pixels
+from studio.packs import latent_upscaler, stable_diffusion
 from studio.packs.catalogue import FACTOR, PACKS, STORYBOOK, PackInfo
 from studio.packs.clip import Clip
 from studio.packs.first_stage import FirstStage
 from studio.packs.grounding import take_grounding
 from studio.packs.image_prompt import add_image_attention
 from studio.packs.linear_decoder import LinearDecoder, four_colours
-from studio.packs.loading import UPSCALER_AREA
-from studio.packs.pack import Denoiser, Pack, Upscaler
+from studio.packs.pack import Denoiser, Pack
 from studio.requests import Interpolate, LayoutToImage, Request, TextToImage, Vary
 from studio.samplers.table import NoiseSchedule, Tables
 
@@ -58,7 +58,8 @@ def make_pack(
         parameter.copy_(parameter + 0.05 * torch.randn_like(parameter))
     grounding, area = take_grounding(unet), (SIDE // 8) ** 2
     first_stage, projection = FirstStage(autoencoder, four_colours(), FACTOR), make_image_prompt(unet)
-    denoiser = Denoiser(unet, Tables(NoiseSchedule(prediction)), first_stage, 4, area, grounding, projection)
+    predict, tables = stable_diffusion.predict, Tables(NoiseSchedule(prediction))
+    denoiser = Denoiser(unet, predict, tables, first_stage, 4, area, grounding, projection)
     info, upscaler = PackInfo(NAME, "Miniature", "", size=SIDE), make_upscaler(prediction)
     return Pack(info, denoiser, text, tokenizer, model_hash="0123456789", upscaler=upscaler, clip=make_clip())
 
@@ -84,7 +85,7 @@ def make_clip() -> Clip:
     return Clip(vision, none, none + 1, projection)
 
 
-def make_upscaler(prediction: str = "v_prediction") -> Upscaler:
+def make_upscaler(prediction: str = "v_prediction") -> Denoiser:
     """Likewise, for super-resolution."""
     preset = PRESETS["toy"]
     torch.manual_seed(1)
@@ -93,7 +94,8 @@ def make_upscaler(prediction: str = "v_prediction") -> Upscaler:
         parameter.requires_grad_(False).copy_(parameter + 0.05 * torch.randn_like(parameter))
     weight = torch.randn(3, 3, 1, 1)
     first_stage = FirstStage(autoencoder.eval(), LinearDecoder(weight, torch.zeros(3), block=1), 4, piece=64)
-    return Upscaler(unet.eval(), Tables(NoiseSchedule(prediction)), first_stage, 3, UPSCALER_AREA)
+    predict, tables = latent_upscaler.predict, Tables(NoiseSchedule(prediction))
+    return Denoiser(unet.eval(), predict, tables, first_stage, 3, latent_upscaler.NATIVE_AREA)
 
 
 def ask(prompt: str = "a red house", **changes: object) -> TextToImage:

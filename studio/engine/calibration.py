@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import psutil
 import torch
 
+from studio.packs.conditioning import Conditioning, stack
 from studio.packs.pack import Pack
 
 SIZES = (1, 2, 4, 8, 16, 32)
@@ -62,15 +63,12 @@ def _seconds_of_call(pack: Pack, size: int) -> float:
     """The best of a few calls after one that warms up; where that one is slow already, it must do."""
     side = pack.info.size // pack.denoiser.factor
     latents = torch.zeros(size, pack.denoiser.channels, side, side, device=pack.device)
-    beside = pack.beside_nothing(side, side)
-    if beside is not None:
-        latents = torch.cat([latents, beside.expand(size, -1, -1, -1)], dim=1)
     timesteps = torch.full((size,), 500.0, device=pack.device)
-    text = pack.encode_prompt("").expand(size, -1, -1)
+    conditioning = stack([Conditioning(pack.encode_prompt(""), concat=pack.blank_concat(side, side))] * size)
     taken = []
     for _ in range(1 + REPEATS):
         begun = time.perf_counter()
-        pack.denoiser(latents, timesteps, text)
+        pack.denoiser(latents, timesteps, conditioning)
         if pack.device.type == "cuda":
             torch.cuda.synchronize(pack.device)
         taken.append(time.perf_counter() - begun)

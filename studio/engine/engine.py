@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class _Job:
-    """A request's life in the engine. ``place`` is what it was last told of the queue; ``inputs`` is about how many
+    """A request's life in the engine. ``place`` is the last that it heard of the queue; ``inputs`` is about how many
     model inputs it takes from beginning to end."""
 
     name: str
@@ -126,7 +126,7 @@ class Engine:
         events: list[Event] = []
         for row in running.rows:
             self._row_turns.forget(row)
-            if keep and row.clean is not None:
+            if keep and row.x0 is not None:
                 with contextlib.suppress(Exception):  # it is being thrown away; what can be kept of it, is
                     events.append(self._draw(running, row))
         return [*events, Cancelled(job), *self._places()]
@@ -155,7 +155,7 @@ class Engine:
                 job.rows = find_task(job.request).prepare(job.name, job.request, job.pack, job.images)
                 started = self._started(job)
             except Exception as error:
-                events.append(Failed(job.name, _speakable(error)))
+                events.append(Failed(job.name, _as_studio_error(error)))
                 continue
             for row in job.rows:
                 row.owner = job.owner
@@ -200,7 +200,7 @@ class Engine:
         except Exception as error:
             if _is_beyond_repair(error):
                 raise
-            failure = _speakable(error)  # not the error itself: its frames hold the memory that the retry needs
+            failure = _as_studio_error(error)  # not the error itself: its frames hold the memory that the retry needs
         else:
             self._pace.took(time.perf_counter() - begun, cost)
             self._room.fitted()
@@ -234,7 +234,7 @@ class Engine:
                 )
                 events += self._fail(row, problem)
             else:
-                row.move(result.state, result.clean)
+                row.move(result.state, result.x0)
                 moved.setdefault(row.latent.shape, []).append(row)
         for rows in moved.values():
             with contextlib.suppress(Exception):  # a picture that cannot be previewed can still be drawn
@@ -243,8 +243,8 @@ class Engine:
 
     def _preview(self, rows: Sequence[Row]) -> list[Event]:
         """How ``rows`` look now; they have one size and one denoiser."""
-        clean = torch.stack([row.clean for row in rows if row.clean is not None])
-        jpegs = encode_previews(clean, rows[0].denoiser.first_stage.preview)
+        x0 = torch.stack([row.x0 for row in rows if row.x0 is not None])
+        jpegs = encode_previews(x0, rows[0].denoiser.first_stage.preview)
         return [self._previewed(row, jpeg) for row, jpeg in zip(rows, jpegs, strict=True)]
 
     def _previewed(self, row: Row, jpeg: bytes) -> Previewed:
@@ -268,7 +268,7 @@ class Engine:
         except Exception as error:
             if _is_beyond_repair(error):
                 raise
-            return self._fail(row, _speakable(error))
+            return self._fail(row, _as_studio_error(error))
         return [drawn, *self._release(job, row)]
 
     def _draw(self, job: _Job, row: Row) -> Drawn:
@@ -303,7 +303,7 @@ class Engine:
 
 def _picture(row: Row) -> NDArray[np.uint8]:
     """What the row has drawn, or, while it is not done, where it is heading: [H, W, 3]."""
-    latent = row.latent if row.is_done else row.clean
+    latent = row.latent if row.is_done else row.x0
     assert latent is not None
     return row.finish(row.denoiser.first_stage.decode(latent[None])[0].numpy())
 
@@ -337,7 +337,7 @@ def _is_beyond_repair(error: Exception) -> bool:
     return isinstance(error, RuntimeError) and "could not create a primitive" in str(error)
 
 
-def _speakable(error: Exception) -> StudioError:
+def _as_studio_error(error: Exception) -> StudioError:
     """What a person may be told of ``error``; the whole of it goes to the log."""
     if isinstance(error, StudioError):
         return error

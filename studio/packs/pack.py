@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -20,9 +20,9 @@ from studio.errors import PackError
 from studio.images.boxes import MOST_BOXES, Boxed
 from studio.packs.catalogue import PackInfo
 from studio.packs.clip import Clip, mean_over_words
+from studio.packs.conditioning import ConditioningBatch
 from studio.packs.first_stage import FirstStage
-from studio.packs.grounding import Grounding, Layout
-from studio.packs.image_prompt import ImagePrompts
+from studio.packs.grounding import Grounding
 from studio.packs.vocabulary import unknown_words
 from studio.samplers.table import Tables
 
@@ -31,16 +31,25 @@ KEPT_SIZES = 16
 INPAINTING_CHANNELS = 9  # latent 4, mask 1, masked latent 4
 
 
+class Predict(Protocol):
+    """How a family calls its model, in the model's own type."""
+
+    def __call__(
+        self, model: Any, latents: torch.Tensor, timesteps: torch.Tensor, conditioning: ConditioningBatch
+    ) -> torch.Tensor: ...
+
+
 @dataclass(frozen=True, eq=False)
 class Denoiser:
     """A U-Net of diffusers with its noise schedule and its first stage; ``channels`` latent channels.
 
-    ``native_area`` latents are one unit of work: what the pack's main denoiser was trained at, or as much work for
-    another one. ``grounding`` makes tokens of boxes and ``projection`` of pictures' embeddings, where the U-Net takes
-    some.
+    ``predict`` is its family's way to call it. ``native_area`` latents are one unit of work: what the pack's main
+    denoiser was trained at, or as much work for another one. ``grounding`` makes tokens of boxes and ``projection`` of
+    pictures' embeddings, where the U-Net takes some.
     """
 
     unet: Any
+    predict: Predict
     tables: Tables
     first_stage: FirstStage
     channels: int
@@ -61,47 +70,13 @@ class Denoiser:
     def prediction(self) -> str:
         return self.tables.schedule.prediction
 
-    def __call__(
-        self,
-        inputs: torch.Tensor,
-        timesteps: torch.Tensor,
-        text: torch.Tensor,
-        layout: Layout | None = None,
-        pictures: ImagePrompts | None = None,
-    ) -> torch.Tensor:
-        """inputs [B, channels in, h, w], timesteps [B] float32, text [B, tokens, width] -> [B, C, h, w] float32.
+    def __call__(self, latents: torch.Tensor, timesteps: torch.Tensor, conditioning: ConditioningBatch) -> torch.Tensor:
+        """latents [B, channels, h, w], timesteps [B] float32 -> the model's output [B, channels, h, w] float32.
 
-        ``layout`` holds the boxes of the first inputs, see `Layout`; ``pictures`` what pictures steer, see
-        `ImagePrompts`. Timesteps stay float32 whatever the weights' type: in bfloat16 they would be off by up to four.
+        Timesteps stay float32 whatever the weights' type: in bfloat16 they would be off by up to four.
         """
-        dtype = self.unet.dtype
-        extra: dict[str, Any] = {}
-        if layout is not None:
-            extra["gligen"] = {"tokens": layout.tokens.to(dtype), "opened": layout.opened}
-        if pictures is not None:
-            extra["ip_hidden_states"] = ImagePrompts(*(part.to(dtype) for part in pictures))
         with torch.inference_mode():
-            return self.unet(
-                inputs.to(dtype), timesteps, text.to(dtype), cross_attention_kwargs=extra or None
-            ).sample.float()
-
-
-@dataclass(frozen=True, eq=False)
-class Upscaler(Denoiser):
-    """A denoiser that no words steer: it sees the small picture beside the latent, pixel for latent (Rombach et al.
-    2022, section 4.4)."""
-
-    def __call__(
-        self,
-        inputs: torch.Tensor,
-        timesteps: torch.Tensor,
-        text: torch.Tensor,
-        layout: Layout | None = None,
-        pictures: ImagePrompts | None = None,
-    ) -> torch.Tensor:
-        """inputs [B, 6, h, w], timesteps [B] float32 -> [B, 3, h, w] float32; the rest is ignored."""
-        with torch.inference_mode():
-            return self.unet(inputs.to(self.unet.dtype), timesteps).sample.float()
+            return self.predict(self.unet, latents, timesteps, conditioning).float()
 
 
 @dataclass(eq=False)
@@ -116,10 +91,10 @@ class Pack:
     tokenizer: Any
     model_hash: str
     vocabulary: frozenset[str] | None = None
-    upscaler: Upscaler | None = None
+    upscaler: Denoiser | None = None
     clip: Clip | None = None
     _prompts: OrderedDict[str, tuple[torch.Tensor, torch.Tensor]] = field(default_factory=OrderedDict)
-    _beside: OrderedDict[tuple[int, int], torch.Tensor] = field(default_factory=OrderedDict)
+    _blank: OrderedDict[tuple[int, int], torch.Tensor] = field(default_factory=OrderedDict)
 
     @property
     def device(self) -> torch.device:
@@ -131,7 +106,7 @@ class Pack:
 
     @property
     def sees_masks(self) -> bool:
-        """Whether the denoiser takes a mask and a masked picture beside the latent."""
+        """Whether the denoiser takes a mask and a masked picture as channels beside the latent's."""
         return bool(self.denoiser.unet.config.in_channels == INPAINTING_CHANNELS)
 
     @property
@@ -215,24 +190,25 @@ class Pack:
 
     def _tokens(self, texts: Sequence[str]) -> torch.Tensor:
         """int64 [B, longest prompt] on the device, cut or padded."""
-        told = self.tokenizer(
+        tokens = self.tokenizer(
             list(texts), padding="max_length", truncation=True, max_length=self.longest_prompt, return_tensors="pt"
         )
-        return told.input_ids.to(self.device)
+        return tokens.input_ids.to(self.device)
 
-    def beside_nothing(self, height: int, width: int) -> torch.Tensor | None:
-        """What an inpainting denoiser sees beside the latent when there is no picture to keep: [5, h, w], else None.
+    def blank_concat(self, height: int, width: int) -> torch.Tensor | None:
+        """The concatenated conditioning of an inpainting denoiser when there is no picture to keep: [5, h, w]; None for
+        other denoisers.
 
         A mask of ones and the latent of a grey picture. height and width in latents. Cached.
         """
         if not self.sees_masks:
             return None
         size = (height, width)
-        if size not in self._beside:
+        if size not in self._blank:
             factor = self.denoiser.factor
             grey = self.first_stage.encode(torch.zeros(1, 3, height * factor, width * factor))[0]
-            self._beside[size] = torch.cat([torch.ones_like(grey[:1]), grey])
-            if len(self._beside) > KEPT_SIZES:
-                self._beside.popitem(last=False)
-        self._beside.move_to_end(size)
-        return self._beside[size]
+            self._blank[size] = torch.cat([torch.ones_like(grey[:1]), grey])
+            if len(self._blank) > KEPT_SIZES:
+                self._blank.popitem(last=False)
+        self._blank.move_to_end(size)
+        return self._blank[size]

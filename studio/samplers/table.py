@@ -54,7 +54,7 @@ class NoiseSchedule:
 class SamplerTable:
     """A sampler for one number of steps; ``calls`` model calls, ``memory`` remembered latents.
 
-    timesteps:    [calls] float32, what the model is told
+    timesteps:    [calls] float32, what the model is called with
     input_scale:  [calls] float32, s: the model sees s * latent
     weights:      [calls, 1 + memory, 1 + memory + 2] float32, M above: latent first, then memory, output, noise
     draws:        whether each call draws noise, in the order in which the real scheduler draws it
@@ -98,13 +98,13 @@ def widen(weights: torch.Tensor, memory: int) -> torch.Tensor:
     return wide
 
 
-def predicted_clean(
+def predicted_x0(
     prediction: str,
     latent: torch.Tensor,
     output: torch.Tensor,
     coefficients: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
 ) -> torch.Tensor:
-    """The clean latent z0 that ``output`` points to, for any sampler.
+    """The original sample x0 that ``output`` points to, for any sampler.
 
     latent, output [B, C, H, W]; coefficients s, A and B, each [B, 1, 1, 1]. Ho et al. 2020, equation 15, for epsilon;
     Salimans and Ho 2022, appendix D, for v.
@@ -136,20 +136,19 @@ class Tables:
         self._kept.move_to_end(key)
         return self._kept[key]
 
-    def glance(self, share: float) -> SamplerTable:
-        """See `glance`."""
-        return glance(self.schedule, share)
+    def one_step(self, share: float) -> SamplerTable:
+        """See `one_step`."""
+        return one_step(self.schedule, share)
 
 
-def glance(schedule: NoiseSchedule, share: float) -> SamplerTable:
-    """One model call at ``share``, 0..1, of the training's times, whose result is the clean latent that the model takes
-    the noised one for."""
+def one_step(schedule: NoiseSchedule, share: float) -> SamplerTable:
+    """One model call at ``share``, 0..1, of the training's times, whose result is the x0 that the model predicts."""
     timestep = round(share * (schedule.train_steps - 1))
     signal = float(diffusers.DDPMScheduler(**schedule.scheduler_config()).alphas_cumprod[timestep])
     a, b = torch.tensor([signal**0.5]), torch.tensor([(1 - signal) ** 0.5])
     one, none = torch.ones(1), torch.zeros(1)
-    of_latent = predicted_clean(schedule.prediction, one, none, (one, a, b))
-    of_output = predicted_clean(schedule.prediction, none, one, (one, a, b))
+    of_latent = predicted_x0(schedule.prediction, one, none, (one, a, b))
+    of_output = predicted_x0(schedule.prediction, none, one, (one, a, b))
     weights = torch.stack([of_latent, of_output, none], dim=1)[None]
     return SamplerTable(torch.tensor([float(timestep)]), one, weights, (False,), a, b, initial_scale=1.0)
 

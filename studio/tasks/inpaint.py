@@ -1,8 +1,8 @@
 """Inpainting: a part of a picture is drawn anew, at the size that the model draws best, and joined with the rest.
 
-A denoiser with nine input channels sees the mask and the masked picture beside the latent (Rombach et al. 2022, section
-4.5); for one with four, the known part is put back at each step (`Keep`). Either way the model only ever makes what is
-under the mask: the picture that comes out is the source's own bytes everywhere else.
+A denoiser with nine input channels sees the mask and the masked picture as channels beside the latent's (Rombach et al.
+2022, section 4.5); for one with four, the known part is put back at each step (`Keep`). Either way the model only ever
+makes what is under the mask: the picture that comes out is the source's own bytes everywhere else.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from studio.errors import InvalidRequest
 from studio.images import masks
 from studio.images.pixels import Image, Mask, Pixels
 from studio.images.resizing import resized, working_size
+from studio.images.tiles import whole
 from studio.packs.first_stage import to_pictures
 from studio.packs.pack import Pack
 from studio.requests import Inpaint
-from studio.rows import Finish, Keep, Row, begin, first_call, prompted_cost, steer
+from studio.rows import Finish, Keep, ReverseProcess, Row, begin_all, first_call, guided, prompted_cost, with_each
 from studio.samplers.catalogue import find_sampler
 
 REACH = 6  # pixels of the model's, over which colours are matched with those around the mask
@@ -50,11 +51,11 @@ def prepare(job: str, request: Inpaint, pack: Pack, images: Mapping[str, Image])
     if first:
         under = masks.filled(piece.picture, piece.mask) if request.fill == "blur" else piece.picture
         start = pack.first_stage.encode(to_pictures(under[None]))[0]
-    steering = steer(request, pack, _beside(piece, cells, pack) if pack.sees_masks else None)
-    rows = [
-        begin(job, index, request.alone(index), denoiser, table, steering, size, start)
-        for index in range(request.count)
-    ]
+    guidance = guided(request, pack, size)
+    if pack.sees_masks:
+        concat = {"concat": _concat(piece, cells, pack)}
+        guidance = with_each(guidance, concat, concat)
+    rows = begin_all(job, request, ReverseProcess(denoiser, table, guidance, whole(*size), start))
     known = None if pack.sees_masks else pack.first_stage.encode(to_pictures(piece.picture[None]))[0]
     for row in rows:
         row.finish = _join(source, mask, piece.box, request.feather)
@@ -97,7 +98,7 @@ def _cut_out(request: Inpaint, source: NDArray[np.uint8], mask: NDArray[np.uint8
     )
 
 
-def _beside(piece: _Piece, cells: torch.Tensor, pack: Pack) -> torch.Tensor:
+def _concat(piece: _Piece, cells: torch.Tensor, pack: Pack) -> torch.Tensor:
     """Mask and masked picture, [1 + C, h, w]; masked pixels are grey before they are encoded."""
     pictures = to_pictures(piece.picture[None]) * torch.from_numpy(piece.mask == 0)[None, None]
     return torch.cat([cells, pack.first_stage.encode(pictures)[0]])

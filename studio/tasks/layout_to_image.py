@@ -7,11 +7,13 @@ other, so that layouts share their calls with everything else.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from studio.images.pixels import Image
+from studio.images.tiles import whole
 from studio.packs.pack import Pack
 from studio.requests import LayoutToImage
-from studio.rows import Boxes, Row, begin, latent_size, prompted_cost, steer
+from studio.rows import ReverseProcess, Row, begin_all, guided, latent_size, prompted_cost, with_each
 from studio.samplers.catalogue import find_sampler
 
 
@@ -20,9 +22,10 @@ def prepare(job: str, request: LayoutToImage, pack: Pack, images: Mapping[str, I
     denoiser = pack.denoiser
     size = latent_size(request, denoiser)
     table = denoiser.tables.table(find_sampler(request.sampler), request.steps, eta=request.eta)
-    boxes = Boxes(pack.encode_boxes(request.boxes), pack.encode_boxes(()), round(request.grounding * table.calls))
-    steering = steer(request, pack, pack.beside_nothing(*size), boxes)
-    return [begin(job, index, request.alone(index), denoiser, table, steering, size) for index in range(request.count)]
+    boxes, none = pack.encode_boxes(request.boxes), pack.encode_boxes(())
+    guidance = with_each(guided(request, pack, size), {"boxes": boxes}, {"boxes": none})
+    guidance = replace(guidance, grounded_calls=round(request.grounding * table.calls))
+    return begin_all(job, request, ReverseProcess(denoiser, table, guidance, whole(*size)))
 
 
 def cost(request: LayoutToImage, pack: Pack) -> float:

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from studio.images.pixels import Image
 from studio.images.resizing import covering
+from studio.images.tiles import whole
 from studio.packs.first_stage import to_pictures
 from studio.packs.pack import Pack
 from studio.requests import Noise
-from studio.rows import Finish, Row, begin, prompted_cost, source_of, steer
+from studio.rows import Finish, ReverseProcess, Row, begin, guided, prompted_cost, source_of
 
 
 def prepare(job: str, request: Noise, pack: Pack, images: Mapping[str, Image]) -> list[Row]:
@@ -25,13 +26,12 @@ def prepare(job: str, request: Noise, pack: Pack, images: Mapping[str, Image]) -
     picture = covering(source.array, request.width // 2, request.height)
     start = pack.first_stage.encode(to_pictures(picture[None]))[0]
     size = start.shape[1], start.shape[2]
-    steering = steer(request, pack, pack.beside_nothing(*size))
+    guidance = guided(request, pack, size)
     rows = []
     for index, time in enumerate(request.times):
-        row = begin(
-            job, index, request.alone(index), denoiser, denoiser.tables.glance(time), steering, size, start
-        )  # fmt: skip
-        row.finish = _beside(pack.first_stage.decode(row.latent[None])[0].numpy())
+        process = ReverseProcess(denoiser, denoiser.tables.one_step(time), guidance, whole(*size), start)
+        row = begin(job, index, request.alone(index), process)
+        row.finish = _side_by_side(pack.first_stage.decode(row.latent[None])[0].numpy())
         rows.append(row)
     return rows
 
@@ -41,5 +41,5 @@ def cost(request: Noise, pack: Pack) -> float:
     return prompted_cost(request, (request.width // 2 // factor) * (request.height // factor), pack.denoiser)
 
 
-def _beside(noised: NDArray[np.uint8]) -> Finish:
+def _side_by_side(noised: NDArray[np.uint8]) -> Finish:
     return lambda drawn: np.concatenate([noised, drawn], axis=1)

@@ -1,7 +1,7 @@
 """Stochastic super-resolution: a picture is drawn anew with more pixels, steered by itself (Rombach et al. 2022,
 section 4.4).
 
-The model sees the small picture beside the latent, pixel for latent, exactly as it is: no sampler scales it. Each
+The model sees the small picture as channels beside the latent's, exactly as it is: no sampler scales it. Each
 picture's noise comes from its own generator and is drawn for the whole canvas, which the model then sees by tiles.
 """
 
@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from studio.errors import InvalidRequest, PackError
 from studio.images.consistency import averaged, back_projected
 from studio.images.pixels import Image
+from studio.packs.conditioning import Conditioning
 from studio.packs.first_stage import to_pictures
-from studio.packs.pack import Pack, Upscaler
+from studio.packs.pack import Denoiser, Pack
 from studio.requests import SuperResolve
-from studio.rows import Finish, Row, Steering, begin, source_of
+from studio.rows import Finish, Guidance, ReverseProcess, Row, begin_all, source_of
 from studio.samplers.catalogue import find_sampler
 
 MODEL_SCALE = 4
@@ -32,14 +33,10 @@ def prepare(job: str, request: SuperResolve, pack: Pack, images: Mapping[str, Im
     tiling = request.tiling
     height, width = source.shape[:2]
     padded = np.pad(source, ((0, tiling.rows - height), (0, tiling.columns - width), (0, 0)), "edge")
-    beside = to_pictures(padded[None])[0].to(upscaler.device)
+    concat = to_pictures(padded[None])[0].to(upscaler.device)
     table = upscaler.tables.table(find_sampler(request.sampler), request.steps, eta=request.eta)
-    steering = Steering(NO_WORDS.to(upscaler.device), None, guidance=1.0, beside=beside)
-    size = (tiling.rows, tiling.columns)
-    rows = [
-        begin(job, index, request.alone(index), upscaler, table, steering, size, tiling=tiling)
-        for index in range(request.count)
-    ]
+    guidance = Guidance(Conditioning(NO_WORDS.to(upscaler.device), concat=concat))
+    rows = begin_all(job, request, ReverseProcess(upscaler, table, guidance, tiling))
     for row in rows:
         row.finish = _finish(request, source)
     return rows
@@ -50,7 +47,7 @@ def cost(request: SuperResolve, pack: Pack) -> float:
     return len(tiling.places) * tiling.height * tiling.width / _upscaler(pack).native_area
 
 
-def _upscaler(pack: Pack) -> Upscaler:
+def _upscaler(pack: Pack) -> Denoiser:
     if pack.upscaler is None:
         raise PackError(f"The pack {pack.info.title} has no model for super-resolution; choose another one.")
     return pack.upscaler

@@ -13,7 +13,7 @@ from studio.images.pixels import Image
 from studio.images.tiles import Tiling, tiled, whole
 from studio.packs.pack import Denoiser, Pack
 from studio.requests import TextToImage
-from studio.rows import Row, begin, latent_size, prompted_cost, steer
+from studio.rows import ReverseProcess, Row, begin_all, guided, latent_size, prompted_cost
 from studio.samplers.catalogue import find_sampler
 
 LONGEST = 2  # times the side that the denoiser was trained at; beyond, tiles
@@ -25,11 +25,7 @@ def prepare(job: str, request: TextToImage, pack: Pack, images: Mapping[str, Ima
     tiling = _tiling(request, denoiser)
     size = (tiling.rows, tiling.columns)
     table = denoiser.tables.table(find_sampler(request.sampler), request.steps, eta=request.eta)
-    steering = steer(request, pack, pack.beside_nothing(*size))
-    return [
-        begin(job, index, request.alone(index), denoiser, table, steering, size, tiling=tiling)
-        for index in range(request.count)
-    ]
+    return begin_all(job, request, ReverseProcess(denoiser, table, guided(request, pack, size), tiling))
 
 
 def cost(request: TextToImage, pack: Pack) -> float:

@@ -9,10 +9,21 @@ from collections.abc import Mapping
 
 from studio.images.pixels import Image
 from studio.images.resizing import covering
+from studio.images.tiles import whole
 from studio.packs.first_stage import to_pictures
 from studio.packs.pack import Pack
 from studio.requests import Vary
-from studio.rows import Row, begin, first_call, latent_size, prompted_by, prompted_cost, source_of, steer
+from studio.rows import (
+    ReverseProcess,
+    Row,
+    begin_all,
+    first_call,
+    guided,
+    latent_size,
+    prompted_cost,
+    source_of,
+    with_image,
+)
 from studio.samplers.catalogue import find_sampler
 
 
@@ -25,12 +36,8 @@ def prepare(job: str, request: Vary, pack: Pack, images: Mapping[str, Image]) ->
     start = None
     if first:
         start = pack.first_stage.encode(to_pictures(covering(source.array, request.width, request.height)[None]))[0]
-    prompt = prompted_by(pack, pack.embed_picture(source.array), request.likeness)
-    steering = steer(request, pack, pack.beside_nothing(*size), picture=prompt)
-    return [
-        begin(job, index, request.alone(index), denoiser, table, steering, size, start)
-        for index in range(request.count)
-    ]
+    guidance = with_image(guided(request, pack, size), pack, pack.embed_picture(source.array), request.likeness)
+    return begin_all(job, request, ReverseProcess(denoiser, table, guidance, whole(*size), start))
 
 
 def cost(request: Vary, pack: Pack) -> float:

@@ -16,16 +16,14 @@ from benchmarks.arms import OurEngine, StockLoop
 from benchmarks.models import UNETS, Counted
 from benchmarks.serving import ARMS, main, serve
 from benchmarks.workload import Visit, visits
+from studio.packs.conditioning import Conditioning, stack
 from studio.packs.pack import Pack
 from tests.miniature import ask
 
 
 @pytest.fixture
 def counted(pack: Pack) -> Pack:
-    plain = pack.denoiser
-    return replace(
-        pack, denoiser=Counted(plain.unet, plain.tables, plain.first_stage, plain.channels, plain.native_area)
-    )
+    return replace(pack, denoiser=Counted.of(pack.denoiser))
 
 
 @pytest.mark.parametrize("name", ARMS)
@@ -72,11 +70,11 @@ def test_the_same_seed_brings_the_same_people(pack: Pack) -> None:
 
 def test_work_is_counted_per_input(counted: Pack) -> None:
     assert isinstance(counted.denoiser, Counted)
-    text = counted.encode_prompt("")[None]
+    one = Conditioning(counted.encode_prompt(""), concat=counted.blank_concat(8, 8))
     for batch in (1, 3):
         before = counted.denoiser.work.flops
-        counted.denoiser(torch.zeros(batch, 9, 8, 8), torch.zeros(batch), text.expand(batch, -1, -1))
-        assert counted.denoiser.work.flops - before == batch * counted.denoiser.flops_of[9, 8, 8] > 0
+        counted.denoiser(torch.zeros(batch, 4, 8, 8), torch.zeros(batch), stack([one] * batch))
+        assert counted.denoiser.work.flops - before == batch * counted.denoiser.flops_of[4, 8, 8] > 0
 
 
 @pytest.mark.parametrize(("model", "parameters"), [("sd15", 859_520_964), ("sdxl", 2_567_463_684)])

@@ -51,7 +51,7 @@ def _run(arrivals: list[tuple[int, Row]], padded_to: int | None = None) -> int:
                 if isinstance(result, Part):
                     row.parts.append(result)
                 else:
-                    row.move(result.state, result.clean)
+                    row.move(result.state, result.x0)
     return calls
 
 
@@ -69,16 +69,16 @@ def _diffusers_loop(request: TextToImage, pack: Pack) -> torch.Tensor:
     generator = torch.Generator().manual_seed(request.seed)
     side = request.width // 8
     x = torch.randn((4, side, side), generator=generator)[None] * scheduler.init_noise_sigma
-    beside = pack.beside_nothing(side, side)
-    assert beside is not None
-    told, untold = pack.encode_prompt(request.prompt)[None], pack.encode_prompt(request.negative)[None]
+    concat = pack.blank_concat(side, side)
+    assert concat is not None
+    conditional, unconditional = pack.encode_prompt(request.prompt)[None], pack.encode_prompt(request.negative)[None]
     if "generator" in type(scheduler).step.__code__.co_varnames:
         options["generator"] = generator
     for t in timesteps:
-        inputs = torch.cat([scheduler.scale_model_input(x, t), beside[None]], dim=1)
-        output = pack.denoiser.unet(inputs, t, told).sample
+        inputs = torch.cat([scheduler.scale_model_input(x, t), concat[None]], dim=1)
+        output = pack.denoiser.unet(inputs, t, conditional).sample
         if request.guidance > 1:
-            without = pack.denoiser.unet(inputs, t, untold).sample
+            without = pack.denoiser.unet(inputs, t, unconditional).sample
             scale, rescale = (torch.full((1, 1, 1, 1), value) for value in (request.guidance, request.rescale))
             output = guide(output, without, scale, rescale)
         x = scheduler.step(output, t, x, **options).prev_sample
@@ -140,9 +140,9 @@ def test_a_poisoned_row_is_found_and_its_neighbours_are_untouched(pack: Pack) ->
 
 
 def test_guidance_is_the_textbooks_formula_and_rescale_restores_the_spread() -> None:
-    told, untold = torch.randn(2, 4, 8, 8), torch.randn(2, 4, 8, 8)
+    conditional, unconditional = torch.randn(2, 4, 8, 8), torch.randn(2, 4, 8, 8)
     scale = torch.tensor([3.0, 9.0]).reshape(2, 1, 1, 1)
-    plain = guide(told, untold, scale, torch.zeros(2, 1, 1, 1))
-    assert torch.allclose(plain, untold + scale * (told - untold))
-    rescaled = guide(told, untold, scale, torch.ones(2, 1, 1, 1))
-    assert torch.allclose(rescaled.std(dim=(1, 2, 3)), told.std(dim=(1, 2, 3)), rtol=1e-4)
+    plain = guide(conditional, unconditional, scale, torch.zeros(2, 1, 1, 1))
+    assert torch.allclose(plain, unconditional + scale * (conditional - unconditional))
+    rescaled = guide(conditional, unconditional, scale, torch.ones(2, 1, 1, 1))
+    assert torch.allclose(rescaled.std(dim=(1, 2, 3)), conditional.std(dim=(1, 2, 3)), rtol=1e-4)

@@ -9,11 +9,10 @@ import pytest
 import torch
 
 from studio.engine.denoise import Move, step_rows
-from studio.images.tiles import tiled
-from studio.packs.grounding import Layout
-from studio.packs.image_prompt import ImagePrompts
+from studio.images.tiles import tiled, whole
+from studio.packs.conditioning import Conditioning, ConditioningBatch
 from studio.packs.pack import Denoiser, Pack
-from studio.rows import TILES_A_CALL, Part, Row, Steering, begin
+from studio.rows import TILES_A_CALL, Guidance, Part, ReverseProcess, Row, begin, guided
 from studio.samplers.catalogue import find_sampler
 from tests.miniature import ask
 
@@ -27,30 +26,26 @@ class Pointwise(Denoiser):
     def asked(self) -> list[int]:
         return []
 
-    def __call__(
-        self,
-        inputs: torch.Tensor,
-        timesteps: torch.Tensor,
-        text: torch.Tensor,
-        layout: Layout | None = None,
-        pictures: ImagePrompts | None = None,
-    ) -> torch.Tensor:
-        self.asked.append(len(inputs))
-        return torch.tanh(inputs[:, :4] * 0.7 + inputs[:, 4:8] + timesteps[:, None, None, None] / 1000) + text.mean()
+    def __call__(self, latents: torch.Tensor, timesteps: torch.Tensor, conditioning: ConditioningBatch) -> torch.Tensor:
+        self.asked.append(len(latents))
+        assert conditioning.concat is not None
+        summed = latents * 0.7 + conditioning.concat + timesteps[:, None, None, None] / 1000
+        return torch.tanh(summed) + conditioning.text.mean()
 
 
 @pytest.fixture
 def pointwise(pack: Pack) -> Pointwise:
     plain = pack.denoiser
-    return Pointwise(plain.unet, plain.tables, plain.first_stage, plain.channels, plain.native_area)
+    return Pointwise(plain.unet, plain.predict, plain.tables, plain.first_stage, plain.channels, plain.native_area)
 
 
 def _row(denoiser: Denoiser, size: tuple[int, int], *, in_tiles: bool, sampler: str = "Euler a", seed: int = 0) -> Row:
     table = denoiser.tables.table(find_sampler(sampler), 5)
-    beside = torch.randn((4, *size), generator=torch.Generator().manual_seed(9))
-    steering = Steering(torch.ones(2, 3), torch.zeros(2, 3), guidance=3.0, rescale=0.5, beside=beside)
-    tiling = tiled(*size, SIDE, OVERLAP) if in_tiles else None
-    return begin("job", 0, ask(seed=seed), denoiser, table, steering, size, tiling=tiling)
+    concat = torch.randn((4, *size), generator=torch.Generator().manual_seed(9))
+    both = (Conditioning(text, concat=concat) for text in (torch.ones(2, 3), torch.zeros(2, 3)))
+    tiling = tiled(*size, SIDE, OVERLAP) if in_tiles else whole(*size)
+    process = ReverseProcess(denoiser, table, Guidance(*both, scale=3.0, rescale=0.5), tiling)
+    return begin("job", 0, ask(seed=seed), process)
 
 
 def _run(rows: list[Row]) -> None:
@@ -60,7 +55,7 @@ def _run(rows: list[Row]) -> None:
                 row.parts.append(result)
             else:
                 assert result.is_finite
-                row.move(result.state, result.clean)
+                row.move(result.state, result.x0)
 
 
 @pytest.mark.parametrize("size", [(20, 8), (13, 27), (30, 41)])
@@ -89,7 +84,7 @@ def test_a_canvas_of_many_tiles_takes_several_calls_a_step(pointwise: Pointwise)
         if isinstance(result, Part):
             row.parts.append(result)
         else:
-            row.move(result.state, result.clean)
+            row.move(result.state, result.x0)
     assert max(pointwise.asked) <= 2 * TILES_A_CALL
     assert sum(pointwise.asked) == 2 * tiles
     assert row.cost_left == pytest.approx(whole_cost - spent)
@@ -124,8 +119,6 @@ def test_a_tiled_row_shares_the_real_models_call_with_a_plain_one(pack: Pack) ->
 
 def _real(pack: Pack, size: tuple[int, int]) -> Row:
     table = pack.denoiser.tables.table(find_sampler("DDIM"), 4)
-    steering = Steering(
-        pack.encode_prompt("a red house"), pack.encode_prompt(""), guidance=4.0, beside=pack.beside_nothing(*size)
-    )
-    request = replace(ask(), seed=size[1])
-    return begin("job", 0, request, pack.denoiser, table, steering, size, tiling=tiled(*size, SIDE, OVERLAP))
+    tiling = tiled(*size, SIDE, OVERLAP)
+    process = ReverseProcess(pack.denoiser, table, guided(ask(guidance=4.0), pack, size), tiling)
+    return begin("job", 0, replace(ask(), seed=size[1]), process)

@@ -10,7 +10,7 @@ from studio.errors import MissingImage, NoRecipe
 from studio.gallery.examples import EXAMPLES, find_examples
 from studio.gallery.recipe import read_recipe
 from studio.packs.catalogue import STORYBOOK, find_pack
-from studio.packs.loading import hash_of
+from studio.packs.hashing import hash_of_folder
 from studio.requests import REQUESTS, Interpolate, Request
 
 FEWEST = 3
@@ -33,7 +33,7 @@ def test_every_task_has_examples_whose_sources_are_there(kind: type[Request]) ->
 
 def test_examples_were_drawn_by_the_weights_that_ship() -> None:
     """After training, ``python -m storybook.examples`` draws them again."""
-    shipped = hash_of(Path(find_pack(STORYBOOK).source))
+    shipped = hash_of_folder(Path(find_pack(STORYBOOK).source))
     assert {read_recipe(path).model_hash for path in EXAMPLES.glob("pictures/*.png")} == {shipped}
 
 

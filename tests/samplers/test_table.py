@@ -20,7 +20,7 @@ from studio.samplers.table import (
     Tables,
     advance,
     make_scheduler,
-    predicted_clean,
+    predicted_x0,
     step_options,
     trace,
     widen,
@@ -148,13 +148,13 @@ def test_signal_and_noise_agree_with_the_schedulers_own_add_noise(sampler: Sampl
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
 @pytest.mark.parametrize("name", ["DDIM", "Euler", "Heun Karras", "DPM2 Karras"])
-def test_predicted_clean_inverts_the_forward_process(name: str, prediction: str) -> None:
+def test_predicted_x0_inverts_the_forward_process(name: str, prediction: str) -> None:
     table = trace(find_sampler(name), NoiseSchedule(), 10)  # the coefficients are the same whatever is predicted
     z0, n = torch.randn(2, 4, 8, 8), torch.randn(2, 4, 8, 8)
     for call in range(table.calls):
         s, a, b = (values[call].reshape(1, 1, 1, 1) for values in (table.input_scale, table.signal, table.noise))
         output = {"epsilon": n, "v_prediction": s * a * n - s * b * z0, "sample": z0}[prediction]
-        assert torch.allclose(predicted_clean(prediction, a * z0 + b * n, output, (s, a, b)), z0, atol=2e-4)
+        assert torch.allclose(predicted_x0(prediction, a * z0 + b * n, output, (s, a, b)), z0, atol=2e-4)
 
 
 @EVERY_SAMPLER

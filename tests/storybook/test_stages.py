@@ -12,13 +12,13 @@ import diffusers
 import numpy as np
 import pytest
 import torch
-from storybook.told import WAYS, told
 from torch import nn
 from transformers import CLIPImageProcessor, CLIPTextModel
 
 from storybook import clip, dataset, denoiser, image_prompt, layout, text_encoder
 from storybook import run as run_module
 from storybook.autoencoder import psnr, reconstruction_loss
+from storybook.caption_tokens import WAYS, caption_tokens
 from storybook.denoiser import NOISE, random_mask, timestep_shares
 from storybook.presets import PRESETS, Stage
 from storybook.run import Run, learning_rate, options, steps_done
@@ -222,7 +222,7 @@ def test_timesteps_are_drawn_by_the_papers_weights() -> None:
 def test_each_scene_is_told_several_times_in_every_language_and_sometimes_not_at_all(tmp_path: Path) -> None:
     tokenizer = make_tokenizer()
     tokenizer.save_pretrained(tmp_path / "tokenizer")
-    captions = told(PRESETS["toy"], tmp_path, tmp_path / "tokenizer")
+    captions = caption_tokens(PRESETS["toy"], tmp_path, tmp_path / "tokenizer")
     assert captions.shape == (PRESETS["toy"].scenes, WAYS * len(LANGUAGES), MAX_TOKENS)
     for number, language in enumerate(LANGUAGES):
         words = tokenizer.decode(captions[5, number], skip_special_tokens=True)

@@ -50,7 +50,7 @@ def _pictures(events: list[Event]) -> list[np.ndarray]:
 
 @pytest.fixture(scope="module")
 def blind() -> Pack:
-    """A denoiser of four channels, which is told nothing of masks."""
+    """A denoiser of four channels, which is conditional nothing of masks."""
     return make_pack(sees_masks=False)
 
 
@@ -75,9 +75,11 @@ def test_everything_under_the_mask_is_new_without_a_feather(pack: Pack) -> None:
     photo, mask = _photo(64, 64), _mask(64, 64, (0, 0, 64, 64))
     (picture,) = _pictures(_draw(pack, *_asked(photo, mask, feather=0)))
     (drawn,) = prepare("job", *_swap(_asked(photo, mask, feather=0), pack))
-    assert drawn.steering.beside is not None
-    assert (drawn.steering.beside[0] == 1).all()
-    assert torch.allclose(drawn.steering.beside[1:], pack.first_stage.encode(torch.zeros(1, 3, 64, 64))[0], atol=1e-5)
+    assert drawn.guidance.conditional.concat is not None
+    assert (drawn.guidance.conditional.concat[0] == 1).all()
+    assert torch.allclose(
+        drawn.guidance.conditional.concat[1:], pack.first_stage.encode(torch.zeros(1, 3, 64, 64))[0], atol=1e-5
+    )
     assert (picture != photo.array).mean() > 0.9
 
 
@@ -88,13 +90,13 @@ def _swap(asked: tuple[Inpaint, dict[str, Image]], pack: Pack) -> tuple[Inpaint,
 def test_the_model_sees_the_mask_and_the_picture_with_grey_under_it(pack: Pack) -> None:
     photo, mask = _photo(64, 64), _mask(64, 64, (16, 16, 40, 33))
     (row,) = prepare("job", *_swap(_asked(photo, mask), pack))
-    assert row.steering.beside is not None
-    seen = row.steering.beside[0]
+    assert row.guidance.conditional.concat is not None
+    seen = row.guidance.conditional.concat[0]
     assert seen[2:5, 2:5].all()
     assert seen.sum() == 9, "a latent counts as painted where any of its pixels is: rows 16 to 32 are three"
     picture = torch.from_numpy(photo.array.astype(np.float32)).permute(2, 0, 1) / 127.5 - 1
     picture[:, mask.array > 0] = 0
-    assert torch.allclose(row.steering.beside[1:], pack.first_stage.encode(picture[None])[0], atol=1e-5)
+    assert torch.allclose(row.guidance.conditional.concat[1:], pack.first_stage.encode(picture[None])[0], atol=1e-5)
 
 
 @pytest.mark.parametrize("fill", ["original", "blur"])

@@ -42,7 +42,7 @@ def _run(row: Row) -> torch.Tensor:
     while not row.is_done:
         (move,) = step_rows([row])
         assert isinstance(move, Move)
-        row.move(move.state, move.clean)
+        row.move(move.state, move.x0)
     return row.latent
 
 
@@ -95,9 +95,9 @@ def test_boxes_phrases_and_grounding_all_matter_and_none_is_text_alone(pack: Pac
 
 def test_an_empty_prompt_is_made_of_the_phrases_from_left_to_right(pack: Pack) -> None:
     (row,) = prepare("job", ask_layout(boxes=(BOAT, HOUSE, HOUSE)), pack, {})
-    assert torch.equal(row.steering.told, pack.encode_prompt("a red house, 蓝船"))
+    assert torch.equal(row.guidance.conditional.text, pack.encode_prompt("a red house, 蓝船"))
     (row,) = prepare("job", ask_layout(SCENE), pack, {})
-    assert torch.equal(row.steering.told, pack.encode_prompt(SCENE))
+    assert torch.equal(row.guidance.conditional.text, pack.encode_prompt(SCENE))
 
 
 def _requests() -> dict[str, Request]:

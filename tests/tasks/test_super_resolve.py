@@ -87,8 +87,8 @@ def test_noise_is_of_the_whole_canvas_and_the_picture_beside_it_is_not_scaled(pa
     assert row.latent.shape == (3, 32, 136), "sides rounded up to what the model takes"
     noise = torch.randn(row.latent.shape, generator=torch.Generator().manual_seed(0))
     assert torch.allclose(row.latent, noise * row.table.initial_scale)
-    assert row.steering.beside is not None
-    assert torch.equal(row.steering.beside[:, :31, :133], to_pictures(WIDE.array[None])[0])
+    assert row.guidance.conditional.concat is not None
+    assert torch.equal(row.guidance.conditional.concat[:, :31, :133], to_pictures(WIDE.array[None])[0])
 
 
 def test_pictures_and_drawings_wait_for_each_other_fairly(pack: Pack) -> None:

@@ -30,17 +30,17 @@ def test_without_guidance_the_negative_prompt_costs_nothing(pack: Pack) -> None:
     (plain,) = prepare("job", ask(guidance=1.0, negative="rain"), pack, {})
     (guided,) = prepare("job", ask(guidance=2.0, negative="rain"), pack, {})
     assert (plain.inputs, guided.inputs) == (1, 2)
-    assert guided.steering.untold is not None
-    assert torch.equal(guided.steering.untold, pack.encode_prompt("rain"))
+    assert guided.guidance.unconditional is not None
+    assert torch.equal(guided.guidance.unconditional.text, pack.encode_prompt("rain"))
 
 
 def test_an_inpainting_denoiser_is_told_that_there_is_nothing_to_keep(pack: Pack) -> None:
     (row,) = prepare("job", ask(), pack, {})
-    assert row.steering.beside is not None
-    assert row.steering.beside.shape == (5, 8, 8)
-    assert (row.steering.beside[0] == 1).all()
+    assert row.guidance.conditional.concat is not None
+    assert row.guidance.conditional.concat.shape == (5, 8, 8)
+    assert (row.guidance.conditional.concat[0] == 1).all()
     grey = pack.first_stage.encode(torch.zeros(1, 3, 64, 64))[0]
-    assert torch.allclose(row.steering.beside[1:], grey)
+    assert torch.allclose(row.guidance.conditional.concat[1:], grey)
 
 
 def test_rows_of_one_size_can_share_a_call_whatever_else_differs(pack: Pack) -> None:

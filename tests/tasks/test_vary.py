@@ -30,7 +30,7 @@ def _rows(pack: Pack, request: Request) -> list[Row]:
     while not rows[0].is_done:
         for row, move in zip(rows, step_rows(rows), strict=True):
             assert isinstance(move, Move)
-            row.move(move.state, move.clean)
+            row.move(move.state, move.x0)
     return rows
 
 
@@ -54,17 +54,17 @@ def test_a_variation_is_drawn_as_a_loop_over_diffusers_draws_it(pack: Pack, stre
     tokens = pack.denoiser.projection(torch.stack([seen, torch.zeros_like(seen)]))
     pictures = ImagePrompts(tokens, torch.full((2, 1, 1), 0.8))
     text = torch.stack([pack.encode_prompt("the sea"), pack.encode_prompt("")])
-    beside = pack.beside_nothing(8, 8)
+    concat = pack.blank_concat(8, 8)
     x = torch.randn((4, 8, 8), generator=torch.Generator().manual_seed(3))
     if first:
         clean = pack.first_stage.encode(to_pictures(covering(SOURCE.array, SIDE, SIDE)[None]))[0]
         x = scheduler.add_noise(clean, x, timesteps[:1])
     for t in timesteps:
-        inputs = torch.cat([x, beside])[None].repeat(2, 1, 1, 1)
-        told, untold = pack.denoiser.unet(
+        inputs = torch.cat([x, concat])[None].repeat(2, 1, 1, 1)
+        conditional, unconditional = pack.denoiser.unet(
             inputs, t, text, cross_attention_kwargs={"ip_hidden_states": pictures}
         ).sample.chunk(2)
-        x = scheduler.step((untold + 3 * (told - untold))[0], t, x).prev_sample
+        x = scheduler.step((unconditional + 3 * (conditional - unconditional))[0], t, x).prev_sample
     assert _relative(_drawn(pack, request)[0], x) <= 1e-4
 
 
@@ -168,7 +168,7 @@ def test_noise_is_added_as_in_training_and_taken_off_in_one_step(pack: Pack) -> 
         x = a * clean + b * noise
         assert torch.allclose(row.latent, x, atol=1e-5)
         assert float(row.table.timesteps[0]) == t
-        v = pack.denoiser.unet(torch.cat([x, pack.beside_nothing(8, 8)])[None], t, pack.encode_prompt("")[None]).sample
+        v = pack.denoiser.unet(torch.cat([x, pack.blank_concat(8, 8)])[None], t, pack.encode_prompt("")[None]).sample
         (move,) = step_rows([row])
         assert isinstance(move, Move)
         assert torch.allclose(move.state[0], a * x - b * v[0], atol=1e-4)
