@@ -54,6 +54,11 @@ class Counted(Denoiser):
     conditions: dict[str, torch.Tensor] = field(default_factory=dict)
     flops_of: dict[tuple[int, ...], float] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, denoiser: Denoiser, conditions: dict[str, torch.Tensor] | None = None) -> Counted:
+        parts = {part.name: getattr(denoiser, part.name) for part in fields(Denoiser)}
+        return cls(**parts, conditions=conditions or {})
+
     def __call__(self, latents: torch.Tensor, timesteps: torch.Tensor, conditioning: ConditioningBatch) -> torch.Tensor:
         """The work of layers for boxes and pictures is not added up; nobody in the benchmark brings any."""
         conditioning = self._completed(conditioning)
