@@ -3,7 +3,7 @@ the weights' values. FLOPs are counted, not guessed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import torch

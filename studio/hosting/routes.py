@@ -42,6 +42,7 @@ OPEN: dict[str, Access] = {
     "/gradio_api/startup-events": Access(),
     # its events
     "/gradio_api/queue/join": Access(("POST",), LARGEST_EVENT),
+    "/gradio_api/run/{api_name}": Access(("POST",), LARGEST_EVENT),  # events that wait in no queue
     "/gradio_api/queue/data": Access(("GET",), 0, None),
     "/gradio_api/heartbeat/{session_hash}": Access(("GET",), 0, None),
     "/gradio_api/cancel": Access(("POST",), 64 * KILOBYTE),
@@ -98,7 +99,6 @@ CLOSED: tuple[str, ...] = (
     "/gradio_api/run-history/connect",
     "/gradio_api/run-history/records",
     "/gradio_api/run-history/records/{endpoint}/{record_id}/assets/{asset_id}",
-    "/gradio_api/run/{api_name}",
     "/gradio_api/run/{api_name}/",
     "/gradio_api/runs",
     "/gradio_api/runs/",

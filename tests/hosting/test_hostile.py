@@ -106,6 +106,20 @@ def test_events_of_our_own_components_may_tell_anything(visitor: Visitor, told: 
     assert answer.get("error") or answer.get("data"), answer
 
 
+@pytest.mark.parametrize("tab", ["text_to_image", "vary", "super_resolve"])
+def test_events_that_wait_in_no_queue_are_checked_as_well(visitor: Visitor, tab: str) -> None:
+    """The page sends these past the queue; whatever is meant to be drawn must not go the same way."""
+    stop = visitor.event(tab, "stop")
+    for values in ([["x"], ["y"]], [{"a": 1}, 7], [], "x", [None] * 99, [HUGE, HUGE]):
+        body = {"data": values, "fn_index": stop["id"], "session_hash": "x"}
+        answer = visitor.http.post("/gradio_api/run/predict", json=body)
+        assert answer.status_code in (200, 422, 500)
+        assert answer.status_code == 200 or answer.json().get("error") or answer.json().get("detail")
+    generate = visitor.event(tab, "generate")
+    body = {"data": visitor.values(generate), "fn_index": generate["id"], "session_hash": "x"}
+    assert visitor.http.post("/gradio_api/run/predict", json=body).status_code in (401, 404)
+
+
 def test_a_shape_that_is_none_is_refused(visitor: Visitor) -> None:
     event = visitor.event("text_to_image", "shape", "input")
     for value in ("none such", ["square"], {"a": 1}, 7):
