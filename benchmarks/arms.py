@@ -13,7 +13,7 @@ from studio.engine.engine import Engine
 from studio.events import Cancelled, Event, Failed, Finished, Previewed
 from studio.packs.conditioning import Conditioning, ConditioningBatch, stack
 from studio.packs.pack import Pack
-from studio.requests import TextToImage
+from studio.requests.text_to_image import TextToImage
 from studio.rows import Row
 from studio.samplers.catalogue import find_sampler
 from studio.samplers.table import make_scheduler, step_options

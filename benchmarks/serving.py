@@ -37,7 +37,7 @@ from studio.engine.calibration import calibrate
 from studio.packs.catalogue import STORYBOOK
 from studio.packs.loading import pick_device
 from studio.packs.pack import Pack
-from studio.requests import TextToImage
+from studio.requests.text_to_image import TextToImage
 
 ARMS: dict[str, Callable[[Pack, float], Arm]] = {
     "A": lambda pack, inputs: StockLoop(pack),

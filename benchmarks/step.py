@@ -20,7 +20,7 @@ from studio.engine.engine import Engine
 from studio.packs.catalogue import STORYBOOK, find_pack
 from studio.packs.loading import load_pack, pick_device
 from studio.packs.pack import Denoiser, Pack
-from studio.requests import TextToImage
+from studio.requests.text_to_image import TextToImage
 
 PARTS: dict[str, tuple[object, str]] = {
     "U-Net": (Denoiser, "__call__"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from studio.packs.pack import Pack
-from studio.requests import TextToImage
+from studio.requests.text_to_image import TextToImage
 from studio.samplers.catalogue import DEFAULT_SAMPLER
 
 SAMPLERS = ("Euler a", "DDIM", "UniPC Karras", "Heun", "DPM++ 2M SDE Karras", "PLMS", "DEIS", "Euler Karras")

@@ -17,7 +17,7 @@ from storybook.prompts import SHEET
 from storybook.world import LANGUAGES
 from studio.packs.catalogue import STORYBOOK, PackInfo, find_pack
 from studio.packs.loading import load_pack
-from studio.requests import TextToImage
+from studio.requests.text_to_image import TextToImage
 
 SEED = 11
 CELLS_ACROSS = 4

@@ -36,7 +36,7 @@ from studio.packs.catalogue import STORYBOOK, PackInfo, find_pack
 from studio.packs.first_stage import to_pictures
 from studio.packs.loading import load_pack, pick_device
 from studio.packs.pack import Pack
-from studio.requests import TextToImage
+from studio.requests.text_to_image import TextToImage
 from studio.samplers.catalogue import DEFAULT_SAMPLER, SAMPLERS
 
 FIRST_SCENE = dataset.UNSEEN + 10_000  # contact sheets and training's own probes use those before

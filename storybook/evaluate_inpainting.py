@@ -31,7 +31,7 @@ from studio.images.pixels import Mask, Pixels
 from studio.packs.catalogue import STORYBOOK, PackInfo, find_pack
 from studio.packs.loading import load_pack, pick_device
 from studio.packs.pack import Pack
-from studio.requests import Inpaint
+from studio.requests.inpaint import Inpaint
 
 FIRST_CASE = FIRST_SCENE + 700_000
 MARGIN = 0.05  # of the picture, painted over around the thing's box

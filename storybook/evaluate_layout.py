@@ -31,7 +31,8 @@ from studio.images.boxes import Boxed, overlap
 from studio.packs.catalogue import STORYBOOK, PackInfo, find_pack
 from studio.packs.loading import load_pack, pick_device
 from studio.packs.pack import Pack
-from studio.requests import LayoutToImage, TextToImage
+from studio.requests.layout_to_image import LayoutToImage
+from studio.requests.text_to_image import TextToImage
 
 FIRST_LAYOUT = FIRST_SCENE + 800_000
 FIRST_ARRANGED = FIRST_SCENE + 900_000

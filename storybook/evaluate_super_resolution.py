@@ -27,13 +27,13 @@ from storybook.drawing import draw
 from storybook.evaluate import FIRST_SCENE
 from storybook.world import render, scene
 from studio.images.consistency import averaged
+from studio.images.deviation import heat, standard_deviation
 from studio.images.pixels import Pixels
 from studio.images.resizing import resized
-from studio.images.spread import heat, spread
 from studio.packs.catalogue import STORYBOOK, PackInfo, find_pack
 from studio.packs.loading import load_pack, pick_device
 from studio.packs.pack import Pack
-from studio.requests import SuperResolve
+from studio.requests.super_resolve import SuperResolve
 
 FIRST_CASE = FIRST_SCENE + 800_000
 SIDE = 128  # pixels of a piece
@@ -126,7 +126,7 @@ def measure(pack: Pack, count: int, samples: int = SAMPLES) -> tuple[dict[str, A
     drawn = enlarged(pack, small, samples, "pieces")
     first, loose = [each[0] for each in drawn], enlarged(pack, small, 1, "loose", consistent=False)
     means = [np.mean(each, axis=0) for each in drawn]
-    spreads = [spread(each) for each in drawn]
+    deviations = [standard_deviation(each) for each in drawn]
     model = reader.load()
     figures = {
         "pieces": count,
@@ -139,13 +139,13 @@ def measure(pack: Pack, count: int, samples: int = SAMPLES) -> tuple[dict[str, A
         "psnr": float(np.mean([decibels(*pair) for pair in zip(first, truth, strict=True)])),
         "psnr_of_loose": float(np.mean([decibels(each, true) for (each,), true in zip(loose, truth, strict=True)])),
         "psnr_of_bicubic": float(np.mean([decibels(*pair) for pair in zip(bicubic, truth, strict=True)])),
-        "mean_std": float(np.mean(spreads)),
+        "mean_std": float(np.mean(deviations)),
         "consistency": min(decibels(averaged(each, SCALE), given) for each, given in zip(first, small, strict=True)),
         "seams": seams(pack, max(1, count // 10)),
     }
     rows = [
         [np.kron(given, np.ones((SCALE, SCALE, 1), np.uint8)), plain, *each[:SHEET_SAMPLES], heat(levels), true]
-        for given, plain, each, levels, true in zip(small, bicubic, drawn, spreads, truth, strict=True)
+        for given, plain, each, levels, true in zip(small, bicubic, drawn, deviations, truth, strict=True)
     ]
     return figures, rows
 

@@ -33,7 +33,8 @@ from studio.images.pixels import Pixels
 from studio.packs.catalogue import STORYBOOK, PackInfo, find_pack
 from studio.packs.loading import load_pack, pick_device
 from studio.packs.pack import Pack
-from studio.requests import Interpolate, Vary
+from studio.requests.interpolate import Interpolate
+from studio.requests.vary import Vary
 
 FIRST_CASE = FIRST_SCENE + 900_000
 PAIRS = 500  # for recall

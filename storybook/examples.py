@@ -27,7 +27,13 @@ from studio.images.pixels import Image, Mask, Pixels
 from studio.packs.catalogue import STORYBOOK, find_pack
 from studio.packs.loading import load_pack
 from studio.packs.pack import Pack
-from studio.requests import Inpaint, LayoutToImage, Noise, Request, SuperResolve, TextToImage, Vary
+from studio.requests.forward_process import ForwardProcess
+from studio.requests.inpaint import Inpaint
+from studio.requests.layout_to_image import LayoutToImage
+from studio.requests.request import Request
+from studio.requests.super_resolve import SuperResolve
+from studio.requests.text_to_image import TextToImage
+from studio.requests.vary import Vary
 
 TEXTS = (
     ("a red house by the sea at night", 2),
@@ -170,7 +176,7 @@ def _noised(pack: Pack) -> Iterator[tuple[Request, tuple[Image, ...]]]:
     for before, seed, time in NOISED:
         ((_, drawn),) = draw(pack, [_text(pack, before, seed)])
         picture = Pixels.of(drawn)
-        request = Noise(
+        request = ForwardProcess(
             pack=info.name, image=picture.digest, width=2 * info.size, height=info.size, begin=time, end=time
         )
         yield request, (picture,)

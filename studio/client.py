@@ -23,7 +23,7 @@ from studio.events import ENDS, Cancelled, Event, Failed, Started
 from studio.images.pixels import Image
 from studio.joblog import JobLog
 from studio.packs.catalogue import PackInfo, find_pack
-from studio.requests import Request
+from studio.requests.request import Request
 from studio.settings import Settings
 
 logger = logging.getLogger(__name__)

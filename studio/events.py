@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from studio.errors import StudioError
 from studio.images.pixels import Pixels
-from studio.requests import Request
+from studio.requests.request import Request
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Previewed:
     """Picture ``index`` as it looks after ``step`` of ``steps`` model calls: a small JPEG.
 
     ``seconds_left`` is an estimate from the job's own pace so far; None before there is one. ``is_frame`` tells that it
-    belongs to the film that was asked for, and is decoded in full.
+    belongs to the trajectory that was asked for, and is decoded in full.
     """
 
     job: str

@@ -1,8 +1,8 @@
 """What is drawn is written down, whoever is still looking.
 
 The client hands every event to the recorder first. A `Drawn` event comes out with the picture's path in place of its
-pixels, so nobody can be told of a picture that is not on the disk. Frames of films are collected until their picture is
-drawn.
+pixels, so nobody can be told of a picture that is not on the disk. Frames of trajectories are collected until their
+picture is drawn.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from studio.gallery.store import Store
 logger = logging.getLogger(__name__)
 
 
-class Films:
-    """Collects the frames of films, of every job that asked for some; call `see` with each event, in order."""
+class Trajectories:
+    """Collects the frames of trajectories, of every job that asked for some; call `see` with each event, in order."""
 
     def __init__(self) -> None:
         self._frames: dict[str, dict[int, list[bytes]]] = {}  # of each job, of each of its pictures
@@ -33,7 +33,7 @@ class Films:
         return event
 
     def take(self, event: Drawn) -> list[bytes]:
-        """The frames of a picture that is drawn, JPEGs; none where no film was asked for."""
+        """The frames of a picture that is drawn, JPEGs; none where no trajectory was asked for."""
         return self._frames.get(event.job, {}).pop(event.index, [])
 
 
@@ -41,10 +41,10 @@ class Recorder:
     """Call it with each event; it returns the event to pass on. Not thread-safe: events come one after the other."""
 
     def __init__(self, store: Store) -> None:
-        self._store, self._films = store, Films()
+        self._store, self._trajectories = store, Trajectories()
 
     def __call__(self, event: Event) -> Event:
-        self._films.see(event)
+        self._trajectories.see(event)
         if not isinstance(event, Drawn) or event.pixels is None:
             return event
         try:
@@ -52,13 +52,13 @@ class Recorder:
         except OSError as error:
             reason = error.strerror or type(error).__name__
             return Failed(event.job, JobFailed(f"The picture could not be written to the data folder: {reason}."))
-        self._add_film(path, self._films.take(event))
+        self._add_trajectory(path, self._trajectories.take(event))
         return replace(event, pixels=None, path=str(path))
 
-    def _add_film(self, path: Path, frames: list[bytes]) -> None:
-        """The picture is safe already; a film that is not changes nothing of that."""
+    def _add_trajectory(self, path: Path, frames: list[bytes]) -> None:
+        """The picture is safe already; a trajectory that is not changes nothing of that."""
         try:
             if frames:
-                self._store.add_film(path, frames)
+                self._store.add_trajectory(path, frames)
         except OSError:
-            logger.exception("a film could not be written")
+            logger.exception("a trajectory could not be written")

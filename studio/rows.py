@@ -18,7 +18,7 @@ from studio.images.pixels import Image, Pixels
 from studio.images.tiles import Place, Tiling
 from studio.packs.conditioning import Conditioning, ImageTokens
 from studio.packs.pack import Denoiser, Pack
-from studio.requests import Prompted, Request
+from studio.requests.request import Prompted, Request
 from studio.samplers.catalogue import Sampler
 from studio.samplers.table import SamplerTable
 

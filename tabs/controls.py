@@ -15,7 +15,7 @@ import gradio as gr
 from studio.errors import InvalidRequest
 from studio.images.pixels import Pixels
 from studio.packs.catalogue import PackInfo
-from studio.requests import (
+from studio.requests.limits import (
     LARGEST_SEED,
     LARGEST_SIDE,
     LEAST_GUIDANCE,
@@ -25,9 +25,8 @@ from studio.requests import (
     RANDOM_SEEDS,
     SIDE_MULTIPLE,
     SMALLEST_SIDE,
-    Prompted,
-    Request,
 )
+from studio.requests.request import Prompted, Request
 from studio.samplers.catalogue import DEFAULT_SAMPLER, MOST_STEPS, SAMPLERS
 from tabs.job import Given, Update
 from tabs.words import sampler_key, say

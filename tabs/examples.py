@@ -19,7 +19,7 @@ from studio.gallery.examples import Example, find_examples
 from studio.gallery.store import Store
 from studio.images.pixels import Mask, Pixels
 from studio.images.resizing import resized
-from studio.requests import LayoutToImage
+from studio.requests.layout_to_image import LayoutToImage
 from tabs import STATIC
 from tabs.job import Update
 from tabs.words import words_of

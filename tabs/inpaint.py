@@ -12,7 +12,9 @@ from studio.errors import InvalidRequest
 from studio.gallery.store import Store
 from studio.images.pixels import Mask, Pixels
 from studio.images.resizing import resized
-from studio.requests import FILLS, LEAST_STRENGTH, MOST_FEATHER, Inpaint, Request
+from studio.requests.inpaint import FILLS, MOST_FEATHER, Inpaint
+from studio.requests.limits import LEAST_STRENGTH
+from studio.requests.request import Request
 from tabs.controls import DrawingControls
 from tabs.door import BrowserName
 from tabs.examples import Examples

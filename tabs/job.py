@@ -18,7 +18,7 @@ from studio.client import EngineClient
 from studio.errors import MissingImage, UnknownJob
 from studio.gallery.store import Store
 from studio.images.pixels import Pixels
-from studio.requests import Request
+from studio.requests.request import Request
 from tabs.door import BrowserName, address_of, language_of
 from tabs.editor import Editor, stamped
 from tabs.live import ENDED, LiveView, View, follow

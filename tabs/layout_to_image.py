@@ -8,7 +8,8 @@ import gradio as gr
 from studio.client import EngineClient
 from studio.errors import InvalidRequest
 from studio.images.pixels import Pixels
-from studio.requests import LayoutToImage, Request
+from studio.requests.layout_to_image import LayoutToImage
+from studio.requests.request import Request
 from tabs.box_editor import BoxEditor, showing_aspect, showing_boxes, showing_under
 from tabs.controls import DrawingControls, SizeControls
 from tabs.door import BrowserName

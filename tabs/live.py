@@ -18,10 +18,13 @@ import gradio as gr
 
 from studio.client import EngineClient
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Progressed, Queued, Started
-from studio.requests import Interpolate, Noise, Request, SuperResolve
+from studio.requests.forward_process import ForwardProcess
+from studio.requests.interpolate import Interpolate
+from studio.requests.request import Request
+from studio.requests.super_resolve import SuperResolve
 from tabs import STATIC
-from tabs.films import trajectory_query, way_query
-from tabs.pictures import PICTURES_URL, spread_url
+from tabs.animations import pictures_query, trajectory_query
+from tabs.pictures import PICTURES_URL, deviation_url
 from tabs.refusals import in_language
 from tabs.sources import enlarged_url
 from tabs.words import words_of
@@ -54,13 +57,13 @@ class LiveView(gr.HTML):
 @dataclass
 class _Frame:
     """One picture of the view: ``source`` is a data URL while it appears, then the file's own address. ``note`` says
-    what tells it from the others where that is not the seed; ``film`` asks for its own; ``score`` is how well it shows
-    what was asked for."""
+    what tells it from the others where that is not the seed; ``trajectory`` asks for the animation of its own steps;
+    ``score`` is how well it shows what was asked for."""
 
     source: str = ""
     seed: int | None = None
     note: str = ""
-    film: str = ""
+    trajectory: str = ""
     score: float | None = None
     step: int = 0
     tiles: tuple[int, int] | None = None  # of a large picture's next step, seen and all
@@ -71,7 +74,7 @@ class _Frame:
             "source": self.source,
             "seed": None if self.seed is None else str(self.seed),
             "note": self.note,
-            "film": self.film,
+            "trajectory": self.trajectory,
             "score": None if self.score is None else round(self.score, 3),
             "done": self.is_done,
         }
@@ -94,8 +97,8 @@ class View:
     is_prompt_cut: bool = False
     unknown_words: tuple[str, ...] = ()
     before: str = ""  # what the pictures can be compared with
-    is_way: bool = False  # whether the pictures make a film together
-    has_films: bool = False  # whether each has one of its own
+    is_interpolation: bool = False  # whether the pictures make an animation together
+    has_trajectories: bool = False  # whether each has one of its own
     frames: list[_Frame] = field(default_factory=list)
 
     @classmethod
@@ -104,7 +107,7 @@ class View:
         before = enlarged_url(request.image, request.scale) if isinstance(request, SuperResolve) else ""
         view = cls(request.caption, request.width, request.height, "waking", before=before, frames=frames)
         view.language = language
-        view.is_way, view.has_films = isinstance(request, Interpolate), request.trajectory
+        view.is_interpolation, view.has_trajectories = isinstance(request, Interpolate), request.trajectory
         return view
 
     def fold(self, event: Event) -> None:
@@ -123,7 +126,7 @@ class View:
             case Drawn(index=index, path=path, similarity=similarity) if path is not None:
                 frame, name = self.frames[index], Path(path).name
                 frame.source, frame.is_done, frame.score = f"{PICTURES_URL}/{name}", True, similarity
-                frame.film = trajectory_query(name) if self.has_films else ""
+                frame.trajectory = trajectory_query(name) if self.has_trajectories else ""
             case Finished():
                 self.state = "done"
             case Cancelled():
@@ -138,14 +141,14 @@ class View:
         return {**self.as_json(), "greeting": secrets.token_hex(4)}
 
     @property
-    def spread(self) -> str:
+    def deviation(self) -> str:
         """Where the heat map of several drawings of one picture is, once they are done."""
-        return spread_url(self._names) if self.before and self._has_several else ""
+        return deviation_url(self._names) if self.before and self._has_several else ""
 
     @property
-    def film(self) -> str:
-        """What asks for the film of the pictures on a way, once they are done."""
-        return way_query(self._names) if self.is_way and self._has_several else ""
+    def animation(self) -> str:
+        """What asks for the animation of an interpolation's pictures, once they are done."""
+        return pictures_query(self._names) if self.is_interpolation and self._has_several else ""
 
     @property
     def _names(self) -> list[str]:
@@ -170,8 +173,8 @@ class View:
             "message": self.message,
             "tiles": next((frame.tiles for frame in self.frames if frame.tiles and not frame.is_done), None),
             "before": self.before,
-            "spread": self.spread,
-            "film": self.film,
+            "deviation": self.deviation,
+            "animation": self.animation,
             "cut": self.is_prompt_cut,
             "unknown": _shortened(self.unknown_words),
             "frames": [frame.as_json() for frame in self.frames],
@@ -183,7 +186,7 @@ def _notes(request: Request) -> list[str]:
     match request:
         case Interpolate(positions=positions):
             return [f"{position:.0%}" for position in positions]
-        case Noise(times=times):
+        case ForwardProcess(times=times):
             return [f"t = {time:.2f}" for time in times]
     return [""] * request.count
 

@@ -19,7 +19,7 @@ from studio.errors import BadPicture
 from studio.images.opening import open_mask
 from studio.images.pixels import Mask, Pixels
 from studio.images.resizing import resized
-from studio.requests import DIGEST
+from studio.requests.limits import DIGEST
 from tabs.editor import Editor, stamped
 from tabs.sources import SHOWN_SIDE, describe
 

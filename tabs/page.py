@@ -19,8 +19,8 @@ from studio.gallery.store import Store
 from studio.hosting.guard import Policy, guarded_by
 from studio.settings import Settings
 from tabs import STATIC
+from tabs.animations import animation_routes
 from tabs.door import BrowserName, StudioBlocks, first_language
-from tabs.films import film_routes
 from tabs.job import Desk, Receiver, Update
 from tabs.pictures import finished_picture, picture_routes
 from tabs.refusals import in_language
@@ -136,7 +136,7 @@ def launch_options(store: Store, policy: Policy) -> dict[str, Any]:
         "state_session_capacity": KEPT_SESSIONS,
         "app_kwargs": {
             "lifespan": guarded_by(policy),
-            "routes": [*picture_routes(store), *film_routes(store), *source_routes(store)],
+            "routes": [*picture_routes(store), *animation_routes(store), *source_routes(store)],
         },
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from studio.images.pixels import Pixels
-from studio.requests import DIGEST
+from studio.requests.limits import DIGEST
 from tabs.editor import Editor, stamped
 from tabs.sources import describe
 

@@ -1,7 +1,7 @@
 """How finished pictures reach the browser: two routes beside gradio's own.
 
 GET studio/pictures/ID.png                      a picture, byte for byte as it lies on the disk
-GET studio/spread.png?pictures=ID.png,ID.png    where several drawings of one thing differ, as a heat map
+GET studio/deviation.png?pictures=ID.png,ID.png    where several drawings of one thing differ, as a heat map
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from starlette.routing import Route
 
 from studio.errors import MissingImage, StudioError
 from studio.gallery.store import Store
+from studio.images.deviation import heat, standard_deviation
 from studio.images.opening import open_picture
 from studio.images.pixels import Pixels
-from studio.images.spread import heat, spread
-from studio.requests import MOST_PICTURES
+from studio.requests.limits import MOST_PICTURES
 from tabs.door import answer_of
 
-PICTURES_URL, SPREAD_URL = "studio/pictures", "studio/spread.png"
+PICTURES_URL, DEVIATION_URL = "studio/pictures", "studio/deviation.png"
 PICTURE_NAME = re.compile(r"[0-9a-f]{32}\.png")
 FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
 COMPARED_AT_ONCE = 1
 MOST_COMPARED = 300_000_000  # pixels of all pictures together
 
 
-def spread_url(names: Sequence[str]) -> str:
-    return f"{SPREAD_URL}?pictures={','.join(names)}"
+def deviation_url(names: Sequence[str]) -> str:
+    return f"{DEVIATION_URL}?pictures={','.join(names)}"
 
 
 def finished_picture(store: Store, name: str) -> Pixels:
@@ -66,7 +66,7 @@ def picture_routes(store: Store) -> list[Route]:
         except StudioError as error:
             return answer_of(error, request)
 
-    return [Route(f"/{PICTURES_URL}/{{name}}", show), Route(f"/{SPREAD_URL}", compare)]
+    return [Route(f"/{PICTURES_URL}/{{name}}", show), Route(f"/{DEVIATION_URL}", compare)]
 
 
 def _heat_map(store: Store, names: Sequence[str]) -> Response:
@@ -78,7 +78,7 @@ def _heat_map(store: Store, names: Sequence[str]) -> Response:
     if sum(width * height for width, height in sizes) > MOST_COMPARED:
         raise MissingImage(f"{len(names)} pictures of this size are too many to compare at once.")
     stream = io.BytesIO()
-    levels = spread([finished_picture(store, name).array for name in names])
+    levels = standard_deviation([finished_picture(store, name).array for name in names])
     PIL.Image.fromarray(heat(levels)).save(stream, "PNG")
     return Response(stream.getvalue(), media_type="image/png", headers=FOR_EVER)
 

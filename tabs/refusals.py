@@ -57,8 +57,8 @@ TEMPLATES: dict[str, tuple[str, str]] = {
         "不超过一百万像素的图片；请先缩小",
         "ein Bild von höchstens einem Megapixel; bitte erst verkleinern",
     ),
-    "a picture at both ends of the way, or none": ("两端都有图片，或都没有", "ein Bild an beiden Enden oder an keinem"),
-    "two pictures, or words at both ends of the way": (
+    "a picture at both ends, or none": ("两端都有图片，或都没有", "ein Bild an beiden Enden oder an keinem"),
+    "two pictures, or words at both ends": (
         "两张图片，或两端都有文字",
         "zwei Bilder, oder Worte an beiden Enden",
     ),
@@ -129,7 +129,7 @@ TEMPLATES: dict[str, tuple[str, str]] = {
     ),
     "This is a mask and not a picture.": ("这是蒙版，不是图片。", "Das ist eine Maske und kein Bild."),
     "There is no such picture (any more).": ("没有这张图片（或已不存在）。", "Dieses Bild gibt es nicht (mehr)."),
-    "There is no film of this picture (any more).": (
+    "There is no trajectory of this picture (any more).": (
         "没有这张图片的影片（或已不存在）。",
         "Von diesem Bild gibt es keinen Film (mehr).",
     ),
@@ -141,9 +141,12 @@ TEMPLATES: dict[str, tuple[str, str]] = {
         "此图所用的原图在磁盘上已损坏。",
         "Ein Bild, aus dem dieses entstand, ist auf der Platte beschädigt.",
     ),
-    "Films come as {kinds}.": ("影片格式为 {kinds}。", "Filme gibt es als {kinds}."),
-    "A film has from 2 to {most} pictures.": ("影片包含 2 到 {most} 张图片。", "Ein Film hat 2 bis {most} Bilder."),
-    "Pictures of different sizes make no film.": (
+    "Animations come as {kinds}.": ("影片格式为 {kinds}。", "Filme gibt es als {kinds}."),
+    "An animation has from 2 to {most} pictures.": (
+        "影片包含 2 到 {most} 张图片。",
+        "Ein Film hat 2 bis {most} Bilder.",
+    ),
+    "Pictures of different sizes make no animation.": (
         "尺寸不同的图片无法制成影片。",
         "Bilder verschiedener Größe ergeben keinen Film.",
     ),

@@ -28,7 +28,7 @@ from studio.images import masks
 from studio.images.opening import LARGEST_FILE, check_size, is_animated, open_picture
 from studio.images.pixels import Pixels
 from studio.images.resizing import resized
-from studio.requests import SCALES
+from studio.requests.super_resolve import SCALES
 from tabs.door import answer_of
 from tabs.pictures import FOR_EVER, finished_picture
 

@@ -12,7 +12,8 @@ from studio.errors import InvalidRequest, StudioError
 from studio.gallery.store import Store
 from studio.images.pixels import Pixels
 from studio.packs.catalogue import PackInfo
-from studio.requests import SCALES, Request, SuperResolve
+from studio.requests.request import Request
+from studio.requests.super_resolve import SCALES, SuperResolve
 from tabs.controls import SamplingControls, SeedControls, count_slider
 from tabs.door import BrowserName, language_of
 from tabs.examples import Examples

@@ -6,7 +6,7 @@ from __future__ import annotations
 import gradio as gr
 
 from studio.client import EngineClient
-from studio.requests import TextToImage
+from studio.requests.text_to_image import TextToImage
 from tabs.controls import DrawingControls, SizeControls
 from tabs.door import BrowserName
 from tabs.examples import Examples

@@ -1,5 +1,5 @@
 """Image variations: a person brings a picture, or sends one here, and gets others like it, from almost the same to the
-same idea; or, with a second picture or second words, what lies on the way from one to the other."""
+same idea; or, with a second picture or second words, the interpolation between them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from studio.errors import InvalidRequest
 from studio.images.pixels import Image, Pixels
 from studio.images.resizing import working_size
 from studio.packs.catalogue import PackInfo
-from studio.requests import LEAST_STRENGTH, LONGEST_PROMPT, Interpolate, Request, Vary
+from studio.requests.interpolate import Interpolate
+from studio.requests.limits import LEAST_STRENGTH, LONGEST_PROMPT
+from studio.requests.request import Request
+from studio.requests.vary import Vary
 from tabs.controls import DrawingControls, SizeControls
 from tabs.door import BrowserName
 from tabs.examples import Examples
@@ -26,7 +29,7 @@ SHAPES = ("square", "landscape", "portrait")
 CLOSENESS = {"same": (1.0, 0.55), "like": (1.0, 0.8), "idea": (0.9, 1.0)}  # likeness and strength
 CALLED = {"same": "vary_same", "like": "vary_like", "idea": "vary_idea"}
 USUAL_CLOSENESS = "idea"
-FRAMES = 8  # of a way, unless more or fewer are asked for
+FRAMES = 8  # of an interpolation, unless more or fewer are asked for
 
 
 def build(client: EngineClient, desk: Desk, browser: BrowserName) -> Receiver:

@@ -153,15 +153,18 @@ WORDS: dict[str, tuple[str, str, str]] = {
     "tab_vary": ("Variations", "图像变体", "Variationen"),
     "tab_vary_about": (
         "Pictures like a picture, by what CLIP sees in it (IP-Adapter, Ye et al. 2023), from almost the same to the "
-        "same idea; or a way from one picture, or from some words, to others.",
-        "按 CLIP 所见画出相似的图片（IP-Adapter，Ye 等，2023），从几乎相同到同一创意；"
-        "也可从一张图或一段文字渐变到另一张。",
+        "same idea; or the interpolation from one picture, or one prompt, to another.",
+        "按 CLIP 所见画出相似的图片（IP-Adapter，Ye 等，2023），从几乎相同到同一创意；也可在两张图或两段文字之间插值。",
         "Bilder wie ein Bild, nach dem, was CLIP darin sieht (IP-Adapter, Ye u. a. 2023), von fast gleich bis zur "
-        "selben Idee; oder ein Weg von einem Bild oder von Worten zu anderen.",
+        "selben Idee; oder die Interpolation von einem Bild oder einer Beschreibung zu anderen.",
     ),
     "vary_mode": ("What to make", "生成内容", "Was entstehen soll"),
     "vary_mode_vary": ("Variations", "变体", "Variationen"),
-    "vary_mode_interpolate": ("A way to another", "渐变到另一张", "Ein Weg zu einem anderen"),
+    "vary_mode_interpolate": (
+        "Interpolate to another picture",
+        "插值到另一张图",
+        "Zu einem anderen Bild interpolieren",
+    ),
     "vary_prompt": (
         "What else should be in it; may be empty",
         "还应包含的内容，可留空",
@@ -189,8 +192,8 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "开始时覆盖图片的噪声量；1 为从纯噪声开始",
         "Wie viel Rauschen das Bild am Anfang bedeckt; 1 beginnt allein mit Rauschen",
     ),
-    "tab_noise": ("How it works", "工作原理", "So funktioniert es"),
-    "tab_noise_about": (
+    "tab_forward_process": ("How it works", "工作原理", "So funktioniert es"),
+    "tab_forward_process_about": (
         "A denoiser learns from pictures with noise. Left, your picture with more and more of it; right, what the "
         "model takes each for, in one step. Drawing begins where nothing is left to see and takes many such steps "
         "(Sohl-Dickstein et al. 2015, Ho et al. 2020).",
@@ -299,7 +302,7 @@ WORDS: dict[str, tuple[str, str, str]] = {
     "live_step": ("Step {step} of {steps}", "第 {step} / {steps} 步", "Schritt {step} von {steps}"),
     "live_tiles": ("tile {tiles} of {all}", "第 {tiles} / {all} 块", "Kachel {tiles} von {all}"),
     "live_split": ("Before and after", "前后对比", "Vorher und nachher"),
-    "live_spread": (
+    "live_deviation": (
         "Where the pictures differ: what the model invents",
         "各图的差异之处：模型自行补充的内容",
         "Wo sich die Bilder unterscheiden: was das Modell erfindet",
@@ -320,7 +323,7 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "Diesem Modell unbekannt: {words}",
     ),
     "live_making": ("Film", "影片", "Film"),
-    "live_film": ("The way, as a film:", "渐变影片：", "Der Weg als Film:"),
+    "live_animation": ("The interpolation, as an animation:", "插值动画：", "Die Interpolation als Film:"),
     "live_best": ("Best match first", "最符合的排在前面", "Was am besten passt, zuerst"),
     "live_score": (
         "How well it shows the words: CLIP similarity",

@@ -26,7 +26,11 @@ from studio.packs.grounding import take_grounding
 from studio.packs.image_prompt import add_image_attention
 from studio.packs.linear_decoder import LinearDecoder, four_colours
 from studio.packs.pack import Denoiser, Pack
-from studio.requests import Interpolate, LayoutToImage, Request, TextToImage, Vary
+from studio.requests.interpolate import Interpolate
+from studio.requests.layout_to_image import LayoutToImage
+from studio.requests.request import Request
+from studio.requests.text_to_image import TextToImage
+from studio.requests.vary import Vary
 from studio.samplers.table import NoiseSchedule, Tables
 
 NAME = "miniature"

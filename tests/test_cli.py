@@ -11,9 +11,12 @@ from PIL import Image
 
 from studio.cli import main
 from studio.gallery.recipe import read_recipe
-from studio.requests import Interpolate, LayoutToImage, SuperResolve, Vary
+from studio.requests.interpolate import Interpolate
+from studio.requests.layout_to_image import LayoutToImage
+from studio.requests.super_resolve import SuperResolve
+from studio.requests.vary import Vary
 from studio.samplers.catalogue import SAMPLERS
-from tests.films import frames_of
+from tests.animations import frames_of
 
 
 def _draw(pack: Path, out: Path, *more: str) -> int:

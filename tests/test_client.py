@@ -17,7 +17,7 @@ from studio.engine.batching import Limits
 from studio.engine.worker import Cancel, Submit
 from studio.errors import EngineStopped, InvalidRequest, PackError, UnknownJob
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Queued, Started
-from studio.requests import TextToImage
+from studio.requests.text_to_image import TextToImage
 from studio.settings import Settings
 
 

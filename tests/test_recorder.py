@@ -14,7 +14,7 @@ from studio.events import Drawn, Failed, Finished, Previewed, Started
 from studio.gallery import store as store_module
 from studio.gallery.recipe import read_recipe
 from studio.gallery.store import Store
-from studio.images.film import decoded
+from studio.images.animation import decoded
 from studio.images.pixels import Pixels
 from studio.recorder import Recorder
 from tests.miniature import ask
@@ -57,10 +57,10 @@ def test_the_frames_of_a_film_are_kept_beside_its_picture_and_nobody_elses(tmp_p
     with_film, without = (recorder(replace(DRAWN, index=index)) for index in (0, 1))
     assert isinstance(with_film, Drawn)
     assert isinstance(without, Drawn)
-    frames = decoded(Store(tmp_path).film(Path(str(with_film.path)).name))
+    frames = decoded(Store(tmp_path).trajectory(Path(str(with_film.path)).name))
     assert [round(float(frame.mean())) for frame in frames] == pytest.approx([0, 100, 200], abs=3)
     with pytest.raises(MissingImage):
-        Store(tmp_path).film(Path(str(without.path)).name)
+        Store(tmp_path).trajectory(Path(str(without.path)).name)
 
 
 def test_the_frames_of_a_job_that_ends_without_a_picture_are_forgotten(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_the_frames_of_a_job_that_ends_without_a_picture_are_forgotten(tmp_path:
     drawn = recorder(DRAWN)
     assert isinstance(drawn, Drawn)
     with pytest.raises(MissingImage):
-        Store(tmp_path).film(Path(str(drawn.path)).name)
+        Store(tmp_path).trajectory(Path(str(drawn.path)).name)
 
 
 def test_a_picture_is_safe_although_its_film_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,9 +80,9 @@ def test_a_picture_is_safe_although_its_film_is_not(tmp_path: Path, monkeypatch:
     def full(store: Store, picture: Path, jpegs: list[bytes]) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Store, "add_film", full)
+    monkeypatch.setattr(Store, "add_trajectory", full)
     drawn = recorder(DRAWN)
     assert isinstance(drawn, Drawn)
     assert Path(str(drawn.path)).exists()
     with pytest.raises(MissingImage):
-        store.film(Path(str(drawn.path)).name)
+        store.trajectory(Path(str(drawn.path)).name)

@@ -9,7 +9,11 @@ import pytest
 
 from studio.errors import InvalidRequest
 from studio.images.boxes import Boxed
-from studio.requests import LARGEST_SEED, REQUESTS, Inpaint, LayoutToImage, Request, from_mapping, to_mapping
+from studio.requests import from_mapping, kinds, to_mapping
+from studio.requests.inpaint import Inpaint
+from studio.requests.layout_to_image import LayoutToImage
+from studio.requests.limits import LARGEST_SEED
+from studio.requests.request import Request
 from studio.samplers.catalogue import SAMPLERS
 from tests.miniature import ask, own_fields
 
@@ -69,7 +73,7 @@ def test_a_samplers_name_is_taken_in_any_case_and_kept_in_the_catalogues() -> No
     assert ask(sampler="euler A").sampler == "Euler a"
 
 
-@pytest.mark.parametrize("kind", REQUESTS)
+@pytest.mark.parametrize("kind", kinds().values())
 def test_mapping_and_back_gives_the_request(kind: type[Request]) -> None:
     images = {name: name.encode().hex().ljust(64, "0") for name in kind.IMAGES}
     request = kind(

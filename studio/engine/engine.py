@@ -25,7 +25,7 @@ from studio.errors import JobFailed, NotFinite, OutOfMemory, PackError, QueueFul
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Progressed, Queued, Started
 from studio.images.pixels import Image, Pixels
 from studio.packs.pack import Pack
-from studio.requests import Request
+from studio.requests.request import Request
 from studio.rows import Part, Row
 from studio.samplers.catalogue import find_sampler
 from studio.tasks import find_task
@@ -248,13 +248,13 @@ class Engine:
         return [self._previewed(row, jpeg) for row, jpeg in zip(rows, jpegs, strict=True)]
 
     def _previewed(self, row: Row, jpeg: bytes) -> Previewed:
-        """``jpeg`` is what the linear decoder made; a frame of a film is worth the whole one, if it can be had."""
+        """``jpeg`` is what the linear decoder made; a frame of a trajectory is worth decoding in full."""
         is_frame = row.request.trajectory
         if is_frame:
             try:
                 jpeg = encode_frame(_picture(row))
             except Exception:
-                logger.exception("a film lacks a frame")
+                logger.exception("a trajectory lacks a frame")
                 is_frame = False
         calls, steps = row.table.calls, row.request.steps
         pace = (time.monotonic() - self._running[row.job].started) / row.call

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.nn import functional as F
 
-from studio.images.film import shown
+from studio.images.animation import shown
 from studio.packs.first_stage import to_bytes
 from studio.packs.linear_decoder import LinearDecoder
 
@@ -27,7 +27,7 @@ def encode_previews(clean: torch.Tensor, decoder: LinearDecoder) -> list[bytes]:
 
 
 def encode_frame(picture: NDArray[np.uint8]) -> bytes:
-    """A picture, uint8 [H, W, 3], as a frame of a film."""
+    """A picture, uint8 [H, W, 3], as a frame of an animation."""
     return _jpeg(shown(picture), quality=FRAME_QUALITY, subsampling=0)  # colours as sharp as brightness
 
 

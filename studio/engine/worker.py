@@ -24,7 +24,7 @@ from studio.errors import JobFailed, PackError, StudioError
 from studio.events import Event, Failed
 from studio.images.pixels import Image
 from studio.packs.catalogue import PackInfo
-from studio.requests import Request
+from studio.requests.request import Request
 
 if TYPE_CHECKING:  # both import torch
     from studio.engine.engine import Engine

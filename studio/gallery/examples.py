@@ -11,7 +11,7 @@ import PIL.Image
 from studio.gallery.recipe import read_recipe
 from studio.gallery.store import Store
 from studio.images.pixels import Image, Pixels
-from studio.requests import Request
+from studio.requests.request import Request
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "assets" / "examples"
 

@@ -17,7 +17,12 @@ from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from studio.errors import InvalidRequest, NoRecipe
-from studio.requests import Inpaint, Prompted, Request, SuperResolve, TextToImage, Vary, from_mapping, to_mapping
+from studio.requests import from_mapping, to_mapping
+from studio.requests.inpaint import Inpaint
+from studio.requests.request import Prompted, Request
+from studio.requests.super_resolve import SuperResolve
+from studio.requests.text_to_image import TextToImage
+from studio.requests.vary import Vary
 from studio.samplers.catalogue import SAMPLERS, find_sampler
 
 FORMAT = 1

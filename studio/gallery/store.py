@@ -1,7 +1,7 @@
 """Where pictures are kept: ``<data>/pictures/ID.png``, each with its recipe inside.
 
-If asked for, the frames of its film lie beside it in ``ID.zip``. ``<data>/sources/DIGEST.png`` is what people brought
-to be worked on, which the recipes name.
+If asked for, the frames of its trajectory (x0 at each step) lie beside it in ``ID.zip``. ``<data>/sources/DIGEST.png``
+is what people brought to be worked on, which the recipes name.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ import PIL.Image
 from studio.errors import MissingImage
 from studio.gallery.recipe import Recipe, png_text
 from studio.images.pixels import Image, Mask, Pixels
-from studio.requests import DIGEST, Request
+from studio.requests.limits import DIGEST
+from studio.requests.request import Request
 
 ABANDONED_AFTER_SECONDS = 3600.0
 
@@ -42,7 +43,7 @@ class Store:
         write_picture(path, pixels, recipe)
         return path
 
-    def add_film(self, picture: Path, jpegs: Sequence[bytes]) -> None:
+    def add_trajectory(self, picture: Path, jpegs: Sequence[bytes]) -> None:
         """Writes the frames of how the picture at that path came about beside it."""
 
         def save(file: BinaryIO) -> None:
@@ -52,13 +53,13 @@ class Store:
 
         _write(picture.with_suffix(".zip"), save)
 
-    def film(self, name: str) -> list[bytes]:
-        """The frames of the film of the picture in the file ``name``, JPEGs. Raises `MissingImage`."""
+    def trajectory(self, name: str) -> list[bytes]:
+        """The frames of how the picture in the file ``name`` came about, JPEGs. Raises `MissingImage`."""
         try:
             with zipfile.ZipFile((self.folder / name).with_suffix(".zip")) as frames:
                 return [frames.read(each) for each in sorted(frames.namelist())]
         except (OSError, zipfile.BadZipFile):
-            raise MissingImage("There is no film of this picture (any more).") from None
+            raise MissingImage("There is no trajectory of this picture (any more).") from None
 
     def keep(self, image: Image) -> str:
         """Writes a source, once, and returns its digest."""

@@ -48,8 +48,8 @@ OPEN: dict[str, Access] = {
     "/gradio_api/cancel": Access(("POST",), 64 * KILOBYTE),
     # our own
     "/studio/pictures/{name}": Access(),
-    "/studio/spread.png": Access(READ, 0, 120.0),
-    "/studio/films/{kind}": Access(READ, 0, 300.0),
+    "/studio/deviation.png": Access(READ, 0, 120.0),
+    "/studio/animations/{kind}": Access(READ, 0, 300.0),
     "/studio/sources": Access(("POST",), LARGEST_PICTURE, 120.0),
     "/studio/sources/{digest}/extended": Access(("POST",), KILOBYTE, 120.0),
     "/studio/sources/{digest}.jpg": Access(READ, 0, 120.0),

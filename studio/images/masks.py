@@ -106,7 +106,7 @@ def to_aspect(width: int, height: int, aspect: float) -> tuple[int, int, int, in
     return wider // 2, higher // 2, wider - wider // 2, higher - higher // 2
 
 
-def spread(values: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
+def pull_push(values: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
     """``values`` [H, W, C] where they are ``known`` [H, W], and smooth in between: pull-push interpolation (Gortler et
     al. 1996). Zero where nothing is known at all."""
     weight = known.astype(np.float32)
@@ -118,7 +118,7 @@ def spread(values: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.
     pulled = cv2.resize(values * weight[:, :, None], half, interpolation=cv2.INTER_AREA)
     pulled = pulled.reshape(half[1], half[0], values.shape[2])
     share = cv2.resize(weight, half, interpolation=cv2.INTER_AREA)
-    coarse = spread((pulled / np.maximum(share, 1e-6)[:, :, None]).astype(np.float32), share > 0)
+    coarse = pull_push((pulled / np.maximum(share, 1e-6)[:, :, None]).astype(np.float32), share > 0)
     pushed = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR).reshape(values.shape)
     return np.where(known[:, :, None], values, pushed).astype(np.float32)
 
@@ -128,7 +128,7 @@ def filled(picture: Levels, mask: Levels) -> Levels:
     known = mask == 0
     if not known.any():
         return np.full_like(picture, 128)
-    colours = spread(picture.astype(np.float32), known)
+    colours = pull_push(picture.astype(np.float32), known)
     return np.where(known[:, :, None], picture, np.clip(colours.round(), 0, 255)).astype(np.uint8)
 
 
@@ -142,7 +142,7 @@ def fitted(painted: Levels, source: Levels, mask: Levels, ring: int, reach: int)
     if inside.all():
         return painted
     near = cv2.dilate(inside, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * ring + 1, 2 * ring + 1))) > inside
-    shift = spread(source.astype(np.float32) - painted, near)
+    shift = pull_push(source.astype(np.float32) - painted, near)
     depth = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     strength = np.clip(1 - (depth - 1) / reach, 0, 1)[:, :, None]
     return np.clip((painted + shift * strength).round(), 0, 255).astype(np.uint8)

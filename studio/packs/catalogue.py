@@ -32,7 +32,7 @@ class PackInfo:
     guidance: float = 7.5
     steps: int = 20
     revision: str | None = None
-    tasks: tuple[str, ...] = ("text-to-image", "inpaint", "noise")
+    tasks: tuple[str, ...] = ("text-to-image", "inpaint", "forward-process")
 
 
 SUPER_RESOLUTION = "super_resolution"  # the folder in a pack's with the models for it

@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast
 
 from studio.images.pixels import Image
 from studio.packs.pack import Pack
-from studio.requests import Request
+from studio.requests.request import Request
 from studio.rows import Row
 
 

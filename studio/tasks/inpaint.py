@@ -21,7 +21,7 @@ from studio.images.resizing import resized, working_size
 from studio.images.tiles import whole
 from studio.packs.first_stage import to_pictures
 from studio.packs.pack import Pack
-from studio.requests import Inpaint
+from studio.requests.inpaint import Inpaint
 from studio.rows import Finish, Keep, ReverseProcess, Row, begin_all, first_call, guided, prompted_cost, with_each
 from studio.samplers.catalogue import find_sampler
 

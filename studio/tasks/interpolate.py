@@ -14,7 +14,7 @@ from studio.images.pixels import Image
 from studio.images.tiles import whole
 from studio.packs.pack import Pack
 from studio.packs.spherical import slerp
-from studio.requests import Interpolate
+from studio.requests.interpolate import Interpolate
 from studio.rows import (
     ReverseProcess,
     Row,

@@ -12,7 +12,7 @@ from dataclasses import replace
 from studio.images.pixels import Image
 from studio.images.tiles import whole
 from studio.packs.pack import Pack
-from studio.requests import LayoutToImage
+from studio.requests.layout_to_image import LayoutToImage
 from studio.rows import ReverseProcess, Row, begin_all, guided, latent_size, prompted_cost, with_each
 from studio.samplers.catalogue import find_sampler
 

@@ -19,7 +19,7 @@ from studio.images.pixels import Image
 from studio.packs.conditioning import Conditioning
 from studio.packs.first_stage import to_pictures
 from studio.packs.pack import Denoiser, Pack
-from studio.requests import SuperResolve
+from studio.requests.super_resolve import SuperResolve
 from studio.rows import Finish, Guidance, ReverseProcess, Row, begin_all, source_of
 from studio.samplers.catalogue import find_sampler
 

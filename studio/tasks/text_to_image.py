@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from studio.images.pixels import Image
 from studio.images.tiles import Tiling, tiled, whole
 from studio.packs.pack import Denoiser, Pack
-from studio.requests import TextToImage
+from studio.requests.text_to_image import TextToImage
 from studio.rows import ReverseProcess, Row, begin_all, guided, latent_size, prompted_cost
 from studio.samplers.catalogue import find_sampler
 

@@ -12,7 +12,7 @@ from studio.images.resizing import covering
 from studio.images.tiles import whole
 from studio.packs.first_stage import to_pictures
 from studio.packs.pack import Pack
-from studio.requests import Vary
+from studio.requests.vary import Vary
 from studio.rows import (
     ReverseProcess,
     Row,

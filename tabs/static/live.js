@@ -4,8 +4,8 @@ const frames = root.querySelector('.live-frames');
 const status = root.querySelector('.live-status');
 const bar = root.querySelector('.live-bar span');
 const large = root.querySelector('.live-large');
-const spread = root.querySelector('.live-spread');
-const film = root.querySelector('.live-film');
+const deviation = root.querySelector('.live-deviation');
+const animation = root.querySelector('.live-animation');
 const best = root.querySelector('.live-best');
 const language = (navigator.language || 'en').slice(0, 2);
 const words = props.words[language] || props.words.en;
@@ -64,13 +64,13 @@ function makeFrame() {
   making.type = 'button';
   making.className = 'live-making';
   making.textContent = say('making');
-  making.addEventListener('click', () => enlarge(filmUrl('film.webp', making.dataset.film), image.alt, making.dataset.film));
+  making.addEventListener('click', () => enlarge(animationUrl('animation.webp', making.dataset.animation), image.alt, making.dataset.animation));
   caption.append(seed, making, send, download);
   figure.append(open, caption);
   return figure;
 }
 
-// Shows a picture as large as the page; under a film, links to it in every format.
+// Shows a picture as large as the page; under an animation, links to it in every format.
 function enlarge(source, text, asked = '') {
   large.querySelector('img').src = source;
   large.querySelector('img').alt = text;
@@ -78,14 +78,14 @@ function enlarge(source, text, asked = '') {
   large.showModal();
 }
 
-const FORMATS = { 'WebP': 'film.webp', 'WebM': 'film.webm', 'PNG': 'strip.png' };
-const filmUrl = (file, asked) => 'studio/films/' + file + '?' + asked;
+const FORMATS = { 'WebP': 'animation.webp', 'WebM': 'animation.webm', 'PNG': 'strip.png' };
+const animationUrl = (file, asked) => 'studio/animations/' + file + '?' + asked;
 
 function formatLinks(asked) {
   return Object.entries(FORMATS).map(([name, file]) => {
     const link = document.createElement('a');
     link.textContent = name;
-    link.href = filmUrl(file, asked);
+    link.href = animationUrl(file, asked);
     link.download = 'latent-studio-' + file;
     return link;
   });
@@ -105,8 +105,8 @@ function showFrame(figure, frame, view) {
   figure.querySelector('figcaption span').textContent = told + (frame.score === null ? '' : ' · ' + frame.score.toFixed(2));
   figure.querySelector('figcaption span').title = frame.score === null ? '' : say('score');
   const making = figure.querySelector('.live-making');
-  making.hidden = !frame.film;
-  making.dataset.film = frame.film;
+  making.hidden = !frame.trajectory;
+  making.dataset.animation = frame.trajectory;
   download.hidden = !frame.done;
   figure.querySelector('.live-send').hidden = !frame.done;
   if (frame.done) {
@@ -136,22 +136,22 @@ function showBefore(figure, source) {
   figure.querySelector('.live-open').after(split);
 }
 
-function showSpread(source) {
-  spread.hidden = !source;
-  const image = spread.querySelector('img');
+function showDeviation(source) {
+  deviation.hidden = !source;
+  const image = deviation.querySelector('img');
   if (source && image.getAttribute('src') !== source) image.src = source;
   if (!source) image.removeAttribute('src');
 }
 
-function showFilm(asked) {
-  film.hidden = !asked;
-  const image = film.querySelector('img');
+function showAnimation(asked) {
+  animation.hidden = !asked;
+  const image = animation.querySelector('img');
   if (!asked) {
     image.removeAttribute('src');
     return;
   }
-  if (image.getAttribute('src') !== filmUrl('film.webp', asked)) image.src = filmUrl('film.webp', asked);
-  film.querySelector('figcaption').replaceChildren(say('film'), ...formatLinks(asked));
+  if (image.getAttribute('src') !== animationUrl('animation.webp', asked)) image.src = animationUrl('animation.webp', asked);
+  animation.querySelector('figcaption').replaceChildren(say('animation'), ...formatLinks(asked));
 }
 
 // Of several pictures with scores, the best may come first.
@@ -181,8 +181,8 @@ function show(view) {
   while (frames.children.length > view.frames.length) frames.lastChild.remove();
   while (frames.children.length < view.frames.length) frames.append(makeFrame());
   view.frames.forEach((frame, index) => showFrame(frames.children[index], frame, view));
-  showSpread(view.spread);
-  showFilm(view.film);
+  showDeviation(view.deviation);
+  showAnimation(view.animation);
   order(view);
   bar.style.width = view.steps && view.state === 'running' ? (100 * view.step) / view.steps + '%' : '0';
   const text = statusText(view) + notes(view);
@@ -193,10 +193,10 @@ function show(view) {
 root.setAttribute('aria-label', say('region'));
 root.querySelector('.live-empty-title').textContent = say('empty');
 root.querySelector('.live-empty-hint').textContent = say('empty_hint');
-spread.querySelector('figcaption').textContent = spread.querySelector('img').alt = say('spread');
+deviation.querySelector('figcaption').textContent = deviation.querySelector('img').alt = say('deviation');
 best.querySelector('span').textContent = say('best');
 best.querySelector('input').addEventListener('change', () => order(props.value));
-film.querySelector('img').alt = say('film');
+animation.querySelector('img').alt = say('animation');
 root.querySelector('.live-close').textContent = say('close');
 root.querySelector('.live-close').addEventListener('click', () => large.close());
 large.addEventListener('click', (event) => event.target === large && large.close());

@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from studio.gallery.recipe import read_recipe
-from studio.requests import Request
+from studio.requests.request import Request
 from tests.running import Studio
 
 MINUTE = 60_000  # milliseconds

@@ -9,7 +9,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from studio.gallery.examples import find_examples
-from studio.requests import Inpaint, LayoutToImage, TextToImage
+from studio.requests.inpaint import Inpaint
+from studio.requests.layout_to_image import LayoutToImage
+from studio.requests.text_to_image import TextToImage
 from tests.browser.person import generate, open_tab
 from tests.running import Studio
 

@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from studio.gallery.store import Store
-from studio.requests import Inpaint
+from studio.requests.inpaint import Inpaint
 from tests.browser.person import MINUTE, PEOPLE, Point, generate, open_tab, set_steps, stroke, wait_for_state, write
 from tests.running import Studio
 

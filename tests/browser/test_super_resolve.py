@@ -14,7 +14,7 @@ from storybook.evaluate_super_resolution import decibels
 from storybook.world import render, scene
 from studio.gallery.recipe import read_recipe
 from studio.images.consistency import averaged
-from studio.requests import SuperResolve
+from studio.requests.super_resolve import SuperResolve
 from tests.browser.person import MINUTE, PEOPLE, bring, open_tab, set_steps, wait_for_state
 from tests.running import Studio
 
@@ -44,7 +44,7 @@ def test_a_picture_gets_more_pixels_and_what_is_invented_is_shown(
     wait_for_state(page, "done", tab=TAB)
     frames = page.locator(TAB + ".live-frames figure.is-done")
     expect(frames).to_have_count(3)
-    spread = page.locator(TAB + ".live-spread img")
+    spread = page.locator(TAB + ".live-deviation img")
     expect(spread).to_be_visible()
     page.wait_for_function("(image) => image.naturalWidth === 256", arg=spread.element_handle())
     paths = [

@@ -13,13 +13,15 @@ from playwright.sync_api import Page, expect
 from storybook.world import render, scene
 from studio.gallery.recipe import read_recipe
 from studio.gallery.store import Store
-from studio.requests import Interpolate, Noise, Vary
+from studio.requests.forward_process import ForwardProcess
+from studio.requests.interpolate import Interpolate
+from studio.requests.vary import Vary
+from tests.animations import frames_of
 from tests.browser.person import MINUTE, PEOPLE, bring, generate, open_tab, set_steps, wait_for_state
-from tests.films import frames_of
 from tests.running import Studio
 
 OpenPage = Callable[..., Page]
-TAB, NOISE = "#tab-vary ", "#tab-noise "
+TAB, NOISE = "#tab-vary ", "#tab-forward_process "
 
 
 @pytest.fixture
@@ -61,7 +63,7 @@ def test_the_way_to_another_picture_is_a_strip_and_a_film(
     open_tab(page, "Variations")
     bring(page, TAB + "#picture ", ends[0])
     expect(page.locator(TAB + "#other-picture")).to_be_hidden()
-    page.locator(TAB + "#vary-mode").get_by_text("A way to another").click()
+    page.locator(TAB + "#vary-mode").get_by_text("Interpolate to another picture").click()
     bring(page, TAB + "#other-picture ", ends[1])
     page.locator(TAB + "#count input[type=number]").fill("4")
     set_steps(page, 4, tab=TAB)
@@ -70,15 +72,15 @@ def test_the_way_to_another_picture_is_a_strip_and_a_film(
     requests = [read_recipe(path).request for path in _drawn(page, studio)]
     assert all(isinstance(request, Interpolate) for request in requests)
     assert [f"{request.begin:.2f}" for request in requests] == ["0.00", "0.33", "0.67", "1.00"]
-    film = page.locator(TAB + ".live-film img")
+    film = page.locator(TAB + ".live-animation img")
     page.wait_for_function("(image) => image.naturalWidth === 128", arg=film.element_handle(), timeout=MINUTE)
     with page.expect_download() as download:
-        page.locator(TAB + ".live-film a").first.click()
+        page.locator(TAB + ".live-animation a").first.click()
     assert len(frames_of(Path(download.value.path()).read_bytes())) == 4
     played = page.evaluate(
         """async (source) => { const video = document.createElement('video'); video.src = source; video.muted = true;
         await video.play(); return video.videoWidth; }""",
-        page.locator(TAB + ".live-film a").nth(1).get_attribute("href"),
+        page.locator(TAB + ".live-animation a").nth(1).get_attribute("href"),
     )
     assert played == 128, "Chromium plays the WebM"
 
@@ -89,7 +91,7 @@ def test_a_page_loaded_again_finds_both_ends_of_its_way(
     page = open_page()
     open_tab(page, "Variations")
     bring(page, TAB + "#picture ", ends[0])
-    page.locator(TAB + "#vary-mode").get_by_text("A way to another").click()
+    page.locator(TAB + "#vary-mode").get_by_text("Interpolate to another picture").click()
     bring(page, TAB + "#other-picture ", ends[1])
     page.locator(TAB + "#count input[type=number]").fill("2")
     set_steps(page, 2, tab=TAB)
@@ -114,7 +116,7 @@ def test_a_picture_whose_steps_are_kept_has_a_film_of_them(
     page.locator("#generate").first.click()
     wait_for_state(page, "done")
     for path in _drawn(page, studio, "#tab-text_to_image "):
-        assert len(Store(studio.data).film(path.name)) == 5
+        assert len(Store(studio.data).trajectory(path.name)) == 5
     page.locator(".live-making").first.click()
     shown = page.locator(".live-large img")
     page.wait_for_function("(image) => image.naturalWidth === 128", arg=shown.element_handle(), timeout=MINUTE)
@@ -146,7 +148,7 @@ def test_how_it_works_is_shown_for_a_picture_that_is_sent(studio: Studio, open_p
     wait_for_state(page, "done", tab=NOISE)
     drawn = _drawn(page, studio, NOISE)
     requests = [read_recipe(path).request for path in drawn]
-    assert all(isinstance(request, Noise) for request in requests)
+    assert all(isinstance(request, ForwardProcess) for request in requests)
     times = [request.begin for request in requests]
     assert times == sorted(times)
     source = np.asarray(Image.open(_drawn(page, studio, "#tab-text_to_image ")[0])).astype(int)
@@ -164,7 +166,7 @@ def test_what_is_missing_is_said(open_page: OpenPage, ends: tuple[Path, Path]) -
     page.locator(TAB + "#generate").click()
     expect(page.get_by_text("choose one, or drop one on the frame").first).to_be_visible()
     bring(page, TAB + "#picture ", ends[0])
-    page.locator(TAB + "#vary-mode").get_by_text("A way to another").click()
+    page.locator(TAB + "#vary-mode").get_by_text("Interpolate to another picture").click()
     page.locator(TAB + "#generate").click()
     expect(page.get_by_text("a picture at both ends of the way, or none")).to_be_visible()
     page.locator(TAB + "#picture [data-act=remove]").click()

@@ -10,7 +10,9 @@ from studio.events import Finished
 from studio.images.pixels import Mask, Pixels
 from studio.packs.catalogue import PACKS
 from studio.packs.pack import Pack
-from studio.requests import REQUESTS, Request
+from studio.requests import kinds
+from studio.requests.request import Request
+from studio.requests.text_to_image import TextToImage
 from studio.tasks import find_task
 from tabs.page import find_tabs
 from tabs.words import WORDS
@@ -26,7 +28,7 @@ def test_a_tab_says_what_it_is_and_can_be_built(tab) -> None:
     assert list(inspect.signature(tab.build).parameters) == ["client", "desk", "browser"]
 
 
-@pytest.mark.parametrize("kind", REQUESTS, ids=lambda kind: kind.TASK)
+@pytest.mark.parametrize("kind", kinds().values(), ids=lambda kind: kind.TASK)
 def test_a_request_has_a_task_that_draws_it(kind: type[Request], pack: Pack) -> None:
     picture, mask = Pixels(SIDE, SIDE, bytes(SIDE * SIDE * 3)), Mask(SIDE, SIDE, b"\xff" * SIDE * SIDE)
     by_digest = {image.digest: image for image in (picture, mask)}
@@ -44,5 +46,5 @@ def test_a_request_has_a_task_that_draws_it(kind: type[Request], pack: Pack) -> 
 
 @pytest.mark.parametrize("info", PACKS.values(), ids=lambda info: info.name)
 def test_a_pack_of_the_catalogue_has_values_that_a_request_allows(info) -> None:
-    REQUESTS[0](prompt="", pack=info.name, width=info.size, height=info.size, steps=info.steps, guidance=info.guidance)
+    TextToImage(prompt="", pack=info.name, width=info.size, height=info.size, steps=info.steps, guidance=info.guidance)
     assert info.source.startswith("/") or info.revision, "a pack from the Hub is pinned to one commit"

@@ -9,7 +9,7 @@ import torch
 
 from studio.engine.denoise import Move, guide, step_rows
 from studio.packs.pack import Pack
-from studio.requests import TextToImage
+from studio.requests.text_to_image import TextToImage
 from studio.rows import Part, Row
 from studio.samplers.catalogue import find_sampler
 from studio.samplers.table import make_scheduler, step_options

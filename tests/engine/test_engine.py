@@ -13,7 +13,7 @@ from studio.errors import JobFailed, NotFinite, OutOfMemory, PackError, QueueFul
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Queued, Started
 from studio.images.pixels import Pixels
 from studio.packs.pack import Pack
-from studio.requests import TextToImage
+from studio.requests.text_to_image import TextToImage
 from tests.engine.test_denoise import _mixed_requests
 from tests.miniature import NAME, SIDE, ask
 

@@ -11,13 +11,15 @@ from studio.gallery.examples import EXAMPLES, find_examples
 from studio.gallery.recipe import read_recipe
 from studio.packs.catalogue import STORYBOOK, find_pack
 from studio.packs.hashing import hash_of_folder
-from studio.requests import REQUESTS, Interpolate, Request
+from studio.requests import kinds
+from studio.requests.interpolate import Interpolate
+from studio.requests.request import Request
 
 FEWEST = 3
 
 
 # A way from one picture to another is made on the tab for variations, whose examples are single pictures.
-SERVED = [kind for kind in REQUESTS if kind.TASK in find_pack(STORYBOOK).tasks and kind is not Interpolate]
+SERVED = [kind for kind in kinds().values() if kind.TASK in find_pack(STORYBOOK).tasks and kind is not Interpolate]
 
 
 @pytest.mark.parametrize("kind", SERVED)

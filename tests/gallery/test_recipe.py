@@ -12,7 +12,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from studio.errors import NoRecipe
 from studio.gallery.recipe import Recipe, from_json, from_parameters, png_text, read_recipe, to_json, to_parameters
-from studio.requests import LARGEST_SEED, Inpaint
+from studio.requests.inpaint import Inpaint
+from studio.requests.limits import LARGEST_SEED
 from studio.samplers.catalogue import SAMPLERS
 from tests.miniature import ask
 

@@ -5,7 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from studio.images.masks import around, bounds, cells, extended, filled, fitted, grown, joined, seam, spread, to_aspect
+from studio.images.masks import (
+    around,
+    bounds,
+    cells,
+    extended,
+    filled,
+    fitted,
+    grown,
+    joined,
+    pull_push,
+    seam,
+    to_aspect,
+)
 
 
 def _disc(side: int = 64, radius: int = 16) -> np.ndarray:
@@ -124,10 +136,10 @@ def test_what_is_known_stays_and_what_is_not_lies_smoothly_in_between() -> None:
     plane = np.stack([x, y, x + y], axis=-1)
     known = np.ones((40, 60), bool)
     known[10:30, 20:45] = False
-    result = spread(np.where(known[:, :, None], plane, 1e6), known)
+    result = pull_push(np.where(known[:, :, None], plane, 1e6), known)
     assert np.array_equal(result[known], plane[known])
     assert np.abs(result - plane).max() < 12, "between its neighbours, whatever was there before"
-    assert (spread(plane, np.zeros((40, 60), bool)) == 0).all()
+    assert (pull_push(plane, np.zeros((40, 60), bool)) == 0).all()
 
 
 def test_colours_are_matched_at_the_masks_edge_and_not_in_its_middle() -> None:

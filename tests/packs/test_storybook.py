@@ -23,7 +23,7 @@ from studio.packs.catalogue import STORYBOOK, find_pack
 from studio.packs.first_stage import to_pictures
 from studio.packs.loading import load_pack
 from studio.packs.pack import Pack
-from studio.requests import TextToImage
+from studio.requests.text_to_image import TextToImage
 from studio.samplers.catalogue import DEFAULT_SAMPLER
 
 FOLDER = Path(find_pack(STORYBOOK).source)

@@ -10,7 +10,8 @@ from studio.errors import JobFailed
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Progressed, Queued, Started
 from studio.images.pixels import Image
 from studio.packs.catalogue import PackInfo
-from studio.requests import Request, SuperResolve
+from studio.requests.request import Request
+from studio.requests.super_resolve import SuperResolve
 from tabs.live import View, follow
 from tests.miniature import ask, ask_interpolate
 
@@ -99,11 +100,11 @@ def test_what_gets_more_pixels_can_be_compared_with_what_it_was_and_among_itself
     view.fold(Previewed("job", 1, 1, 4, b"\xff\xd8", 9.0))
     assert view.as_json()["tiles"] is None
     view.fold(_drawn(0))
-    assert view.as_json()["spread"] == ""
+    assert view.as_json()["deviation"] == ""
     view.fold(_drawn(1))
     view.fold(Finished("job"))
-    assert view.as_json()["spread"] == f"studio/spread.png?pictures={0:032x}.png,{1:032x}.png"
-    assert _view(Started("job"), _drawn(0), _drawn(1), Finished("job")).as_json()["spread"] == ""
+    assert view.as_json()["deviation"] == f"studio/deviation.png?pictures={0:032x}.png,{1:032x}.png"
+    assert _view(Started("job"), _drawn(0), _drawn(1), Finished("job")).as_json()["deviation"] == ""
 
 
 def test_pictures_on_a_way_say_where_they_stand_and_make_a_film_when_all_are_there() -> None:
@@ -111,18 +112,18 @@ def test_pictures_on_a_way_say_where_they_stand_and_make_a_film_when_all_are_the
     assert [frame["note"] for frame in view.as_json()["frames"]] == ["0%", "50%", "100%"]
     names = [f"{index:032x}.png" for index in range(3)]
     for index, name in enumerate(names):
-        assert view.as_json()["film"] == ""
+        assert view.as_json()["animation"] == ""
         view.fold(replace(_drawn(index), path=f"/data/pictures/{name}"))
     view.fold(Finished("job"))
-    assert view.as_json()["film"] == f"pictures={','.join(names)}"
+    assert view.as_json()["animation"] == f"pictures={','.join(names)}"
 
 
 def test_a_picture_whose_steps_were_kept_has_a_film_of_its_own_and_others_none() -> None:
     view, plain = View.of(ask(trajectory=True)), View.of(ask())
     for each in (view, plain):
         each.fold(_drawn(0))
-    assert view.as_json()["frames"][0]["film"] == f"trajectory={0:032x}.png"
-    assert plain.as_json()["frames"][0]["film"] == ""
+    assert view.as_json()["frames"][0]["trajectory"] == f"trajectory={0:032x}.png"
+    assert plain.as_json()["frames"][0]["trajectory"] == ""
 
 
 def test_scores_are_shown_where_there_are_some() -> None:

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from studio.gallery.recipe import Recipe
 from studio.gallery.store import Store
 from studio.images.pixels import Pixels
-from tabs.pictures import picture_routes, spread_url
+from tabs.pictures import deviation_url, picture_routes
 from tests.miniature import ask
 
 RGB = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
@@ -43,7 +43,7 @@ def test_what_is_no_picture_is_not_served(browser: TestClient, name: str) -> Non
 def test_where_pictures_differ_is_bright_and_where_they_agree_is_dark(browser: TestClient, store: Store) -> None:
     other = RGB.copy()
     other[:, 30:] = 255 - other[:, 30:]
-    answer = browser.get("/" + spread_url([_add(store, RGB), _add(store, other)]))
+    answer = browser.get("/" + deviation_url([_add(store, RGB), _add(store, other)]))
     assert answer.headers["content-type"] == "image/png"
     with Image.open(io.BytesIO(answer.content)) as image:
         heat = np.asarray(image)
@@ -55,4 +55,4 @@ def test_where_pictures_differ_is_bright_and_where_they_agree_is_dark(browser: T
 def test_what_cannot_be_compared_is_refused(browser: TestClient, store: Store) -> None:
     name, small = _add(store, RGB), _add(store, RGB[:20])
     for names in ([name], [name, small], [name, "../x.png"], [name] * 17, []):
-        assert browser.get("/" + spread_url(names)).status_code == 404
+        assert browser.get("/" + deviation_url(names)).status_code == 404

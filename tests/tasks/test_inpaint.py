@@ -15,7 +15,7 @@ from studio.errors import InvalidRequest
 from studio.events import Drawn, Event, Failed, Previewed
 from studio.images.pixels import Image, Mask, Pixels
 from studio.packs.pack import Pack
-from studio.requests import Inpaint
+from studio.requests.inpaint import Inpaint
 from studio.tasks.inpaint import prepare
 from tests.miniature import NAME, ask, make_pack
 

@@ -14,7 +14,8 @@ from studio.errors import PackError
 from studio.events import Drawn, Event
 from studio.images.pixels import Mask, Pixels
 from studio.packs.pack import Pack
-from studio.requests import Inpaint, Request
+from studio.requests.inpaint import Inpaint
+from studio.requests.request import Request
 from studio.rows import Row
 from studio.tasks import find_task
 from studio.tasks.layout_to_image import prepare

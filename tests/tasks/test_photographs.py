@@ -17,7 +17,7 @@ from studio.images.pixels import Mask
 from studio.packs.catalogue import STORYBOOK, find_pack
 from studio.packs.loading import load_pack
 from studio.packs.pack import Pack
-from studio.requests import Inpaint
+from studio.requests.inpaint import Inpaint
 
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "camera", "rocket")
 

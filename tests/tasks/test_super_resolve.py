@@ -13,7 +13,7 @@ from studio.images.consistency import averaged
 from studio.images.pixels import Pixels
 from studio.packs.first_stage import to_bytes, to_pictures
 from studio.packs.pack import Pack
-from studio.requests import TILE, SuperResolve
+from studio.requests.super_resolve import TILE, SuperResolve
 from studio.samplers.catalogue import find_sampler
 from studio.samplers.table import make_scheduler, step_options
 from studio.tasks.super_resolve import prepare

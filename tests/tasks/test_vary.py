@@ -15,7 +15,9 @@ from studio.packs.first_stage import to_pictures
 from studio.packs.image_prompt import ImagePrompts
 from studio.packs.pack import Pack
 from studio.packs.spherical import slerp
-from studio.requests import Interpolate, Noise, Request
+from studio.requests.forward_process import ForwardProcess
+from studio.requests.interpolate import Interpolate
+from studio.requests.request import Request
 from studio.rows import Row
 from studio.samplers.catalogue import find_sampler
 from studio.samplers.table import make_scheduler
@@ -147,9 +149,9 @@ def test_a_source_that_is_not_there_is_said_to_be_missing(pack: Pack) -> None:
         find_task(ask_vary()).prepare("job", ask_vary(), pack, {})
 
 
-def _noise(**changes: object) -> Noise:
+def _noise(**changes: object) -> ForwardProcess:
     values = {"pack": NAME, "image": SOURCE.digest, "width": 2 * SIDE, "height": SIDE, **changes}
-    return Noise(**values)  # type: ignore[arg-type]
+    return ForwardProcess(**values)  # type: ignore[arg-type]
 
 
 @torch.no_grad()

@@ -7,7 +7,9 @@ import gradio as gr
 from studio.client import EngineClient
 from studio.errors import InvalidRequest
 from studio.images.pixels import Pixels
-from studio.requests import LONGEST_PROMPT, Noise, Prompted, Request
+from studio.requests.forward_process import ForwardProcess
+from studio.requests.limits import LONGEST_PROMPT
+from studio.requests.request import Prompted, Request
 from tabs.controls import SeedControls, count_slider
 from tabs.door import BrowserName
 from tabs.examples import Examples
@@ -15,7 +17,7 @@ from tabs.job import Desk, Given, Job, Receiver, Update
 from tabs.picture_editor import PictureEditor, showing_picture
 from tabs.words import say
 
-TITLE = "noise"
+TITLE = "forward_process"
 ORDER = 6
 TIMES = 6
 
@@ -28,30 +30,30 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName) -> Receiver:
         with gr.Column(scale=2, min_width=320, elem_classes="studio-desk"):
             editor = PictureEditor(elem_id="picture")
             job = Job(TITLE, client, desk, browser)
-            examples = Examples(Noise.TASK)
-            gr.Markdown(say("tab_noise_about"), elem_classes="studio-about")
+            examples = Examples(ForwardProcess.TASK)
+            gr.Markdown(say("tab_forward_process_about"), elem_classes="studio-about")
             prompt = gr.Textbox(
                 label=say("prompt"), info=say("noise_prompt"), elem_id="prompt", max_length=LONGEST_PROMPT
             )
             count = count_slider(TIMES)
             with gr.Accordion(say("more"), open=False, elem_id="more"):
-                begin, end = _time("noise_begin", Noise.begin), _time("noise_end", Noise.end)
+                begin, end = _time("noise_begin", ForwardProcess.begin), _time("noise_end", ForwardProcess.end)
                 seed = SeedControls()
         with gr.Column(scale=3, min_width=320, elem_classes="studio-view"):
             job.add_view()
 
     fields = {"prompt": prompt, "count": count, "begin": begin, "end": end}
 
-    def read(given: Given) -> Noise:
+    def read(given: Given) -> ForwardProcess:
         if not given[editor]:
             raise InvalidRequest("image", None, "a picture: choose one, or drop one on the frame")
         values = {name: given[component] for name, component in fields.items()}
         values["prompt"] = values["prompt"] or ""
-        return Noise(
+        return ForwardProcess(
             image=given[editor], pack=pack.name, width=2 * pack.size, height=pack.size, seed=seed.read(given), **values
         )
 
-    def write(request: Noise) -> Update:
+    def write(request: ForwardProcess) -> Update:
         (picture,) = store.sources_of(request)
         assert isinstance(picture, Pixels)
         values = {component: getattr(request, name) for name, component in fields.items()}

@@ -1,4 +1,4 @@
-"""Pictures one after the other: as a film, and side by side. Pure functions of arrays, uint8 [H, W, 3]."""
+"""Pictures one after the other: as an animation, and side by side. Pure functions of arrays, uint8 [H, W, 3]."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MOST_IN_STRIP = 12
 
 
 def shown(picture: NDArray[np.uint8], largest: int = LARGEST_SIDE) -> NDArray[np.uint8]:
-    """``picture`` as a frame, no side longer than ``largest``; a side that is odd loses a pixel, as films need it."""
+    """``picture`` as a frame, no side longer than ``largest``; a side that is odd loses a pixel, as videos need it."""
     scale = min(1.0, largest / max(picture.shape[:2]))
     height, width = (max(2, round(side * scale) // 2 * 2) for side in picture.shape[:2])
     return resized(picture, width, height)
@@ -56,7 +56,7 @@ def video(frames: Frames) -> bytes:
     height, width = frames[0].shape[:2]
     standing = round(FRAMES_A_SECOND * LAST_SECONDS)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "film.webm"
+        path = Path(folder) / "animation.webm"
         codec = cv2.VideoWriter.fourcc(*"VP90")
         writer = cv2.VideoWriter(str(path), codec, FRAMES_A_SECOND, (width, height))
         if not writer.isOpened():

@@ -1,4 +1,4 @@
-"""Films are made of finished pictures, by whoever knows their names."""
+"""Trajectories are made of finished pictures, by whoever knows their names."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from studio.engine.preview import encode_frame
 from studio.gallery.recipe import Recipe
 from studio.gallery.store import Store
 from studio.images.pixels import Pixels
-from tabs.films import film_routes, trajectory_query, way_query
-from tests.films import frames_of
+from tabs.animations import animation_routes, pictures_query, trajectory_query
+from tests.animations import frames_of
 from tests.miniature import ask
 
 FRAMES = [np.full((40, 60, 3), level, np.uint8) for level in (0, 100, 200)]
@@ -24,7 +24,7 @@ FRAMES = [np.full((40, 60, 3), level, np.uint8) for level in (0, 100, 200)]
 
 @pytest.fixture
 def browser(store: Store) -> Iterator[TestClient]:
-    with TestClient(Starlette(routes=film_routes(store))) as client:
+    with TestClient(Starlette(routes=animation_routes(store))) as client:
         yield client
 
 
@@ -35,7 +35,8 @@ def names(store: Store) -> list[str]:
 
 def test_a_way_comes_as_webp_webm_and_strip(browser: TestClient, names: list[str]) -> None:
     webp, webm, strip = (
-        browser.get(f"/studio/films/{kind}?{way_query(names)}") for kind in ("film.webp", "film.webm", "strip.png")
+        browser.get(f"/studio/animations/{kind}?{pictures_query(names)}")
+        for kind in ("animation.webp", "animation.webm", "strip.png")
     )
     assert len(frames_of(webp.content)) == 3
     assert webm.headers["content-type"] == "video/webm"
@@ -45,30 +46,30 @@ def test_a_way_comes_as_webp_webm_and_strip(browser: TestClient, names: list[str
 
 
 def test_a_trajectory_is_the_film_beside_its_picture(browser: TestClient, store: Store, names: list[str]) -> None:
-    store.add_film(store.folder / names[0], [encode_frame(frame) for frame in FRAMES])
-    assert len(frames_of(browser.get(f"/studio/films/film.webp?{trajectory_query(names[0])}").content)) == 3
-    answer = browser.get(f"/studio/films/film.webp?{trajectory_query(names[1])}")
-    assert (answer.status_code, answer.json()["error"]) == (404, "There is no film of this picture (any more).")
+    store.add_trajectory(store.folder / names[0], [encode_frame(frame) for frame in FRAMES])
+    assert len(frames_of(browser.get(f"/studio/animations/animation.webp?{trajectory_query(names[0])}").content)) == 3
+    answer = browser.get(f"/studio/animations/animation.webp?{trajectory_query(names[1])}")
+    assert (answer.status_code, answer.json()["error"]) == (404, "There is no trajectory of this picture (any more).")
 
 
 @pytest.mark.parametrize(
     "asked",
     [
-        "film.gif?pictures=A,B", "film.webp", "film.webp?pictures=A", "film.webp?pictures=A,../../etc/passwd",
-        "film.webp?trajectory=../../etc/passwd", "film.webp?trajectory=/", "film.webp?pictures=" + ",".join("A" * 17),
+        "film.gif?pictures=A,B", "animation.webp", "animation.webp?pictures=A", "animation.webp?pictures=A,../../etc/passwd",
+        "animation.webp?trajectory=../../etc/passwd", "animation.webp?trajectory=/", "animation.webp?pictures=" + ",".join("A" * 17),
     ],
 )  # fmt: skip
 def test_what_makes_no_film_is_refused(browser: TestClient, names: list[str], asked: str) -> None:
     asked = asked.replace("A", names[0]).replace("B", names[1])
-    assert browser.get(f"/studio/films/{asked}").status_code == 404
+    assert browser.get(f"/studio/animations/{asked}").status_code == 404
 
 
 def test_pictures_of_different_sizes_make_no_film(browser: TestClient, store: Store, names: list[str]) -> None:
     other = store.add(Pixels.of(FRAMES[0][:20]), Recipe(ask())).name
-    answer = browser.get(f"/studio/films/film.webp?{way_query([names[0], other])}")
-    assert (answer.status_code, answer.json()["error"]) == (404, "Pictures of different sizes make no film.")
+    answer = browser.get(f"/studio/animations/animation.webp?{pictures_query([names[0], other])}")
+    assert (answer.status_code, answer.json()["error"]) == (404, "Pictures of different sizes make no animation.")
 
 
 def test_a_damaged_film_is_refused_in_words(browser: TestClient, store: Store, names: list[str]) -> None:
     (store.folder / names[0]).with_suffix(".zip").write_bytes(b"PK and nothing more")
-    assert browser.get(f"/studio/films/film.webp?{trajectory_query(names[0])}").status_code == 404
+    assert browser.get(f"/studio/animations/animation.webp?{trajectory_query(names[0])}").status_code == 404

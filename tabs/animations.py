@@ -1,7 +1,7 @@
-"""How films reach the browser: what a picture was heading for at each step, and the way from one picture to another.
+"""How animations reach the browser: a picture's trajectory (x0 at each step), and interpolations.
 
-GET studio/films/KIND?trajectory=ID.png         of how one picture came about, if its frames were kept
-GET studio/films/KIND?pictures=ID.png,ID.png    of several pictures, one after the other
+GET studio/animations/KIND?trajectory=ID.png         of how one picture came about, if its frames were kept
+GET studio/animations/KIND?pictures=ID.png,ID.png    of several pictures, one after the other
 
 KIND is film.webp (animated), film.webm (VP9) or strip.png (side by side).
 """
@@ -19,59 +19,59 @@ from starlette.routing import Route
 
 from studio.errors import MissingImage, StudioError
 from studio.gallery.store import Store
-from studio.images.film import Frames, animated, decoded, shown, strip, video
-from studio.requests import MOST_PICTURES
+from studio.images.animation import Frames, animated, decoded, shown, strip, video
+from studio.requests.limits import MOST_PICTURES
 from tabs.door import answer_of
 from tabs.pictures import FOR_EVER, PICTURE_NAME, finished_picture
 
-FILMS_URL = "studio/films"
+ANIMATIONS_URL = "studio/animations"
 MADE_AT_ONCE = 1
 
 
 def trajectory_query(name: str) -> str:
-    """Asks for the film of how the picture in the file ``name`` came about."""
+    """Asks for the animation of how the picture in the file ``name`` came about."""
     return f"trajectory={name}"
 
 
-def way_query(names: Sequence[str]) -> str:
-    """Asks for the film of the pictures in these files."""
+def pictures_query(names: Sequence[str]) -> str:
+    """Asks for the animation of the pictures in these files."""
     return f"pictures={','.join(names)}"
 
 
-def film_routes(store: Store) -> list[Route]:
+def animation_routes(store: Store) -> list[Route]:
     limiter = CapacityLimiter(MADE_AT_ONCE)
 
     async def show(request: HttpRequest) -> Response:
         try:
-            return await to_thread.run_sync(lambda: _film(store, request), limiter=limiter)
+            return await to_thread.run_sync(lambda: _animation(store, request), limiter=limiter)
         except StudioError as error:
             return answer_of(error, request)
 
-    return [Route(f"/{FILMS_URL}/{{kind}}", show)]
+    return [Route(f"/{ANIMATIONS_URL}/{{kind}}", show)]
 
 
-def _film(store: Store, request: HttpRequest) -> Response:
+def _animation(store: Store, request: HttpRequest) -> Response:
     kind, trajectory = request.path_params["kind"], request.query_params.get("trajectory")
     if kind not in KINDS:
-        raise MissingImage(f"Films come as {', '.join(KINDS)}.")
+        raise MissingImage(f"Animations come as {', '.join(KINDS)}.")
     make, media_type = KINDS[kind]
     names = request.query_params.get("pictures", "").split(",")
-    frames = _way(store, names) if trajectory is None else _trajectory(store, trajectory)
+    frames = _pictures(store, names) if trajectory is None else _trajectory(store, trajectory)
     return Response(make(frames), media_type=media_type, headers=FOR_EVER)
 
 
 def _trajectory(store: Store, name: str) -> Frames:
     if not PICTURE_NAME.fullmatch(name):
         raise MissingImage("There is no such picture (any more).")
-    return decoded(store.film(name))
+    return decoded(store.trajectory(name))
 
 
-def _way(store: Store, names: Sequence[str]) -> Frames:
+def _pictures(store: Store, names: Sequence[str]) -> Frames:
     if not 2 <= len(names) <= MOST_PICTURES:
-        raise MissingImage(f"A film has from 2 to {MOST_PICTURES} pictures.")
+        raise MissingImage(f"An animation has from 2 to {MOST_PICTURES} pictures.")
     frames = [shown(finished_picture(store, name).array) for name in names]
     if len({frame.shape for frame in frames}) > 1:
-        raise MissingImage("Pictures of different sizes make no film.")
+        raise MissingImage("Pictures of different sizes make no animation.")
     return frames
 
 
@@ -82,7 +82,7 @@ def _png(frames: Frames) -> bytes:
 
 
 KINDS: dict[str, tuple[Callable[[Frames], bytes], str]] = {
-    "film.webp": (animated, "image/webp"),
-    "film.webm": (video, "video/webm"),
+    "animation.webp": (animated, "image/webp"),
+    "animation.webm": (video, "video/webm"),
     "strip.png": (_png, "image/png"),
 }

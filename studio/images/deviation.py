@@ -12,7 +12,7 @@ STRIP = 256  # rows
 BRIGHTEST = 32.0  # levels of 0..255 at which the heat map is at its brightest
 
 
-def spread(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+def standard_deviation(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
     """The standard deviation over at least two pictures [H, W, 3], averaged over the colours: [H, W], in levels of
     0..255. Goes through them in strips, so that it takes little more memory than they do."""
     levels = np.empty(pictures[0].shape[:2], np.float32)

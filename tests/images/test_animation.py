@@ -1,4 +1,4 @@
-"""Films hold the pictures they were made of, in formats that a browser plays."""
+"""Trajectories hold the pictures they were made of, in formats that a browser plays."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from studio.engine.preview import encode_frame
-from studio.images.film import FRAMES_A_SECOND, LAST_SECONDS, MOST_IN_STRIP, animated, decoded, shown, strip, video
-from tests.films import frames_of
+from studio.images.animation import FRAMES_A_SECOND, LAST_SECONDS, MOST_IN_STRIP, animated, decoded, shown, strip, video
+from tests.animations import frames_of
 
 GREYS = [np.full((64, 96, 3), level, np.uint8) for level in range(0, 240, 40)]
 
@@ -31,7 +31,7 @@ def test_frames_come_back_out_of_their_jpegs() -> None:
 
 
 def test_a_webm_holds_every_frame_and_the_last_one_for_a_while(tmp_path: Path) -> None:
-    path = tmp_path / "film.webm"
+    path = tmp_path / "animation.webm"
     path.write_bytes(video(GREYS))
     assert path.read_bytes()[:4] == b"\x1a\x45\xdf\xa3"  # of Matroska
     assert b"V_VP9" in path.read_bytes()

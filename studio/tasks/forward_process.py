@@ -16,11 +16,11 @@ from studio.images.resizing import covering
 from studio.images.tiles import whole
 from studio.packs.first_stage import to_pictures
 from studio.packs.pack import Pack
-from studio.requests import Noise
+from studio.requests.forward_process import ForwardProcess
 from studio.rows import Finish, ReverseProcess, Row, begin, guided, prompted_cost, source_of
 
 
-def prepare(job: str, request: Noise, pack: Pack, images: Mapping[str, Image]) -> list[Row]:
+def prepare(job: str, request: ForwardProcess, pack: Pack, images: Mapping[str, Image]) -> list[Row]:
     """The rows of ``request``, each of a single model call."""
     source, denoiser = source_of(request, "image", images), pack.denoiser
     picture = covering(source.array, request.width // 2, request.height)
@@ -36,7 +36,7 @@ def prepare(job: str, request: Noise, pack: Pack, images: Mapping[str, Image]) -
     return rows
 
 
-def cost(request: Noise, pack: Pack) -> float:
+def cost(request: ForwardProcess, pack: Pack) -> float:
     factor = pack.denoiser.factor
     return prompted_cost(request, (request.width // 2 // factor) * (request.height // factor), pack.denoiser)
 

@@ -1,0 +1,84 @@
+"""What commands do with a request: draw it in an engine of their own, and write what comes of it."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from studio.client import LocalClient
+from studio.engine.batching import Limits
+from studio.errors import InvalidRequest, StudioError
+from studio.events import Cancelled, Drawn, Event, Failed, Started
+from studio.gallery.recipe import Recipe
+from studio.gallery.store import Store, write_picture
+from studio.images.animation import animated, decoded
+from studio.images.pixels import Image
+from studio.recorder import Trajectories
+from studio.requests.request import Request
+from studio.settings import Settings
+
+
+def draw_and_write(request: Request, images: Sequence[Image], given: argparse.Namespace, settings: Settings) -> int:
+    """Draws, writes each picture where ``--out`` says, and prints one JSON line each. Keeps ``images``, so that the
+    recipe can be replayed."""
+    is_file = given.out.suffix.lower() == ".png"
+    if is_file and request.count > 1:
+        raise InvalidRequest("out", str(given.out), f"a folder, since {request.count} pictures are asked for")
+    folder = given.out.parent if is_file else given.out
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidRequest("out", str(given.out), f"a folder that can be written to ({error.strerror})") from None
+    store = Store(settings.data)
+    for image in images:
+        store.keep(image)
+    for drawn, frames in draw(request, images, replace(settings, pack=given.pack or settings.pack)):
+        path = given.out if is_file else given.out / f"{drawn.index}.png"
+        assert drawn.pixels is not None
+        write_picture(path, drawn.pixels, Recipe(drawn.request, drawn.model_hash))
+        if frames:
+            path.with_suffix(".film.webp").write_bytes(animated(decoded(frames)))
+        line: dict[str, Any] = {"path": str(path), "seed": drawn.request.seed, "seconds": round(drawn.seconds, 2)}
+        if drawn.similarity is not None:
+            line["similarity"] = round(drawn.similarity, 3)
+        print(json.dumps(line, ensure_ascii=False), flush=True)
+    return 0
+
+
+def draw(request: Request, images: Sequence[Image], settings: Settings) -> Iterator[tuple[Drawn, list[bytes]]]:
+    """Draws ``request`` in an engine process of its own: each picture, and the frames of its film if one was asked
+    for. Raises the error that the job ends with, if any.
+
+    The engine serves one job, so it does not spend seconds on finding the best size of a call.
+    """
+    films: dict[int, list[bytes]] = {}
+    collected = Trajectories()
+
+    def record(event: Event) -> Event:
+        if isinstance(event, Drawn):
+            films[event.index] = collected.take(event)
+        return collected.see(event)
+
+    with LocalClient(replace(settings, batch=settings.batch or round(Limits.inputs)), record) as client:
+        for event in itertools.chain.from_iterable(client.events(client.submit(request, images=images))):
+            if isinstance(event, Started):
+                _warn(event)
+            elif isinstance(event, Drawn):
+                yield event, films[event.index]
+            elif isinstance(event, Failed):
+                raise event.error
+            elif isinstance(event, Cancelled):
+                raise StudioError("The job was cancelled.")
+
+
+def _warn(started: Started) -> None:
+    """Says what of the prompt will have no effect."""
+    if started.is_prompt_cut:
+        print("The prompt is longer than this pack reads; its end has no effect.", file=sys.stderr)
+    if started.unknown_words:
+        print(f"This pack has never met: {', '.join(started.unknown_words)}", file=sys.stderr)

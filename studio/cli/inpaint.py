@@ -1,0 +1,88 @@
+"""Draws a part of a picture anew, or beyond its edges.
+
+python -m studio inpaint "a red house" --image photo.jpg --mask mask.png --only-masked --out pictures
+python -m studio inpaint "the sea at night" --image photo.jpg --extend 200,0,200,0
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from studio.cli import Commands, options
+from studio.cli.drawing import draw_and_write
+from studio.errors import InvalidRequest
+from studio.images import masks
+from studio.images.opening import open_mask, open_picture
+from studio.images.pixels import Mask, Pixels
+from studio.images.resizing import resized
+from studio.packs.catalogue import find_pack
+from studio.requests.inpaint import FILLS, Inpaint
+from studio.settings import Settings
+
+SAME_SHAPE = 0.02  # how far a mask's aspect may be from the picture's, for rounding
+
+
+def add(commands: Commands) -> None:
+    command = commands.add_parser("inpaint", help="draw a part of a picture anew, or beyond its edges")
+    options.add_drawing(command)
+    add, number = command.add_argument, options.number
+    add("--image", type=Path, required=True, help="PNG, JPEG or WebP")
+    add("--mask", type=Path, help="light (or opaque) = draw anew; of the picture's shape")
+    add("--invert", action="store_true", help="draw anew what the mask leaves out")
+    add("--grow", type=int, default=0, help="pixels by which the mask grows, or shrinks if negative")
+    add("--extend", type=_sides, help="LEFT,TOP,RIGHT,BOTTOM pixels of new canvas; no mask needed")
+    add("--fill", default="noise", help=f"what to begin from under the mask: {', '.join(FILLS)}")
+    add("--strength", type=number, default=1.0, help="0.05 to 1, unless --fill is noise")
+    add("--only-masked", action="store_true", help="work on the mask's surroundings only")
+    add("--padding", type=number, default=Inpaint.padding, help="pixels of surroundings, 0 to 2048")
+    add("--feather", type=number, default=Inpaint.feather, help="width of the seam in pixels, 0 to 256")
+    command.set_defaults(command=run)
+
+
+def run(given: argparse.Namespace, settings: Settings) -> int:
+    picture, mask = _picture_and_mask(given)
+    request = Inpaint(
+        image=picture.digest,
+        mask=mask.digest,
+        width=picture.width,
+        height=picture.height,
+        fill=given.fill,
+        strength=given.strength,
+        only_masked=given.only_masked,
+        padding=given.padding,
+        feather=given.feather,
+        **options.drawing(given, find_pack(given.pack or settings.pack)),
+    )
+    return draw_and_write(request, (picture, mask), given, settings)
+
+
+def _picture_and_mask(given: argparse.Namespace) -> tuple[Pixels, Mask]:
+    """The picture, on a larger canvas if asked for, and what of it to draw anew."""
+    source = open_picture(given.image.read_bytes())
+    picture, painted = source.array, np.zeros((source.height, source.width), np.uint8)
+    if given.mask:
+        mask = open_mask(given.mask.read_bytes())
+        if abs(mask.width / mask.height - source.width / source.height) > SAME_SHAPE:
+            expected = f"a mask of the picture's shape, {source.width}x{source.height}"
+            raise InvalidRequest("mask", f"{mask.width}x{mask.height}", expected)
+        painted = Mask.of(resized(mask.array, source.width, source.height)).array
+    elif not given.extend:
+        raise InvalidRequest("mask", None, "--mask FILE, or --extend LEFT,TOP,RIGHT,BOTTOM")
+    if given.invert:
+        painted = 255 - painted
+    painted = masks.grown(painted, given.grow)
+    if given.extend:
+        left, top, right, bottom = given.extend
+        picture, new = masks.extended(picture, given.extend)
+        painted = np.maximum(new, np.pad(painted, ((top, bottom), (left, right))))
+    return Pixels.of(picture), Mask.of(painted)
+
+
+def _sides(text: str) -> tuple[int, int, int, int]:
+    left, top, right, bottom = (int(side) for side in text.split(","))
+    if min(left, top, right, bottom) < 0:
+        raise ValueError
+    return left, top, right, bottom

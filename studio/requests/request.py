@@ -1,0 +1,114 @@
+"""What every request has in common. A request is frozen, plain and valid: it cannot be made outside its limits."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from studio.errors import InvalidRequest
+from studio.requests.limits import (
+    LARGEST_SEED,
+    LEAST_GUIDANCE,
+    MOST_GUIDANCE,
+    MOST_PICTURES,
+    check_digest,
+    check_flag,
+    check_integer,
+    check_number,
+    check_text,
+)
+from studio.samplers.catalogue import DEFAULT_SAMPLER, MOST_STEPS, find_sampler
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What every way of drawing has in common.
+
+    width, height: of the picture that comes out, in pixels; each kind of request has limits of its own
+    seed:  0 .. 2^63 - 1; picture i of ``count`` is drawn from ``seed + i``
+    steps: 1 .. 150, within what the sampler can take
+    eta:   0 .. 1, the noise of DDIM; other samplers ignore it
+    count: 1 .. 16 pictures
+    trajectory: keep what each step was heading for, as a trajectory beside the picture
+
+    Raises `InvalidRequest`, naming the field, the value and the limit.
+    """
+
+    TASK: ClassVar[str]
+    IMAGES: ClassVar[tuple[str, ...]] = ()  # the fields that name images, by their digests
+
+    pack: str
+    width: int
+    height: int
+    seed: int = 0
+    steps: int = 20
+    sampler: str = DEFAULT_SAMPLER
+    eta: float = 0.0
+    count: int = 1
+    trajectory: bool = False
+
+    def __post_init__(self) -> None:
+        check_text("pack", self.pack)
+        for name, digest in self.named.items():
+            check_digest(name, digest)
+        check_flag("trajectory", self.trajectory)
+        check_integer("count", self.count, 1, MOST_PICTURES)
+        check_integer("seed", self.seed, 0, LARGEST_SEED - self.count + 1)
+        check_integer("steps", self.steps, 1, MOST_STEPS)
+        check_number("eta", self.eta, 0.0, 1.0)
+        check_text("sampler", self.sampler)
+        sampler = find_sampler(self.sampler)
+        if not sampler.fewest_steps <= self.steps <= sampler.most_steps:
+            expected = f"{sampler.fewest_steps} to {sampler.most_steps} with {sampler.name}"
+            raise InvalidRequest("steps", self.steps, expected)
+        object.__setattr__(self, "sampler", sampler.name)  # the catalogue's spelling, whatever case was typed
+
+    @property
+    def named(self) -> dict[str, str]:
+        """The digests of the images that it is made from, by their fields."""
+        return {name: getattr(self, name) for name in self.IMAGES}
+
+    def alone(self, index: int) -> Self:
+        """The request that makes picture ``index`` of these alone."""
+        return dataclasses.replace(self, seed=self.seed + index, count=1)
+
+    @property
+    def caption(self) -> str:
+        """What the whole picture is steered by; empty where no words steer it."""
+        return ""
+
+    @property
+    def words(self) -> str:
+        """All words that steer, for whoever looks at whether they are known."""
+        return self.caption
+
+    @property
+    def shows(self) -> str:
+        """What all pictures of it should show, so that they can be ranked by it; empty where there is no such thing."""
+        return self.caption
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompted(Request):
+    """What every way of drawing from words has in common.
+
+    guidance: 1 .. 30, the scale of classifier-free guidance; 1 is none, and halves the work
+    rescale:  0 .. 1, how far the guided output is brought back to the conditional's deviation (Lin et al. 2024)
+    """
+
+    prompt: str
+    negative: str = ""
+    guidance: float = 4.0
+    rescale: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_text("prompt", self.prompt)
+        check_text("negative", self.negative)
+        check_number("guidance", self.guidance, LEAST_GUIDANCE, MOST_GUIDANCE)
+        check_number("rescale", self.rescale, 0.0, 1.0)
+
+    @property
+    def caption(self) -> str:
+        return self.prompt

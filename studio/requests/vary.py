@@ -1,0 +1,36 @@
+"""Variations, as they are asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from studio.requests.limits import LEAST_STRENGTH, check_number, check_side
+from studio.requests.request import Prompted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vary(Prompted):
+    """Pictures like a picture. width, height: as for `TextToImage`; the source's middle is cut to their shape.
+
+    image:    the source, by its digest
+    prompt:   what else should be in them; may be empty
+    likeness: 0 .. 1, how strongly what the source shows steers (the scale of IP-Adapter)
+    strength: 0.05 .. 1, the share of the noise levels that are gone through from the source on (image-to-image);
+              1 begins from noise alone
+    """
+
+    TASK: ClassVar[str] = "vary"
+    IMAGES: ClassVar[tuple[str, ...]] = ("image",)
+
+    image: str
+    prompt: str = ""
+    likeness: float = 1.0
+    strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_side("width", self.width)
+        check_side("height", self.height)
+        check_number("likeness", self.likeness, 0.0, 1.0)
+        check_number("strength", self.strength, LEAST_STRENGTH, 1.0)
