@@ -12,17 +12,28 @@ import secrets
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 from studio.engine.batching import Limits
+from studio.engine.commands import (
+    Alive,
+    Broken,
+    Cancel,
+    Command,
+    LoadPack,
+    Message,
+    Packs,
+    Ready,
+    Submit,
+    WorkerOptions,
+)
 from studio.engine.process import EngineProcess
-from studio.engine.worker import Alive, Broken, Cancel, Message, Ready, Submit, WorkerOptions
-from studio.errors import EngineStopped, InvalidRequest, JobFailed, QueueFull, StudioError, UnknownJob
+from studio.errors import EngineStopped, InvalidRequest, JobFailed, PackError, QueueFull, StudioError, UnknownJob
 from studio.events import ENDS, Cancelled, Event, Failed, Started
 from studio.images.pixels import Image
 from studio.joblog import JobLog
-from studio.packs.catalogue import PackInfo, find_pack
+from studio.packs.catalogue import PACKS, PackInfo, PackState, find_pack, packs_in
 from studio.requests.request import Request
 from studio.settings import Settings
 
@@ -41,8 +52,11 @@ Suspect: TypeAlias = tuple[str, Request]  # whose address or name, and what they
 class EngineClient(Protocol):
     """What the pages and the command line know of the engine."""
 
-    def packs(self) -> tuple[PackInfo, ...]:
-        """The packs that requests may name."""
+    def packs(self) -> tuple[PackState, ...]:
+        """The packs that requests may name, as they are now; the one that is loaded first comes first."""
+
+    def load(self, pack: str) -> None:
+        """Loads a pack that somebody is going to need. Never fails; `packs` says how it is going."""
 
     def submit(self, request: Request, owner: str = "", images: Sequence[Image] = (), address: str = "") -> str:
         """Takes a request in, with the images that it names; returns the job's name, which cannot be guessed. Owners
@@ -101,8 +115,9 @@ class LocalClient:
     """
 
     def __init__(self, settings: Settings, record: Callable[[Event], Event] = lambda event: event) -> None:
-        self._pack = find_pack(settings.pack)
-        self._options = _worker_options(self._pack, settings)
+        self._options = _worker_options(find_pack(settings.pack), settings)
+        self._models = settings.models
+        self._states: Mapping[str, PackState] = {}  # of packs that somebody has asked for
         self._most_jobs = settings.queue + settings.rows  # more than these the engine never has
         self._record = record
         self._lock = threading.Lock()
@@ -122,19 +137,41 @@ class LocalClient:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def packs(self) -> tuple[PackInfo, ...]:
-        return (self._pack,)
+    def packs(self) -> tuple[PackState, ...]:
+        first = self._options.pack
+        known = {first.name: PackState(first)}
+        for state in (*(PackState(find_pack(name)) for name in PACKS), *packs_in(self._models)):
+            known.setdefault(state.info.name, state)
+        return tuple(self._states.get(name, state) for name, state in known.items())
+
+    def load(self, pack: str) -> None:
+        with self._lock:
+            info = self._info_of(pack)
+            if info is not None:
+                self._send(LoadPack(info))
+
+    def _info_of(self, pack: str) -> PackInfo | None:
+        """None where nobody may ask for it."""
+        if pack == self._options.pack.name:
+            return self._options.pack
+        found = next((state for state in self.packs() if state.info.name == pack), None)
+        return None if found is None or (found.status == "failed" and pack not in self._states) else found.info
 
     def submit(self, request: Request, owner: str = "", images: Sequence[Image] = (), address: str = "") -> str:
         for field, name in (("owner", owner), ("address", address)):
             if not isinstance(name, str) or len(name) > LONGEST_OWNER:
                 raise InvalidRequest(field, name, f"a name of at most {LONGEST_OWNER} characters")
-        name, log = secrets.token_hex(16), JobLog()
-        job = _Job(Submit(name, request, owner, {image.digest: image for image in images}, address))
+        name, log, info = secrets.token_hex(16), JobLog(), self._info_of(request.pack)
+        job = _Job(
+            Submit(name, request, info or self._options.pack, owner, {each.digest: each for each in images}, address)
+        )
+        refusal: StudioError | None = None
+        if info is None:
+            refusal = PackError(f"There is no pack {request.pack!r} here (any more).")
         with self._lock:
             self._logs[name] = log
             self._forget_old()
-            if refusal := self._refusal_of(job):
+            if refusal := refusal or self._refusal_of(job):
                 log.add(Failed(name, refusal))
             else:
                 self._jobs[name] = job
@@ -174,7 +211,7 @@ class LocalClient:
         if process is not None:
             process.close()
 
-    def _send(self, command: Submit | Cancel) -> None:
+    def _send(self, command: Command) -> None:
         if self._process is not None:
             self._process.send(command)
 
@@ -189,6 +226,8 @@ class LocalClient:
                 pass
             case Broken(error=error):
                 self._refusal = error
+            case Packs(states=states):
+                self._states = states
             case Ready(device=device, inputs=inputs):
                 self.inputs = inputs
                 logger.info("the engine runs on %s, %g model inputs a call", device, inputs)
@@ -214,7 +253,7 @@ class LocalClient:
     def _recover(self) -> None:
         """The process is gone: what it was drawing fails, and unless it cannot live at all, another one is started."""
         with self._lock:
-            self._process = None
+            self._process, self._states = None, {}
             failed = self._casualties()
         error = self._refusal or EngineStopped(
             "The engine ended, or was stuck, while this job was in it, and has been started again. Please try again."

@@ -5,6 +5,7 @@ STUDIO_PORT    7860        port to serve the page on (else GRADIO_SERVER_PORT)
 STUDIO_HOSTS               names by which people reach this server, with commas; localhost and numbers always do
 STUDIO_PROXIES 0           how many proxies of one's own stand in front (1 on Spaces); 0 believes no X-Forwarded-*
 STUDIO_PACK    storybook   name, folder or file of the pack
+STUDIO_MODELS  ./models    folder whose packs are offered: diffusers folders and .safetensors files
 STUDIO_DEVICE  auto        auto, cpu, cuda or cuda:N
 STUDIO_DATA    ./data      folder for pictures
 STUDIO_BATCH   auto        most model inputs of the pack's own size in one U-Net call; auto tries at the start
@@ -40,6 +41,7 @@ class Settings:
     proxies: int = 0
     is_space: bool = False
     pack: str = "storybook"
+    models: Path = Path("models")
     device: str = "auto"
     data: Path = Path("data")
     batch: int | None = None
@@ -67,6 +69,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         proxies=_integer(environment, f"{PREFIX}PROXIES", 1 if is_space else 0, 0, 10),
         is_space=is_space,
         pack=environment.get(f"{PREFIX}PACK", defaults.pack),
+        models=Path(environment.get(f"{PREFIX}MODELS", str(defaults.models))).expanduser(),
         device=device,
         data=Path(environment.get(f"{PREFIX}DATA", str(defaults.data))).expanduser(),
         batch=None if batch == "auto" else _integer(environment, f"{PREFIX}BATCH", 2, 2, 256),

@@ -29,6 +29,7 @@ from studio.requests.limits import (
 from studio.requests.request import Prompted, Request
 from studio.samplers.catalogue import DEFAULT_SAMPLER, MOST_STEPS, SAMPLERS
 from tabs.job import Given, Update
+from tabs.picker import ModelPicker
 from tabs.words import sampler_key, say
 
 SHAPES = {
@@ -42,7 +43,10 @@ STEP_OF_SIDES = 32
 
 
 def shape_sides(shape: str, pack: PackInfo) -> tuple[int, int]:
-    """Width and height in pixels of a named shape at the size that the pack draws best."""
+    """Width and height in pixels of a named shape at the size that the pack draws best. Raises `InvalidRequest` for a
+    shape that is none."""
+    if not isinstance(shape, str) or shape not in SHAPES:
+        raise InvalidRequest("shape", shape, f"one of: {', '.join(SHAPES)}")
     width, height = (round(pack.size * share / STEP_OF_SIDES) * STEP_OF_SIDES for share in SHAPES[shape])
     return width, height
 
@@ -57,8 +61,8 @@ class DrawingControls:
     Each part is put where the tab's page wants it; then all of them are read and written together.
     """
 
-    def __init__(self, pack: PackInfo) -> None:
-        self._pack = pack
+    def __init__(self, picker: ModelPicker) -> None:
+        self._picker = picker
         self._fields: dict[str, gr.Component] = {}
         self._sampling: SamplingControls
         self._seed: SeedControls
@@ -83,15 +87,14 @@ class DrawingControls:
         self._fields["negative"] = gr.Textbox(
             label=say("negative"), placeholder=say("negative_hint"), elem_id="negative", max_length=LONGEST_PROMPT
         )
-        self._sampling = SamplingControls(self._pack)
+        self._sampling = SamplingControls(self._picker)
         self._seed = SeedControls()
 
     def inputs(self) -> set[gr.Component]:
-        return {*self._fields.values(), *self._sampling.inputs(), *self._seed.inputs()}
+        return {*self._fields.values(), *self._sampling.inputs(), *self._seed.inputs(), self._picker.dropdown}
 
     def read(self, given: Given) -> dict[str, Any]:
         return {
-            "pack": self._pack.name,
             "seed": self._seed.read(given),
             "prompt": given[self._fields["prompt"]] or "",
             "negative": given[self._fields["negative"]] or "",
@@ -107,6 +110,10 @@ class DrawingControls:
         """What was not settled before the request was made: the seed."""
         return self._seed.write(request)
 
+    def follow(self, pack: PackInfo) -> Update:
+        """Good first values for another pack."""
+        return self._sampling.follow(pack)
+
     def receive(self, request: Request) -> Update:
         """The words, if there are any, and the seed of a picture that is sent here."""
         words = {self._fields["prompt"]: request.prompt} if isinstance(request, Prompted) else {}
@@ -119,8 +126,8 @@ class DrawingControls:
 class SizeControls:
     """A shape in sight; width and height where `add_sides` puts them, set by the shape and free to change."""
 
-    def __init__(self, pack: PackInfo, shapes: Sequence[str] = tuple(SHAPES)) -> None:
-        self._pack, self._shapes = pack, shapes
+    def __init__(self, picker: ModelPicker, shapes: Sequence[str] = tuple(SHAPES)) -> None:
+        self._picker, self._shapes = picker, shapes
         self.shape: gr.Radio
         self.width: gr.Number
         self.height: gr.Number
@@ -135,17 +142,18 @@ class SizeControls:
 
     def _side(self, name: str) -> gr.Number:
         hint = say("side_hint")
-        return gr.Number(self._pack.size, precision=0, step=8, label=say(name), info=hint, elem_id=name, min_width=120)
+        size = self._picker.first.size
+        return gr.Number(size, precision=0, step=8, label=say(name), info=hint, elem_id=name, min_width=120)
 
     def inputs(self) -> set[gr.Component]:
-        return {self.shape, self.width, self.height}
+        return {self.shape, self.width, self.height, self._picker.dropdown}
 
     def read(self, given: Given) -> dict[str, Any]:
         return {"width": given[self.width], "height": given[self.height]}
 
     def write(self, request: Request) -> Update:
-        sides = request.width, request.height
-        shape = next((shape for shape in self._shapes if shape_sides(shape, self._pack) == sides), None)
+        sides, pack = (request.width, request.height), self._picker.find(request.pack)
+        shape = next((shape for shape in self._shapes if pack and shape_sides(shape, pack) == sides), None)
         return {self.shape: shape, self.width: request.width, self.height: request.height}
 
     def near(self, picture: Pixels) -> Update:
@@ -156,20 +164,31 @@ class SizeControls:
         width, height = (round(side / SIDE_MULTIPLE) * SIDE_MULTIPLE for side in sides)
         return {self.width: width, self.height: height}
 
+    def follow(self, pack: PackInfo) -> Update:
+        """A square at the size that another pack draws best."""
+        width, height = shape_sides("square", pack)
+        return {self.shape: "square", self.width: width, self.height: height}
+
     def connect(self) -> gr.events.Dependency:
         """Lets the shape set the sides."""
+
+        def sides(shape: str, pack: str) -> tuple[int, int]:
+            return shape_sides(shape, self._picker.info(pack))
+
         return self.shape.input(
-            lambda shape: shape_sides(shape, self._pack), self.shape, [self.width, self.height],
+            sides, [self.shape, self._picker.dropdown], [self.width, self.height],
             queue=False, show_progress="hidden", api_visibility="private",
         )  # fmt: skip
 
 
 class SamplingControls:
-    """Sampler, steps, guidance and their finer points: one component for each field of a request. Guidance is for
-    requests with words."""
+    """Pack, sampler, steps, guidance and their finer points: one component for each field of a request. Guidance is
+    for requests with words."""
 
-    def __init__(self, pack: PackInfo, *, is_guided: bool = True) -> None:
+    def __init__(self, picker: ModelPicker, *, is_guided: bool = True) -> None:
+        pack = picker.first
         samplers = [(say(sampler_key(sampler)), sampler.name) for sampler in SAMPLERS.values()]
+        self._picker = picker
         self._fields: dict[str, gr.Component] = {
             "sampler": gr.Dropdown(
                 samplers, value=DEFAULT_SAMPLER, label=say("sampler"), elem_id="sampler", filterable=False
@@ -185,13 +204,18 @@ class SamplingControls:
         )
 
     def inputs(self) -> set[gr.Component]:
-        return set(self._fields.values())
+        return {*self._fields.values(), self._picker.dropdown}
 
     def read(self, given: Given) -> dict[str, Any]:
-        return {field: given[component] for field, component in self._fields.items()}
+        values = {field: given[component] for field, component in self._fields.items()}
+        return {"pack": given[self._picker.dropdown], **values}
 
     def write(self, request: Request) -> Update:
         return {component: getattr(request, field) for field, component in self._fields.items()}
+
+    def follow(self, pack: PackInfo) -> Update:
+        values = {"steps": pack.steps, "guidance": pack.guidance}
+        return {self._fields[field]: value for field, value in values.items() if field in self._fields}
 
 
 def _slider(name: str, least: float, most: float, value: float, step: float) -> gr.Slider:

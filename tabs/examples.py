@@ -22,6 +22,7 @@ from studio.images.resizing import resized
 from studio.requests.layout_to_image import LayoutToImage
 from tabs import STATIC
 from tabs.job import Update
+from tabs.picker import ModelPicker
 from tabs.words import words_of
 
 SHOWN_HEIGHT = 128  # pixels, at most
@@ -48,8 +49,11 @@ class Examples(gr.HTML):
     def api_info(self) -> dict[str, Any]:
         return {"type": "object"}
 
-    def connect(self, form: set[gr.Component], write: Callable[[Any], Update], store: Store) -> None:
-        """``write`` gives the values of ``form`` for a request; what the example is made from goes into ``store``."""
+    def connect(
+        self, form: set[gr.Component], write: Callable[[Any], Update], store: Store, picker: ModelPicker
+    ) -> None:
+        """``write`` gives the values of ``form`` for a request; what the example is made from goes into ``store``, and
+        what drew it is picked."""
 
         def choose(event: gr.EventData) -> Update:
             number = event._data.get("number") if isinstance(event._data, dict) else None
@@ -58,7 +62,7 @@ class Examples(gr.HTML):
             example = self._examples[number]
             for source in example.sources:
                 store.keep(source)
-            return write(example.request)
+            return {**write(example.request), picker.dropdown: example.request.pack}
 
         self.choose(choose, None, [*form], queue=False, show_progress="hidden", api_visibility="private")
 

@@ -14,6 +14,7 @@ from tabs.controls import SeedControls, count_slider
 from tabs.door import BrowserName
 from tabs.examples import Examples
 from tabs.job import Desk, Given, Job, Receiver, Update
+from tabs.picker import ModelPicker
 from tabs.picture_editor import PictureEditor, showing_picture
 from tabs.words import say
 
@@ -22,9 +23,8 @@ ORDER = 6
 TIMES = 6
 
 
-def build(client: EngineClient, desk: Desk, browser: BrowserName) -> Receiver:
+def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelPicker) -> Receiver:
     """Draws the tab inside the tabs that are open, and wires it."""
-    (pack, *_) = client.packs()
     store = desk.store
     with gr.Row(equal_height=False, elem_classes="studio-room"):
         with gr.Column(scale=2, min_width=320, elem_classes="studio-desk"):
@@ -49,6 +49,7 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName) -> Receiver:
             raise InvalidRequest("image", None, "a picture: choose one, or drop one on the frame")
         values = {name: given[component] for name, component in fields.items()}
         values["prompt"] = values["prompt"] or ""
+        pack = picker.info(given[picker.dropdown])
         return ForwardProcess(
             image=given[editor], pack=pack.name, width=2 * pack.size, height=pack.size, seed=seed.read(given), **values
         )
@@ -63,11 +64,11 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName) -> Receiver:
         words = request.prompt if isinstance(request, Prompted) else ""
         return {editor: showing_picture(picture), prompt: words}
 
-    form = {editor, *fields.values(), *seed.inputs()}
+    form = {editor, *fields.values(), *seed.inputs(), picker.dropdown}
     job.connect(form, read, write, seed.write)
-    examples.connect(form, write, store)
+    examples.connect(form, write, store, picker)
     seed.connect()
-    return Receiver(TITLE, {editor, prompt}, receive, job)
+    return Receiver(TITLE, {editor, prompt}, receive, job, lambda pack: {})
 
 
 def _time(name: str, time: float) -> gr.Slider:

@@ -20,6 +20,7 @@ from tabs.door import BrowserName
 from tabs.examples import Examples
 from tabs.job import Desk, Given, Job, Receiver, Update
 from tabs.mask_editor import MaskEditor, Painted, showing
+from tabs.picker import ModelPicker
 from tabs.words import say
 
 TITLE = "inpaint"
@@ -59,10 +60,9 @@ class _MendingControls:
         return {component: getattr(request, field) for field, component in self._fields.items()}
 
 
-def build(client: EngineClient, desk: Desk, browser: BrowserName) -> Receiver:
+def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelPicker) -> Receiver:
     """Draws the tab inside the tabs that are open, and wires it."""
-    (pack, *_) = client.packs()
-    store, drawing, mending = desk.store, DrawingControls(pack), _MendingControls()
+    store, drawing, mending = desk.store, DrawingControls(picker), _MendingControls()
     with gr.Row(equal_height=False, elem_classes="studio-room"):
         with gr.Column(scale=2, min_width=320, elem_classes="studio-desk"):
             editor = MaskEditor(elem_id="mask")
@@ -96,9 +96,9 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName) -> Receiver:
 
     form = {editor, *mending.inputs(), *drawing.inputs()}
     job.connect(form, read, write, drawing.echo)
-    examples.connect(form, write, desk.store)
+    examples.connect(form, write, desk.store, picker)
     drawing.connect()
-    return Receiver(TITLE, {editor, *drawing.inputs()}, receive, job)
+    return Receiver(TITLE, {editor, *drawing.inputs()}, receive, job, drawing.follow)
 
 
 def _picture_and_mask(painted: Painted | None, store: Store) -> tuple[Pixels, Mask]:

@@ -18,6 +18,7 @@ from studio.client import EngineClient
 from studio.errors import MissingImage, UnknownJob
 from studio.gallery.store import Store
 from studio.images.pixels import Pixels
+from studio.packs.catalogue import PackInfo
 from studio.requests.request import Request
 from tabs.door import BrowserName, address_of, language_of
 from tabs.editor import Editor, stamped
@@ -74,6 +75,12 @@ class Desk:
             jobs = self._jobs.get((browser, tab))
             return next(reversed(jobs.items())) if jobs else None
 
+    def latest_pack(self, browser: str) -> str:
+        """What drew the browser's latest job in any tab; empty where there is none."""
+        with self._lock:
+            own = [jobs for (name, _), jobs in self._jobs.items() if name == browser]
+            return next(reversed(own[-1].values())).pack if own else ""
+
     def owns(self, browser: str, tab: str, job: str) -> bool:
         """Whether the browser asked for ``job`` (lately)."""
         with self._lock:
@@ -83,12 +90,14 @@ class Desk:
 @dataclass(frozen=True)
 class Receiver:
     """What a tab that was built offers to the others: its ``job``, whose pictures can be sent on, and, if it takes
-    pictures, ``receive``, which gives the values of its ``form`` for a picture and the request that made it."""
+    pictures, ``receive``, which gives the values of its ``form`` for a picture and the request that made it. ``follow``
+    gives what changes where another pack is chosen."""
 
     tab: str
     form: set[gr.Component]
     receive: Callable[[Pixels, Request], Update] | None
     job: Job
+    follow: Callable[[PackInfo], Update]
 
 
 class Job:

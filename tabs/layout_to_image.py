@@ -15,6 +15,7 @@ from tabs.controls import DrawingControls, SizeControls
 from tabs.door import BrowserName
 from tabs.examples import Examples
 from tabs.job import Desk, Given, Job, Receiver, Update
+from tabs.picker import ModelPicker
 from tabs.words import say
 
 TITLE = "layout_to_image"
@@ -22,10 +23,9 @@ ORDER = 2
 SHAPES = ("square", "landscape", "portrait", "large")
 
 
-def build(client: EngineClient, desk: Desk, browser: BrowserName) -> Receiver:
+def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelPicker) -> Receiver:
     """Draws the tab inside the tabs that are open, and wires it."""
-    (pack, *_) = client.packs()
-    size, drawing = SizeControls(pack, SHAPES), DrawingControls(pack)
+    size, drawing = SizeControls(picker, SHAPES), DrawingControls(picker)
     with gr.Row(equal_height=False, elem_classes="studio-room"):
         with gr.Column(scale=2, min_width=320, elem_classes="studio-desk"):
             editor = BoxEditor(elem_id="boxes")
@@ -64,7 +64,7 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName) -> Receiver:
 
     form = {editor, grounding, *drawing.inputs(), *size.inputs()}
     job.connect(form, read, write, drawing.echo)
-    examples.connect(form, write, desk.store)
+    examples.connect(form, write, desk.store, picker)
     drawing.connect()
     # Only what a person does: of values that come while the page is loading, all but the last would be lost.
     changes = (size.connect().then, size.width.input, size.height.input)
@@ -72,7 +72,13 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName) -> Receiver:
         change(
             _aspect, [size.width, size.height], editor, queue=False, show_progress="hidden", api_visibility="private"
         )
-    return Receiver(TITLE, {editor, *drawing.inputs(), *size.inputs()}, receive, job)
+    return Receiver(
+        TITLE,
+        {editor, *drawing.inputs(), *size.inputs()},
+        receive,
+        job,
+        lambda pack: {**drawing.follow(pack), **size.follow(pack)},
+    )
 
 
 def _aspect(width: float | None, height: float | None) -> object:

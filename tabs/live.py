@@ -10,7 +10,7 @@ import base64
 import secrets
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,7 @@ class View:
     language: str = "en"  # of the message
     is_prompt_cut: bool = False
     unknown_words: tuple[str, ...] = ()
+    loading: float | None = None  # the share of the model that is there, while it is being loaded
     before: str = ""  # what the pictures can be compared with
     is_interpolation: bool = False  # whether the pictures make an animation together
     has_trajectories: bool = False  # whether each has one of its own
@@ -172,6 +173,7 @@ class View:
             "seconds": None if self.seconds_left is None else round(self.seconds_left, 1),
             "message": self.message,
             "tiles": next((frame.tiles for frame in self.frames if frame.tiles and not frame.is_done), None),
+            "loading": self.loading,
             "before": self.before,
             "deviation": self.deviation,
             "animation": self.animation,
@@ -179,6 +181,12 @@ class View:
             "unknown": _shortened(self.unknown_words),
             "frames": [frame.as_json() for frame in self.frames],
         }
+
+
+def _share_loaded(client: EngineClient, pack: str) -> float | None:
+    """None while the pack is not being loaded."""
+    shares = [state.share for state in client.packs() if state.info.name == pack and state.status == "loading"]
+    return shares[0] if shares else None
 
 
 def _notes(request: Request) -> list[str]:
@@ -209,7 +217,9 @@ def follow(client: EngineClient, job: str, request: Request, language: str = "en
         for event in news:
             view.fold(event)
         if not news:
-            yield None
+            loading = _share_loaded(client, request.pack) if view.state == "waking" else None
+            yield None if loading == view.loading else replace(view, loading=loading).as_json()
+            view.loading = loading
             continue
         yield view.as_json()
         time.sleep(max(0.0, FRAME_SECONDS - (time.monotonic() - shown)))

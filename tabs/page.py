@@ -20,8 +20,9 @@ from studio.hosting.guard import Policy, guarded_by
 from studio.settings import Settings
 from tabs import STATIC
 from tabs.animations import animation_routes
-from tabs.door import BrowserName, StudioBlocks, first_language
+from tabs.door import BrowserName, StudioBlocks, first_language, language_of
 from tabs.job import Desk, Receiver, Update
+from tabs.picker import ModelPicker
 from tabs.pictures import finished_picture, picture_routes
 from tabs.refusals import in_language
 from tabs.sources import source_routes
@@ -56,9 +57,13 @@ def find_tabs() -> list[ModuleType]:
 
 
 def tabs_for(client: EngineClient) -> list[ModuleType]:
-    """The tabs for what the pack can be asked for; a tab is called as its task is."""
-    (pack, *_) = client.packs()
-    return [tab for tab in find_tabs() if tab.TITLE.replace("_", "-") in pack.tasks]
+    """The tabs for what any pack can be asked for; a tab is called as its task is."""
+    tasks = {task for state in client.packs() for task in state.info.tasks}
+    return [tab for tab in find_tabs() if _task_of(tab) in tasks]
+
+
+def _task_of(tab: ModuleType) -> str:
+    return str(tab.TITLE).replace("_", "-")
 
 
 def build_page(client: EngineClient, store: Store) -> gr.Blocks:
@@ -66,13 +71,22 @@ def build_page(client: EngineClient, store: Store) -> gr.Blocks:
     desk = Desk(store)
     with StudioBlocks(title="Latent Studio", analytics_enabled=False, fill_width=True) as page:
         browser = BrowserName()
-        gr.HTML((STATIC / "header.html").read_text(), elem_id="studio-header")
+        with gr.Row(elem_id="studio-top"):
+            gr.HTML((STATIC / "header.html").read_text(), elem_id="studio-header")
+            picker = ModelPicker(client)
+        notices: dict[str, gr.Markdown] = {}
         with gr.Tabs() as tabs_:
             built = []
             for tab in tabs_for(client):
                 with gr.Tab(say(f"tab_{tab.TITLE}"), id=tab.TITLE, elem_id=f"tab-{tab.TITLE}"):
-                    built.append(tab.build(client, desk, browser))
+                    notices[_task_of(tab)] = gr.Markdown(visible=False, elem_classes="studio-notice")
+                    built.append(tab.build(client, desk, browser, picker))
         _connect(built, store, tabs_)
+        _connect_picker(picker, client, built, notices)
+        page.load(
+            lambda name: picker.refreshed(desk.latest_pack(name)), browser, picker.dropdown,
+            queue=False, show_progress="hidden", api_visibility="private",
+        )  # fmt: skip
         page.load(_stay_connected, None, None, queue=True, show_progress="hidden", api_visibility="private")
     page.queue(default_concurrency_limit=None, max_size=None, api_open=False)
     return page
@@ -108,6 +122,27 @@ def _connect(built: list[Receiver], store: Store, tabs_: gr.Tabs) -> None:
 
     for each in built:
         each.job.view.send(send, None, outputs, queue=False, show_progress="hidden", api_visibility="private")
+
+
+def _connect_picker(
+    picker: ModelPicker, client: EngineClient, built: list[Receiver], notices: dict[str, gr.Markdown]
+) -> None:
+    """Another model: it is loaded, every tab takes its first values, and those that it cannot serve say who can."""
+
+    def choose(name: str, page: gr.Request) -> Update:
+        info = picker.info(name)
+        client.load(info.name)
+        changes: Update = {}
+        for each in built:
+            changes |= each.follow(info)
+        said = {notice: picker.notice(info, task, language_of(page)) for task, notice in notices.items()}
+        return {**changes, **said}
+
+    outputs = {component for each in built for component in each.follow(picker.first)} | set(notices.values())
+    picker.dropdown.input(
+        choose, picker.dropdown, list(outputs), queue=False, show_progress="hidden", api_visibility="private",
+        preprocess=False,
+    )  # fmt: skip
 
 
 def policy_of(settings: Settings) -> Policy:

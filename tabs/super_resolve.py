@@ -11,13 +11,13 @@ from studio.client import EngineClient
 from studio.errors import InvalidRequest, StudioError
 from studio.gallery.store import Store
 from studio.images.pixels import Pixels
-from studio.packs.catalogue import PackInfo
 from studio.requests.request import Request
 from studio.requests.super_resolve import SCALES, SuperResolve
 from tabs.controls import SamplingControls, SeedControls, count_slider
 from tabs.door import BrowserName, language_of
 from tabs.examples import Examples
 from tabs.job import Desk, Given, Job, Receiver, Update
+from tabs.picker import ModelPicker
 from tabs.picture_editor import PictureEditor, showing_note, showing_picture
 from tabs.refusals import in_language
 from tabs.words import say
@@ -26,9 +26,8 @@ TITLE = "super_resolve"
 ORDER = 4
 
 
-def build(client: EngineClient, desk: Desk, browser: BrowserName) -> Receiver:
+def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelPicker) -> Receiver:
     """Draws the tab inside the tabs that are open, and wires it."""
-    (pack, *_) = client.packs()
     store = desk.store
     with gr.Row(equal_height=False, elem_classes="studio-room"):
         with gr.Column(scale=2, min_width=320, elem_classes="studio-desk"):
@@ -43,7 +42,7 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName) -> Receiver:
                 SuperResolve.consistent, label=say("consistent"), info=say("consistent_hint"), elem_id="consistent"
             )
             with gr.Accordion(say("more"), open=False, elem_id="more"):
-                sampling = SamplingControls(pack, is_guided=False)
+                sampling = SamplingControls(picker, is_guided=False)
                 seed = SeedControls()
             gr.Markdown(say("tab_super_resolve_about"), elem_classes="studio-about")
         with gr.Column(scale=3, min_width=320, elem_classes="studio-view"):
@@ -54,7 +53,7 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName) -> Receiver:
     def read(given: Given) -> SuperResolve:
         picture = _picture(given[editor], store)
         values = {name: given[component] for name, component in fields.items()}
-        return _request(picture, pack, **values, seed=seed.read(given), **sampling.read(given))
+        return _request(picture, **values, seed=seed.read(given), **sampling.read(given))
 
     def write(request: SuperResolve) -> Update:
         (picture,) = store.sources_of(request)
@@ -75,17 +74,17 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName) -> Receiver:
         if digest is None:
             return gr.skip()
         try:
-            return showing_note(_note(_request(_picture(digest, store), pack, scale=scale)))
+            return showing_note(_note(_request(_picture(digest, store), pack=picker.first.name, scale=scale)))
         except StudioError as error:
             return showing_note(in_language(str(error), language_of(page)))
 
     form = {editor, *fields.values(), *sampling.inputs(), *seed.inputs()}
     job.connect(form, read, write, seed.write)
-    examples.connect(form, write, store)
+    examples.connect(form, write, store, picker)
     seed.connect()
     for changed in (editor.input, scale.input):
         changed(note, [editor, scale], editor, queue=False, show_progress="hidden", api_visibility="private")
-    return Receiver(TITLE, {editor, *seed.inputs()}, receive, job)
+    return Receiver(TITLE, {editor, *seed.inputs()}, receive, job, sampling.follow)
 
 
 def _picture(digest: str | None, store: Store) -> Pixels:
@@ -96,11 +95,11 @@ def _picture(digest: str | None, store: Store) -> Pixels:
     return picture
 
 
-def _request(picture: Pixels, pack: PackInfo, *, scale: int, **values: Any) -> SuperResolve:
+def _request(picture: Pixels, *, scale: int, **values: Any) -> SuperResolve:
     if isinstance(scale, bool) or scale not in SCALES:  # before anything is multiplied by it
         raise InvalidRequest("scale", scale, f"one of: {', '.join(map(str, SCALES))}")
     return SuperResolve(
-        image=picture.digest, pack=pack.name, scale=scale, width=picture.width * scale, height=picture.height * scale,
+        image=picture.digest, scale=scale, width=picture.width * scale, height=picture.height * scale,
         **values,
     )  # fmt: skip
 

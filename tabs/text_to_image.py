@@ -11,16 +11,16 @@ from tabs.controls import DrawingControls, SizeControls
 from tabs.door import BrowserName
 from tabs.examples import Examples
 from tabs.job import Desk, Given, Job, Receiver, Update
+from tabs.picker import ModelPicker
 from tabs.words import say
 
 TITLE = "text_to_image"
 ORDER = 1
 
 
-def build(client: EngineClient, desk: Desk, browser: BrowserName) -> Receiver:
+def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelPicker) -> Receiver:
     """Draws the tab inside the tabs that are open, and wires it."""
-    (pack, *_) = client.packs()
-    size, drawing = SizeControls(pack), DrawingControls(pack)
+    size, drawing = SizeControls(picker), DrawingControls(picker)
     with gr.Row(equal_height=False, elem_classes="studio-room"):
         with gr.Column(scale=2, min_width=320, elem_classes="studio-desk"):
             drawing.add_prompt("prompt_hint", lines=3, autofocus=True)
@@ -43,7 +43,7 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName) -> Receiver:
 
     form = {*drawing.inputs(), *size.inputs()}
     job.connect(form, read, write, drawing.echo)
-    examples.connect(form, write, desk.store)
+    examples.connect(form, write, desk.store, picker)
     size.connect()
     drawing.connect()
-    return Receiver(TITLE, set(), None, job)
+    return Receiver(TITLE, set(), None, job, lambda pack: {**drawing.follow(pack), **size.follow(pack)})

@@ -20,6 +20,7 @@ from tabs.controls import DrawingControls, SizeControls
 from tabs.door import BrowserName
 from tabs.examples import Examples
 from tabs.job import QUICK, Desk, Given, Job, Receiver, Update
+from tabs.picker import ModelPicker
 from tabs.picture_editor import PictureEditor, showing_picture
 from tabs.words import say
 
@@ -32,10 +33,9 @@ USUAL_CLOSENESS = "idea"
 FRAMES = 8  # of an interpolation, unless more or fewer are asked for
 
 
-def build(client: EngineClient, desk: Desk, browser: BrowserName) -> Receiver:
+def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelPicker) -> Receiver:
     """Draws the tab inside the tabs that are open, and wires it."""
-    (pack, *_) = client.packs()
-    store, size, drawing = desk.store, SizeControls(pack, SHAPES), DrawingControls(pack)
+    store, size, drawing = desk.store, SizeControls(picker, SHAPES), DrawingControls(picker)
     with gr.Row(equal_height=False, elem_classes="studio-room"):
         with gr.Column(scale=2, min_width=320, elem_classes="studio-desk"):
             with gr.Row(elem_id="vary-ends"):
@@ -93,24 +93,30 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName) -> Receiver:
         return {mode: request.TASK, **shown, **values, **drawing.write(request), **size.write(request)}
 
     def receive(picture: Pixels, request: Request) -> Update:
-        width, height = _sides_like(picture, pack)
+        width, height = _sides_like(picture, picker.info(request.pack))
         return {editor: showing_picture(picture), **drawing.receive(request), size.width: width, size.height: height}
 
-    def reshape(digest: str | None) -> object:
+    def reshape(digest: str | None, pack: str) -> object:
         """Variations take the shape of a picture that is brought."""
-        return _sides_like(store.source(digest), pack) if digest else gr.skip()
+        return _sides_like(store.source(digest), picker.info(pack)) if digest else gr.skip()
 
     form = {
         editor, other, mode, other_prompt, closeness, likeness, strength, *drawing.inputs(), *size.inputs()
     }  # fmt: skip
     job.connect(form, read, write, drawing.echo)
-    examples.connect(form, write, store)
+    examples.connect(form, write, store, picker)
     drawing.connect()
     size.connect()
-    editor.input(reshape, editor, [size.width, size.height], **QUICK)
+    editor.input(reshape, [editor, picker.dropdown], [size.width, size.height], **QUICK)
     closeness.input(lambda name: CLOSENESS[name], closeness, [likeness, strength], **QUICK)
     mode.input(lambda task: FRAMES if task == Interpolate.TASK else 1, mode, drawing.count, **QUICK)
-    return Receiver(TITLE, {editor, *drawing.inputs(), *size.inputs()}, receive, job)
+    return Receiver(
+        TITLE,
+        {editor, *drawing.inputs(), *size.inputs()},
+        receive,
+        job,
+        lambda pack: {**drawing.follow(pack), **size.follow(pack)},
+    )
 
 
 def _end(name: str) -> PictureEditor:

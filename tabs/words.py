@@ -228,6 +228,17 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "校正结果，使其缩小后与原图一致",
         "Korrigiert das Ergebnis, bis es verkleinert wieder Ihr Bild ergibt",
     ),
+    "model": ("Model", "模型", "Modell"),
+    "model_cannot": (
+        "{model} cannot do this. These can: {others}",
+        "{model} 无法完成此任务。可用的模型：{others}",
+        "{model} kann das nicht. Diese können es: {others}",
+    ),
+    "live_loading": (
+        "The model is being loaded: {share} %",
+        "正在载入模型：{share}%",
+        "Das Modell wird geladen: {share} %",
+    ),
     "live_send": ("Send to …", "发送到……", "Senden an …"),
     "prompt": ("Prompt", "提示词", "Beschreibung"),
     "prompt_hint": (
@@ -390,6 +401,11 @@ def words_of(*prefixes: str) -> dict[str, dict[str, str]]:
         language: {key: text for key, text in words.items() if key.startswith(prefixes)}
         for language, words in table().items()
     }
+
+
+def words_in(key: str, language: str) -> str:
+    """The text called ``key`` in ``language``, for what is put together on the server."""
+    return WORDS[key][LANGUAGES.index(language)]
 
 
 say = gr.I18n(**table())

@@ -14,7 +14,7 @@ import pytest
 
 from studio.client import LocalClient
 from studio.engine.batching import Limits
-from studio.engine.worker import Cancel, Submit
+from studio.engine.commands import Cancel, Submit
 from studio.errors import EngineStopped, InvalidRequest, PackError, UnknownJob
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Queued, Started
 from studio.requests.text_to_image import TextToImage

@@ -51,13 +51,27 @@ class _Job:
     error: StudioError | None = None
 
 
-class Engine:
-    """``packs`` by name, already loaded. ``pace`` may know already how long a model input takes. Not thread-safe: one
-    driver, one engine."""
+@dataclass(eq=False)
+class _Resident:
+    """A pack in memory, how many of its inputs a call holds, how long one takes, and when it was last asked for."""
 
-    def __init__(self, packs: Mapping[str, Pack], limits: Limits | None = None, pace: Pace | None = None) -> None:
-        self._packs, self._limits, self._pace = packs, limits or Limits(), pace or Pace()
-        self._room = Room(self._limits.inputs)
+    pack: Pack
+    room: Room
+    pace: Pace
+    used: float = 0.0
+
+
+class Engine:
+    """``packs`` by name, already loaded; others may come and go. ``pace`` may know already how long a model input
+    takes. Not thread-safe: one driver, one engine."""
+
+    def __init__(
+        self, packs: Mapping[str, Pack] = MappingProxyType({}), limits: Limits | None = None, pace: Pace | None = None
+    ) -> None:
+        self._limits = limits or Limits()
+        self._packs: dict[str, _Resident] = {}
+        for name, pack in packs.items():
+            self.add_pack(name, pack, pace)
         self._waiting: list[_Job] = []
         self._running: dict[str, _Job] = {}
         self._job_turns, self._row_turns = Turns(), Turns()
@@ -66,6 +80,21 @@ class Engine:
     @property
     def has_work(self) -> bool:
         return bool(self._waiting or self._running)
+
+    @property
+    def packs(self) -> tuple[str, ...]:
+        """The names of those in memory; who was asked for longest ago comes first."""
+        return tuple(sorted(self._packs, key=lambda name: self._packs[name].used))
+
+    def add_pack(self, name: str, pack: Pack, pace: Pace | None = None) -> None:
+        self._packs[name] = _Resident(pack, Room(self._limits.inputs), pace or Pace(), time.monotonic())
+
+    def drop_pack(self, name: str) -> bool:
+        """Lets a pack go that no job needs; whether it is gone."""
+        if any(job.pack is self._packs[name].pack for job in (*self._waiting, *self._running.values())):
+            return False
+        del self._packs[name]
+        return True
 
     def submit(
         self,
@@ -80,10 +109,11 @@ class Engine:
         ``address`` is where the owner asks from: names can be invented, addresses less easily. ``images`` are those
         that the request names, by their digests.
         """
-        pack = self._packs.get(request.pack)
-        if pack is None:
+        resident = self._packs.get(request.pack)
+        if resident is None:
             loaded = ", ".join(self._packs)
             return [Failed(job, PackError(f"The pack {request.pack!r} is not loaded; there is {loaded}."))]
+        pack, resident.used = resident.pack, time.monotonic()
         if refusal := self._refusal(owner, address):
             return [Failed(job, refusal)]
         try:
@@ -138,7 +168,8 @@ class Engine:
         done = next((row for row in rows if row.is_done), None)
         if done is not None:
             events += self._finish(done)
-        batch = plan(self._row_turns.order(row for row in rows if not row.is_done), self._room.inputs)
+        ready = self._row_turns.order(row for row in rows if not row.is_done)
+        batch = plan(ready, self._resident_of(ready[0]).room.inputs) if ready else []
         self._row_turns.served(batch)
         return [*events, *self._run(batch), *self._places()]
 
@@ -169,7 +200,7 @@ class Engine:
 
     def _started(self, job: _Job) -> Started:
         pack, request = job.pack, job.request
-        seconds = self._pace.seconds(sum(row.cost_left for row in job.rows))
+        seconds = self._packs[request.pack].pace.seconds(sum(row.cost_left for row in job.rows))
         return Started(job.name, pack.cuts(request.caption), pack.unknown_words(request.words), seconds)
 
     def _places(self) -> list[Event]:
@@ -185,39 +216,44 @@ class Engine:
 
     def _seconds_before(self, waiting: Sequence[_Job]) -> float | None:
         """About how long all that runs, and ``waiting``, will take; None while nobody can know."""
-        running = sum(row.cost_left for job in self._running.values() for row in job.rows)
-        return self._pace.seconds(running + sum(job.inputs for job in waiting))
+        total = 0.0
+        for job in (*self._running.values(), *waiting):
+            left = sum(row.cost_left for row in job.rows) if job.rows else job.inputs
+            seconds = self._packs[job.request.pack].pace.seconds(left)
+            if seconds is None:
+                return None
+            total += seconds
+        return total
+
+    def _resident_of(self, row: Row) -> _Resident:
+        return self._packs[self._running[row.job].request.pack]
 
     def _run(self, batch: Sequence[Row]) -> list[Event]:
         """Steps ``batch``; where the call fails, its halves, so that only the row that cannot be stepped ends."""
         if not batch:
             return []
-        cost = sum(row.cost for row in batch)
+        cost, resident = sum(row.cost for row in batch), self._resident_of(batch[0])
         begun = time.perf_counter()
         try:
             self.calls += 1
-            stepped = step_rows(batch, self._padding(batch[0]) if self._limits.strict else None)
+            stepped = step_rows(batch, _padding(batch[0], resident.room) if self._limits.strict else None)
         except Exception as error:
             if _is_beyond_repair(error):
                 raise
             failure = _as_studio_error(error)  # not the error itself: its frames hold the memory that the retry needs
         else:
-            self._pace.took(time.perf_counter() - begun, cost)
-            self._room.fitted()
+            resident.pace.took(time.perf_counter() - begun, cost)
+            resident.room.fitted()
             return self._settle(batch, stepped)
         if batch[0].denoiser.device.type == "cuda":
             torch.cuda.empty_cache()
         if isinstance(failure, OutOfMemory):
-            self._room.did_not_fit(cost)
-            logger.warning("out of memory at %.1f model inputs; calls hold %.1f from now on", cost, self._room.inputs)
+            resident.room.did_not_fit(cost)
+            logger.warning("out of memory at %.1f inputs; calls hold %.1f from now on", cost, resident.room.inputs)
         if len(batch) == 1:
             return self._fail(batch[0], failure)
         middle = len(batch) // 2
         return self._run(batch[:middle]) + self._run(batch[middle:])
-
-    def _padding(self, row: Row) -> int:
-        """How many inputs of this row's size a call has in strict mode: always the same, and never fewer than two."""
-        return max(2, int(self._room.inputs * row.inputs / row.cost))
 
     def _settle(self, batch: Sequence[Row], results: Sequence[Move | Part]) -> list[Event]:
         """Moves every row of ``batch`` on and reports how it looks; those that are not finite end."""
@@ -299,6 +335,11 @@ class Engine:
             return []
         del self._running[job.name]
         return [Failed(job.name, job.error) if job.error else Finished(job.name)]
+
+
+def _padding(row: Row, room: Room) -> int:
+    """How many inputs of this row's size a call has in strict mode: always the same, and never fewer than two."""
+    return max(2, int(room.inputs * row.inputs / row.cost))
 
 
 def _picture(row: Row) -> NDArray[np.uint8]:

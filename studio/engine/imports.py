@@ -6,7 +6,11 @@ import os
 # loaded. The usual 300,000 stall a whole machine when one other program is busy (see ARCHITECTURE.md).
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
+from studio.engine.calibration import free_memory
 from studio.engine.engine import Engine
-from studio.packs.loading import load_pack, pick_device
+from studio.engine.residency import Memory, Residency
+from studio.packs.loading import bytes_needed, bytes_of, load_pack, pick_device
 
-__all__ = ["Engine", "load_pack", "pick_device"]
+__all__ = [
+    "Engine", "Memory", "Residency", "bytes_needed", "bytes_of", "free_memory", "load_pack", "pick_device",
+]  # fmt: skip

@@ -16,7 +16,8 @@ from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
 
-from studio.engine.worker import Command, Message, WorkerOptions, run_worker
+from studio.engine.commands import Command, Message, WorkerOptions
+from studio.engine.worker import run_worker
 from studio.settings import importable_by_children
 
 logger = logging.getLogger(__name__)

@@ -1,8 +1,8 @@
 """The engine's process: loads the pack, then turns the crank, listening to the client between steps.
 
-The client sends `Submit` and `Cancel`; the worker answers with `Ready` or `Broken` once, lists of events, and
-`Alive` wherever a second passes without any. It ends when the client sends None, or is gone. No command can end it:
-what one raises is that job's failure.
+The client sends commands; the worker answers with `Ready` or `Broken` once, lists of events, `Packs` whenever one of
+them has changed, and `Alive` wherever a second passes without any. It ends when the client sends None, or is gone. No
+command can end it: what one raises is that job's failure.
 """
 
 from __future__ import annotations
@@ -14,80 +14,40 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, TypeAlias
 
 from studio.engine.batching import Limits, Pace
-from studio.errors import JobFailed, PackError, StudioError
+from studio.engine.commands import (
+    Alive,
+    Broken,
+    Cancel,
+    Command,
+    LoadPack,
+    Message,
+    Packs,
+    Ready,
+    Submit,
+    WorkerOptions,
+)
+from studio.errors import JobFailed, PackError
 from studio.events import Event, Failed
-from studio.images.pixels import Image
-from studio.packs.catalogue import PackInfo
-from studio.requests.request import Request
+from studio.packs.catalogue import PackState
 
 if TYPE_CHECKING:  # both import torch
-    from studio.engine.engine import Engine
+    from studio.engine.residency import Residency
     from studio.packs.pack import Pack
 
 logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 1.0  # between two signs of life, at most, unless a step takes longer
+LOADING_SECONDS = 0.05  # between two looks at a pack that is being loaded, while nothing else happens
 OWN_PATIENCE = 0.8  # of the client's
 LONGEST_LOADING_SECONDS = 3600.0  # a pack that takes longer to load counts as stuck
 
 
-@dataclass(frozen=True)
-class Submit:
-    job: str
-    request: Request
-    owner: str
-    images: Mapping[str, Image]
-    address: str = ""
-
-
-@dataclass(frozen=True)
-class Cancel:
-    job: str
-    keep: bool
-
-
-@dataclass(frozen=True)
-class Ready:
-    """The pack is loaded on ``device``; a call holds ``inputs`` model inputs."""
-
-    device: str
-    inputs: float
-
-
-@dataclass(frozen=True)
-class Broken:
-    """The pack cannot be loaded; the worker ends after saying so."""
-
-    error: StudioError
-
-
-@dataclass(frozen=True)
-class Alive:
-    """Nothing new; the worker is well."""
-
-
-@dataclass(frozen=True)
-class WorkerOptions:
-    """``device`` as in the settings. With ``calibrates``, the limit on inputs is found by trying instead.
-
-    A step that takes longer than ``patience`` seconds ends the process; 0 waits for ever.
-    """
-
-    pack: PackInfo
-    device: str
-    limits: Limits
-    calibrates: bool
-    patience: float
-
-
-Command: TypeAlias = Submit | Cancel
-Message: TypeAlias = Ready | Broken | Alive | list[Event]
 Inbox: TypeAlias = "queue.SimpleQueue[Command | None]"
 
 
@@ -97,9 +57,9 @@ def run_worker(pipe: Connection, options: WorkerOptions) -> None:
     inbox: Inbox = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(pipe, inbox), daemon=True).start()
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        engine = _load(pipe, options)
-        if engine is not None:
-            _serve(pipe, inbox, engine, options.patience)
+        residency = _load(pipe, options)
+        if residency is not None:
+            _serve(pipe, inbox, residency, options.patience)
 
 
 def _listen(pipe: Connection, inbox: Inbox) -> None:
@@ -114,36 +74,63 @@ def _listen(pipe: Connection, inbox: Inbox) -> None:
     inbox.put(None)
 
 
-def _load(pipe: Connection, options: WorkerOptions) -> Engine | None:
-    """The engine with its pack; None where the pack cannot be loaded, after saying so."""
+def _load(pipe: Connection, options: WorkerOptions) -> Residency | None:
+    """The engine with its first pack; None where there is nothing to run it on, after saying so. A pack that cannot be
+    loaded fails the jobs that ask for it, and no others."""
     with _beating(pipe):
-        from studio.engine.imports import Engine, load_pack, pick_device  # torch is imported here, here only
+        from studio.engine.imports import (  # torch is imported here, in this process only
+            Engine,
+            Memory,
+            Residency,
+            bytes_needed,
+            bytes_of,
+            free_memory,
+            load_pack,
+            pick_device,
+        )
 
         _quieten()
+        messages: list[Message] = []
+        residency = None
         try:
             device = pick_device(options.device)
-            pack = load_pack(options.pack, device)
         except PackError as error:
-            answer: Message = Broken(error)
+            messages.append(Broken(error))
         else:
-            limits, pace = _tune(pack, options)
-            answer = Ready(str(device), limits.inputs)
-    pipe.send(answer)
-    return None if isinstance(answer, Broken) else Engine({options.pack.name: pack}, limits, pace)
+            memory = Memory(lambda: free_memory(device), bytes_needed, bytes_of)
+            limits, pace, pack, problem = options.limits, None, None, ""
+            try:
+                pack = load_pack(options.pack, device)
+                limits, pace = _tune(pack, options)
+            except PackError as error:
+                problem = str(error)
+            residency = Residency(Engine(limits=limits), lambda info, report: load_pack(info, device, report), memory)
+            if pack is None:
+                residency.states[options.pack.name] = PackState(options.pack, "failed", problem=problem)
+            else:
+                residency.put(options.pack, pack, pace)
+            messages += [Packs(dict(residency.states)), Ready(str(device), limits.inputs)]
+    for message in messages:
+        pipe.send(message)
+    return residency
 
 
-def _serve(pipe: Connection, inbox: Inbox, engine: Engine, patience: float) -> None:
-    beat = time.monotonic()
+def _serve(pipe: Connection, inbox: Inbox, residency: Residency, patience: float) -> None:
+    engine, beat, told = residency.engine, time.monotonic(), dict(residency.states)
     while True:
         try:
-            command = inbox.get(block=not engine.has_work, timeout=BEAT_SECONDS)
+            is_idle = not engine.has_work
+            command = inbox.get(block=is_idle, timeout=LOADING_SECONDS if residency.is_loading else BEAT_SECONDS)
         except queue.Empty:
             with _watched(patience):
-                events = engine.step()
+                events = [*residency.settle(), *engine.step()]
         else:
             if command is None:
                 return
-            events = _obey(engine, command)
+            events = _obey(residency, command)
+        if residency.states != told:
+            told = dict(residency.states)
+            pipe.send(Packs(told))
         if events:
             pipe.send(events)
         elif time.monotonic() - beat < BEAT_SECONDS:
@@ -153,17 +140,24 @@ def _serve(pipe: Connection, inbox: Inbox, engine: Engine, patience: float) -> N
         beat = time.monotonic()
 
 
-def _obey(engine: Engine, command: Command) -> list[Event]:
+def _obey(residency: Residency, command: Command) -> list[Event]:
     """What a command raises is the failure of its job, and of nothing else."""
     try:
-        if isinstance(command, Submit):
-            return engine.submit(command.job, command.request, command.owner, command.images, command.address)
-        return engine.cancel(command.job, keep=command.keep)
+        match command:
+            case Submit():
+                return residency.submit(command)
+            case Cancel(job=job, keep=keep):
+                return residency.cancel(job, keep=keep)
+            case LoadPack(pack=pack):
+                residency.ask(pack)
     except Exception as error:
         logger.exception("a command cannot be obeyed")
+        if isinstance(command, LoadPack):
+            return []
         with contextlib.suppress(Exception):
-            engine.cancel(command.job)  # whatever of it the engine has taken
+            residency.cancel(command.job, keep=False)  # whatever of it has been taken
         return [Failed(command.job, JobFailed(f"The engine could not take this ({type(error).__name__})."))]
+    return []
 
 
 def _tune(pack: Pack, options: WorkerOptions) -> tuple[Limits, Pace]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from studio.errors import PackError
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets" / "packs"
+UNSAFE = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
+MOST_LATENTS = 512  # a side, of a U-Net's own size
 FACTOR = 8  # pixels a latent, for every autoencoder of the Stable Diffusion family
 
 
@@ -33,6 +35,21 @@ class PackInfo:
     steps: int = 20
     revision: str | None = None
     tasks: tuple[str, ...] = ("text-to-image", "inpaint", "forward-process")
+
+
+Status: TypeAlias = Literal["available", "loading", "resident", "failed"]
+
+
+@dataclass(frozen=True)
+class PackState:
+    """How a pack is now. ``share`` of it has been loaded, 0..1; ``megabytes`` of memory hold it; ``problem`` says why
+    it could not be loaded."""
+
+    info: PackInfo
+    status: Status = "available"
+    share: float = 0.0
+    megabytes: float = 0.0
+    problem: str = ""
 
 
 SUPER_RESOLUTION = "super_resolution"  # the folder in a pack's with the models for it
@@ -62,8 +79,17 @@ def find_pack(name: str) -> PackInfo:
         described = _describe(folder)
         return replace(pack, size=described.size, tasks=described.tasks)
     path = Path(name).expanduser()
+    try:
+        path.is_dir()
+    except OSError as error:
+        raise PackError(f"There is no pack {name[:60]!r} ({error.strerror}).") from None
     if path.is_dir():
         return _describe(path.resolve())
+    if path.suffix in UNSAFE and path.is_file():
+        raise PackError(
+            f"{path.name} is a pickle, which can run any code that its author liked; it is not opened. "
+            "Convert it to safetensors, or get it in that form."
+        )
     if path.suffix == ".safetensors" and path.is_file():
         return PackInfo(path.stem, path.stem, str(path.resolve()), size=512)
     raise PackError(
@@ -71,9 +97,30 @@ def find_pack(name: str) -> PackInfo:
     )
 
 
+def packs_in(folder: Path) -> list[PackState]:
+    """The packs in ``folder``, in the order of their names: diffusers folders and single files. One that cannot be used
+    is there too, and says why."""
+    found = []
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.name.startswith(".") or not (path.is_dir() or path.suffix in (".safetensors", *UNSAFE)):
+            continue
+        if path.is_dir() and path.with_suffix(".safetensors").is_file():
+            continue  # the configuration of the file beside it
+        try:
+            found.append(PackState(find_pack(str(path))))
+        except PackError as error:
+            found.append(PackState(PackInfo(path.name, path.name, str(path), 512), "failed", problem=str(error)))
+    return found
+
+
 def _describe(folder: Path) -> PackInfo:
     config = read_json(folder / "unet" / "config.json")
     side = config.get("sample_size", 64)
+    side = side[0] if isinstance(side, list) and side else side
+    if not isinstance(side, int) or not 1 <= side <= MOST_LATENTS:
+        raise PackError(
+            f"The pack's unet/config.json has a sample_size of {str(side)[:40]!r}; a whole number was expected."
+        )
     tasks = [*PackInfo.tasks]
     if config.get("attention_type") == "gated":
         tasks.append("layout-to-image")
@@ -81,8 +128,7 @@ def _describe(folder: Path) -> PackInfo:
         tasks.append("super-resolve")
     if (folder / IMAGE_PROMPT).is_file():
         tasks += ["vary", "interpolate"]
-    size = FACTOR * (side if isinstance(side, int) else side[0])
-    return PackInfo(folder.name, folder.name, str(folder), size, tasks=tuple(tasks))
+    return PackInfo(folder.name, folder.name, str(folder), FACTOR * side, tasks=tuple(tasks))
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -33,15 +35,16 @@ def pick_dtype(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
 
 
-def load_pack(info: PackInfo, device: torch.device) -> Pack:
-    """Loads every model of the pack. Raises `PackError`, which says what is missing."""
+def load_pack(info: PackInfo, device: torch.device, report: Callable[[float], None] = lambda share: None) -> Pack:
+    """Loads every model of the pack; ``report`` hears which share of it is done, 0..1. Raises `PackError`, which says
+    what is missing."""
     source = Path(info.source)
     try:
         if source.is_file():
             pack = stable_diffusion.load_single_file(info, source, device, pick_dtype(device))
         else:
             folder = source if source.is_dir() else _download(info)
-            pack = stable_diffusion.load_folder(info, folder, device, pick_dtype(device))
+            pack = stable_diffusion.load_folder(info, folder, device, pick_dtype(device), report)
     except PackError:
         raise
     except Exception as error:
@@ -51,6 +54,20 @@ def load_pack(info: PackInfo, device: torch.device) -> Pack:
         ) from error
     _check_finite(pack)
     return pack
+
+
+def bytes_needed(info: PackInfo) -> float:
+    """About how much memory a pack takes while it is loaded: its files, which are mapped, and the models made of them,
+    in float32 where the files may be float16. 0 where nobody can know before it has been downloaded."""
+    source = Path(info.source)
+    files = [source] if source.is_file() else list(source.rglob("*.safetensors")) if source.is_dir() else []
+    return 2.0 * sum(file.stat().st_size for file in files)
+
+
+def bytes_of(pack: Pack) -> float:
+    """What the models of a pack take in memory."""
+    parts = (part for model in models_of(pack).values() for part in (*model.parameters(), *model.buffers()))
+    return float(sum(part.numel() * part.element_size() for part in parts))
 
 
 def _download(info: PackInfo) -> Path:
@@ -74,8 +91,8 @@ def _hub_files() -> list[str]:
     return files
 
 
-def _check_finite(pack: Pack) -> None:
-    """A file with missing or broken weights loads without a word and draws black pictures; refuse it here instead."""
+def models_of(pack: Pack) -> dict[str, Any]:
+    """Every model of ``pack``, by what a person calls it."""
     models = {"U-Net": pack.denoiser.unet, "autoencoder": pack.first_stage.model, "text encoder": pack.text_encoder}
     if pack.upscaler is not None:
         models["upscaler"], models["upscaler's autoencoder"] = pack.upscaler.unet, pack.upscaler.first_stage.model
@@ -85,7 +102,12 @@ def _check_finite(pack: Pack) -> None:
         models["image projection"] = pack.denoiser.projection
     if pack.clip is not None:
         models["vision tower"] = pack.clip.vision
-    for name, model in models.items():
+    return models
+
+
+def _check_finite(pack: Pack) -> None:
+    """A file with broken weights loads without a word and draws black pictures; refuse it here instead."""
+    for name, model in models_of(pack).items():
         for key, value in model.state_dict().items():
             if value.is_floating_point() and not torch.isfinite(value).all():
                 raise PackError(f"The pack {pack.info.title} is damaged: {key} of its {name} is not finite.")

@@ -6,6 +6,7 @@ for boxes (GLIGEN) and layers for pictures (IP-Adapter).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,11 +32,15 @@ from studio.packs.vocabulary import read_vocabulary
 from studio.samplers.table import NoiseSchedule, Tables
 
 
-def load_folder(info: PackInfo, folder: Path, device: torch.device, dtype: torch.dtype) -> Pack:
-    """The pack in a diffusers folder, with whatever else of ours lies in it."""
+def load_folder(
+    info: PackInfo, folder: Path, device: torch.device, dtype: torch.dtype, report: Callable[[float], None]
+) -> Pack:
+    """The pack in a diffusers folder, with whatever else of ours lies in it; ``report`` hears how far it is, 0..1."""
     unet = UNet2DConditionModel.from_pretrained(folder / "unet", dtype=dtype, **ONLY_SAFE)
+    report(0.6)  # a U-Net is the most of a pack
     autoencoder = AutoencoderKL.from_pretrained(folder / "vae", dtype=autoencoder_dtype(dtype), **ONLY_SAFE)
     text_encoder = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=dtype, **ONLY_SAFE)
+    report(0.8)
     tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
     models = unet, autoencoder, text_encoder
     model_hash = hash_of_folder(folder)

@@ -16,6 +16,7 @@ function say(key, values = {}) {
 }
 
 function statusText(view) {
+  if (view.state === 'waking' && view.loading !== null) return say('loading', { share: Math.round(100 * view.loading) });
   if (view.state === 'waking') return say('waking');
   if (view.state === 'queued' && view.ahead === 0) return say('waking');
   if (view.state === 'queued') return say(view.ahead === 1 ? 'queued_one' : 'queued', view) + waitText(view);

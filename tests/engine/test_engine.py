@@ -193,7 +193,7 @@ def test_the_refusal_says_how_much_work_is_ahead(pack: Pack) -> None:
 
 def test_what_is_left_of_running_jobs_counts_into_the_wait(pack: Pack) -> None:
     engine = Engine({NAME: pack}, Limits(rows=1), Pace(1.0))
-    engine._pace.RECENT = 0.0  # so that this machine's speed does not enter
+    next(iter(engine._packs.values())).pace.RECENT = 0.0  # so that this machine's speed does not enter
     engine.submit("a", ask(steps=10, guidance=1.0))
     for _ in range(4):
         engine.step()

@@ -1,0 +1,85 @@
+"""What the client and the engine's process say to each other. Plain values; no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from studio.engine.batching import Limits
+from studio.errors import StudioError
+from studio.events import Event
+from studio.images.pixels import Image
+from studio.packs.catalogue import PackInfo, PackState
+from studio.requests.request import Request
+
+
+@dataclass(frozen=True)
+class Submit:
+    """``pack`` is the one that the request names."""
+
+    job: str
+    request: Request
+    pack: PackInfo
+    owner: str
+    images: Mapping[str, Image]
+    address: str = ""
+
+
+@dataclass(frozen=True)
+class Cancel:
+    job: str
+    keep: bool
+
+
+@dataclass(frozen=True)
+class LoadPack:
+    """Somebody is going to need this pack."""
+
+    pack: PackInfo
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The first pack is loaded on ``device``; a call holds ``inputs`` model inputs."""
+
+    device: str
+    inputs: float
+
+
+@dataclass(frozen=True)
+class Broken:
+    """The engine cannot run at all; the worker ends after saying so."""
+
+    error: StudioError
+
+
+@dataclass(frozen=True)
+class Packs:
+    """How packs that somebody has asked for are now, by their names."""
+
+    states: Mapping[str, PackState]
+
+
+@dataclass(frozen=True)
+class Alive:
+    """Nothing new; the worker is well."""
+
+
+@dataclass(frozen=True)
+class WorkerOptions:
+    """``pack`` is loaded first, ``device`` as in the settings. With ``calibrates``, the limit on inputs is found by
+    trying instead.
+
+    A step that takes longer than ``patience`` seconds ends the process; 0 waits for ever.
+    """
+
+    pack: PackInfo
+    device: str
+    limits: Limits
+    calibrates: bool
+    patience: float
+
+
+Command: TypeAlias = Submit | Cancel | LoadPack
+Message: TypeAlias = Ready | Broken | Packs | Alive | list[Event]

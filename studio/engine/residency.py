@@ -1,0 +1,147 @@
+"""Which packs are in memory: loads what jobs ask for, off the step loop, and lets go what nobody has asked for longest.
+
+Jobs wait here for a pack that is still being loaded, and are handed to the engine when it is there. What loads is given
+in, and runs in a thread of its own, one pack at a time; everything else happens in the driver's thread.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+from studio.engine.batching import Pace
+from studio.engine.commands import Submit
+from studio.engine.engine import Engine
+from studio.errors import PackError, StudioError
+from studio.events import Cancelled, Event, Failed
+from studio.packs.catalogue import PackInfo, PackState
+from studio.packs.pack import Pack
+
+Report: TypeAlias = Callable[[float], None]  # which share of the pack has been loaded, 0..1
+Load: TypeAlias = Callable[[PackInfo, Report], Pack]
+News: TypeAlias = "tuple[str, float | Pack | StudioError]"
+
+MEMORY_SHARE = 0.9  # of the free memory that a pack may take
+
+
+@dataclass(frozen=True)
+class Memory:
+    """In bytes: how much is ``free`` now, and how much a pack ``needs`` beside what it takes."""
+
+    free: Callable[[], float]
+    needs: Callable[[PackInfo], float]
+    taken: Callable[[Pack], float]
+
+
+@dataclass(eq=False)
+class Residency:
+    """``load`` runs in a thread; ``memory`` says whether there is room. ``states`` are of all packs that somebody has
+    asked for."""
+
+    engine: Engine
+    load: Load
+    memory: Memory
+    states: dict[str, PackState] = field(default_factory=dict)
+    _parked: dict[str, list[Submit]] = field(default_factory=dict)
+    _wanted: list[PackInfo] = field(default_factory=list)
+    _loading: PackInfo | None = None
+    _news: queue.SimpleQueue[News] = field(default_factory=queue.SimpleQueue)
+
+    def put(self, info: PackInfo, pack: Pack, pace: Pace | None = None) -> None:
+        """A pack that is there already."""
+        self.engine.add_pack(info.name, pack, pace)
+        self.states[info.name] = PackState(info, "resident", megabytes=self.memory.taken(pack) / 2**20)
+
+    def ask(self, info: PackInfo) -> None:
+        """Begins to load a pack, unless it is there or on its way. One that could not be loaded is tried again."""
+        if info.name in self.engine.packs or info.name in self._parked:
+            return
+        self._parked[info.name] = []
+        self._wanted.append(info)
+        self.states[info.name] = PackState(info, "loading", share=0.0)
+        self._begin()
+
+    def submit(self, command: Submit) -> list[Event]:
+        """Hands the job to the engine, at once or when its pack is there."""
+        if command.pack.name in self.engine.packs:
+            return self._hand_over(command)
+        self.ask(command.pack)
+        self._parked[command.pack.name].append(command)
+        return []
+
+    def cancel(self, job: str, *, keep: bool) -> list[Event]:
+        for parked in self._parked.values():
+            for command in parked:
+                if command.job == job:
+                    parked.remove(command)
+                    return [Cancelled(job)]
+        return self.engine.cancel(job, keep=keep)
+
+    @property
+    def is_loading(self) -> bool:
+        return self._loading is not None
+
+    def settle(self) -> list[Event]:
+        """What has come of the loading since the last time."""
+        events: list[Event] = []
+        while True:
+            try:
+                name, news = self._news.get_nowait()
+            except queue.Empty:
+                return events
+            events += self._take(name, news)
+
+    def _take(self, name: str, news: float | Pack | StudioError) -> list[Event]:
+        state = self.states[name]
+        if isinstance(news, float):
+            self.states[name] = replace(state, share=news)
+            return []
+        self._loading = None
+        parked = self._parked.pop(name)
+        if isinstance(news, StudioError):
+            self.states[name] = PackState(state.info, "failed", problem=str(news))
+            events: list[Event] = [Failed(command.job, news) for command in parked]
+        else:
+            self.put(state.info, news)
+            events = [event for command in parked for event in self._hand_over(command)]
+        self._begin()
+        return events
+
+    def _hand_over(self, command: Submit) -> list[Event]:
+        return self.engine.submit(command.job, command.request, command.owner, command.images, command.address)
+
+    def _begin(self) -> None:
+        if self._loading is not None or not self._wanted:
+            return
+        self._loading = info = self._wanted.pop(0)
+        self._make_room(info)
+        threading.Thread(target=self._run, args=(info,), daemon=True, name="pack loading").start()
+
+    def _make_room(self, info: PackInfo) -> None:
+        """Lets packs go, who was asked for longest ago first, until there is room for another one or none is left that
+        nobody needs."""
+        for name in self.engine.packs:
+            if self.memory.needs(info) <= MEMORY_SHARE * self.memory.free():
+                return
+            if self.engine.drop_pack(name):
+                self.states[name] = PackState(self.states[name].info, "available")
+
+    def _run(self, info: PackInfo) -> None:
+        try:
+            needed, free = self.memory.needs(info), self.memory.free()
+            if needed > MEMORY_SHARE * free:
+                raise PackError(
+                    f"The pack {info.title} needs {needed / 2**30:.1f} GB, and {free / 2**30:.1f} GB are free. "
+                    "Wait until other packs are no longer needed, or choose a smaller one."
+                )
+            pack = self.load(info, lambda share: self._news.put((info.name, share)))
+        except StudioError as error:
+            self._news.put((info.name, error))
+        except BaseException as error:  # whatever it is, somebody waits for an answer
+            problem = PackError(f"The pack {info.title} cannot be loaded ({type(error).__name__}); the log says more.")
+            self._news.put((info.name, problem))
+        else:
+            self._news.put((info.name, pack))

@@ -1,0 +1,64 @@
+"""The model picker in the page's header: what draws, in all tabs. Their first values and shapes follow it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from studio.client import EngineClient
+from studio.errors import InvalidRequest
+from studio.packs.catalogue import PackInfo, PackState
+from tabs.words import say, words_in
+
+
+class ModelPicker:
+    """Make it where it belongs; ``dropdown`` is an input of whatever makes a request."""
+
+    def __init__(self, client: EngineClient) -> None:
+        self._client = client
+        self.dropdown = gr.Dropdown(
+            self._choices(), value=self.first.name, label=say("model"), elem_id="model", filterable=False,
+            min_width=220, scale=0,
+        )  # fmt: skip
+
+    @property
+    def first(self) -> PackInfo:
+        """What is chosen on a page that is new."""
+        return self._client.packs()[0].info
+
+    def find(self, name: Any) -> PackInfo | None:
+        return next((state.info for state in self._client.packs() if state.info.name == name), None)
+
+    def info(self, name: Any) -> PackInfo:
+        """The pack of that name. Raises `InvalidRequest` for what is none."""
+        found = self.find(name)
+        if found is None:
+            known = ", ".join(state.info.name for state in self._client.packs())
+            raise InvalidRequest("model", name, f"one of: {known}")
+        return found
+
+    def refreshed(self, name: str = "") -> Any:
+        """The packs that there are now, and which is chosen, if one is named."""
+        names = [state.info.name for state in self._client.packs()]
+        chosen = {"value": name} if name in names else {}
+        return gr.update(choices=self._choices(), **chosen)
+
+    def served_by(self, task: str) -> list[str]:
+        """The titles of the packs that can do ``task``."""
+        return [state.info.title for state in self._client.packs() if _can(state, task)]
+
+    def notice(self, info: PackInfo, task: str, language: str) -> Any:
+        """What a tab says where ``info`` cannot do what it is for: who can."""
+        if task in info.tasks:
+            return gr.update(visible=False)
+        others = ", ".join(self.served_by(task)) or "—"
+        text = words_in("model_cannot", language).replace("{model}", info.title).replace("{others}", others)
+        return gr.update(value=text, visible=True)
+
+    def _choices(self) -> list[tuple[str, str]]:
+        return [(state.info.title, state.info.name) for state in self._client.packs()]
+
+
+def _can(state: PackState, task: str) -> bool:
+    return state.status != "failed" and task in state.info.tasks
