@@ -322,6 +322,30 @@ TEMPLATES: dict[str, tuple[str, str]] = {
         "没有模型包 {name}。请给出 {names} 之一、一个 diffusers 文件夹或 .safetensors 文件。",
         "Es gibt kein Paket {name}. Nennen Sie eines von {names}, einen diffusers-Ordner oder eine .safetensors-Datei.",
     ),
+    "There is no pack {pack} here (any more).": (
+        "这里没有模型包 {pack}（或已不存在）。",
+        "Das Paket {pack} gibt es hier nicht (mehr).",
+    ),
+    "There is no pack called {pack} ({reason}).": (
+        "没有名为 {pack} 的模型包（{reason}）。",
+        "Es gibt kein Paket namens {pack} ({reason}).",
+    ),
+    "The pack {pack} needs {needed} GB, and {free} GB are free. "
+    "Wait until other packs are no longer needed, or choose a smaller one.": (
+        "模型包 {pack} 需要 {needed} GB，可用 {free} GB。请等待其他模型包不再需要，或选择更小的模型包。",
+        "Das Paket {pack} braucht {needed} GB, und {free} GB sind frei. "
+        "Warten Sie, bis andere Pakete nicht mehr gebraucht werden, oder wählen Sie ein kleineres.",
+    ),
+    "{file} is a pickle, which can run any code that its author liked; it is not opened. "
+    "Convert it to safetensors, or get it in that form.": (
+        "{file} 是 pickle 文件，可能运行其作者写入的任意代码，因此不会打开。请转换为 safetensors 或下载该格式。",
+        "{file} ist ein Pickle, das beliebigen Code ausführen kann; es wird nicht geöffnet. "
+        "Wandeln Sie es in safetensors um, oder besorgen Sie es in dieser Form.",
+    ),
+    "The pack's unet/config.json has a sample_size of {size}; a whole number was expected.": (
+        "模型包的 unet/config.json 中 sample_size 为 {size}；应为整数。",
+        "In unet/config.json des Pakets ist sample_size {size}; erwartet wurde eine ganze Zahl.",
+    ),
     "The pack has no {file}; a diffusers folder was expected.": (
         "模型包中没有 {file}；应为 diffusers 文件夹。",
         "Das Paket hat kein {file}; erwartet wurde ein diffusers-Ordner.",

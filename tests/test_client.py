@@ -14,7 +14,7 @@ import pytest
 
 from studio.client import LocalClient
 from studio.engine.batching import Limits
-from studio.engine.commands import Cancel, Submit
+from studio.engine.commands import Cancel, LoadPack, Submit
 from studio.errors import EngineStopped, InvalidRequest, PackError, UnknownJob
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Queued, Started
 from studio.requests.text_to_image import TextToImage
@@ -208,12 +208,14 @@ def test_a_command_that_raises_is_its_own_job_s_failure(toy_pack: Path) -> None:
     """Whatever slips past the checks at the door must not end the process."""
     with LocalClient(_settings(toy_pack)) as client:
         _all(client, client.submit(_ask()))
-        engine, broken = _engine_of(client), _ask()
+        engine, broken, info = _engine_of(client), _ask(), client.packs()[0].info
         object.__setattr__(broken, "count", "many")
         for command in (
-            Submit("a", broken, "", {}),
-            Submit("b", _ask(), ["unhashable"], {}),  # type: ignore[arg-type]
-            Submit("c", None, "", {}),  # type: ignore[arg-type]
+            Submit("a", broken, info, "", {}),
+            Submit("b", _ask(), info, ["unhashable"], {}),  # type: ignore[arg-type]
+            Submit("c", None, info, "", {}),  # type: ignore[arg-type]
+            Submit("d", _ask(), None, "", {}),  # type: ignore[arg-type]
+            LoadPack(None),  # type: ignore[arg-type]
             Cancel(["no name"], keep=True),  # type: ignore[arg-type]
         ):
             client._send(command)

@@ -82,7 +82,7 @@ def find_pack(name: str) -> PackInfo:
     try:
         path.is_dir()
     except OSError as error:
-        raise PackError(f"There is no pack {name[:60]!r} ({error.strerror}).") from None
+        raise PackError(f"There is no pack called {name[:60]!r} ({error.strerror}).") from None
     if path.is_dir():
         return _describe(path.resolve())
     if path.suffix in UNSAFE and path.is_file():

@@ -25,7 +25,7 @@ def test_a_tab_says_what_it_is_and_can_be_built(tab) -> None:
     assert inspect.getdoc(tab)
     assert f"tab_{tab.TITLE}" in WORDS
     assert f"tab_{tab.TITLE}_about" in WORDS
-    assert list(inspect.signature(tab.build).parameters) == ["client", "desk", "browser"]
+    assert list(inspect.signature(tab.build).parameters) == ["client", "desk", "browser", "picker"]
 
 
 @pytest.mark.parametrize("kind", kinds().values(), ids=lambda kind: kind.TASK)
