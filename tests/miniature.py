@@ -7,11 +7,12 @@ weights show.
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel, UNet2DModel, VQModel
+from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel, UNet2DModel, VQModel
 from diffusers.models.embeddings import ImageProjection
 from transformers import AutoTokenizer, CLIPTextModel, CLIPVisionModelWithProjection
 
@@ -140,3 +141,17 @@ def own_fields(kind: type[Request]) -> dict[str, Any]:
     side = SIDE * 4 if "scale" in needed else SIDE
     values = {"prompt": "a red house", "boxes": (HOUSE, BOAT), "width": side, "height": side}
     return {name: value for name, value in values.items() if name in needed}
+
+
+def write_pack(folder: Path, *, shard: str = "5GB", seed: int = 7) -> Path:
+    """A diffusers folder of random weights in the layout of Stable Diffusion 1, four channels and no extras; with a
+    small ``shard``, its U-Net lies in several files."""
+    pack = make_pack("epsilon", seed, sees_masks=False, takes_boxes=False)
+    make_unet(seed, sees_masks=False, takes_boxes=False).save_pretrained(folder / "unet", max_shard_size=shard)
+    pack.first_stage.model.save_pretrained(folder / "vae")
+    pack.text_encoder.save_pretrained(folder / "text_encoder")
+    pack.tokenizer.save_pretrained(folder / "tokenizer")
+    DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear").save_pretrained(
+        folder / "scheduler"
+    )
+    return folder
