@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from studio.packs.first_stage import to_pictures
 from storybook import dataset, grids, vq_autoencoder
 from storybook.autoencoder import psnr
 from storybook.degradation import SCALE, degraded
 from storybook.denoiser import timestep_shares
 from storybook.run import Options, Run, options, pick_autocast, steps_done
+from studio.packs.first_stage import to_pictures
 
 NOISE = {"num_train_timesteps": 1000, "beta_start": 0.0015, "beta_end": 0.0155, "beta_schedule": "scaled_linear"}
 PIECES = 4  # of each large picture

@@ -354,6 +354,49 @@ TEMPLATES: dict[str, tuple[str, str]] = {
         "无法读取模型包的 {file}：{error}",
         "{file} des Pakets ist nicht lesbar: {error}",
     ),
+    "The pack's {file} is too large for a configuration.": (
+        "模型包的 {file} 作为配置过大。",
+        "{file} des Pakets ist zu groß für eine Konfiguration.",
+    ),
+    "The pack's {file} has a {name} of {count} values, which cannot be right.": (
+        "模型包的 {file} 中 {name} 有 {count} 个值，不可能正确。",
+        "In {file} des Pakets hat {name} {count} Werte, was nicht stimmen kann.",
+    ),
+    "The pack's {file} has a {name} that cannot be right.": (
+        "模型包的 {file} 中 {name} 的值不可能正确。",
+        "In {file} des Pakets kann {name} nicht stimmen.",
+    ),
+    "The pack has no weights in {folder}; a .safetensors file was expected there.": (
+        "模型包的 {folder} 中没有权重；应有 .safetensors 文件。",
+        "Das Paket hat keine Gewichte in {folder}; erwartet wurde eine .safetensors-Datei.",
+    ),
+    "The pack's {file} names no files.": ("模型包的 {file} 没有列出文件。", "{file} des Pakets nennt keine Dateien."),
+    "The pack's {file} names {name}, which is not there.": (
+        "模型包的 {file} 列出了不存在的 {name}。",
+        "{file} des Pakets nennt {name}, was nicht da ist.",
+    ),
+    "{file} is no whole safetensors file: {error}": (
+        "{file} 不是完整的 safetensors 文件：{error}",
+        "{file} ist keine ganze safetensors-Datei: {error}",
+    ),
+    "{file} holds no tensors.": ("{file} 中没有张量。", "{file} enthält keine Tensoren."),
+    "The weights in {folder} lack {names}.": (
+        "{folder} 的权重缺少 {names}。",
+        "Den Gewichten in {folder} fehlt {names}.",
+    ),
+    "The weights in {folder} hold {names}, which their configuration has no place for.": (
+        "{folder} 的权重含有 {names}，其配置中没有对应位置。",
+        "Die Gewichte in {folder} enthalten {names}, wofür ihre Konfiguration keinen Platz hat.",
+    ),
+    "The pack's {file} is not JSON.": ("模型包的 {file} 不是 JSON。", "{file} des Pakets ist kein JSON."),
+    "The model in {folder} cannot be loaded: {error}": (
+        "无法载入 {folder} 中的模型：{error}",
+        "Das Modell in {folder} lässt sich nicht laden: {error}",
+    ),
+    "The pack's noise schedule has betas or a number of steps that cannot be right.": (
+        "模型包的噪声调度的 beta 或步数不可能正确。",
+        "Im Rauschplan des Pakets können die Betas oder die Schrittzahl nicht stimmen.",
+    ),
     "The pack's {file} is not a JSON object.": (
         "模型包的 {file} 不是 JSON 对象。",
         "{file} des Pakets ist kein JSON-Objekt.",

@@ -139,6 +139,8 @@ def read_json(path: Path) -> dict[str, Any]:
         raise PackError(f"The pack has no {path.parent.name}/{path.name}; a diffusers folder was expected.") from None
     except (OSError, ValueError) as error:
         raise PackError(f"The pack's {path.parent.name}/{path.name} cannot be read: {error}") from None
+    except RecursionError:
+        raise PackError(f"The pack's {path.parent.name}/{path.name} cannot be read: it is nested too deeply") from None
     if not isinstance(values, dict):
         raise PackError(f"The pack's {path.parent.name}/{path.name} is not a JSON object.")
     return values

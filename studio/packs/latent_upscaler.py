@@ -12,7 +12,7 @@ from diffusers import UNet2DModel, VQModel
 from studio.packs.conditioning import ConditioningBatch
 from studio.packs.first_stage import FirstStage
 from studio.packs.pack import Denoiser
-from studio.packs.parts import ONLY_SAFE, autoencoder_dtype, read_preview, read_schedule, settled
+from studio.packs.parts import autoencoder_dtype, load_model, read_preview, read_schedule
 from studio.samplers.table import Tables
 
 FACTOR = 4  # pixels a latent
@@ -24,9 +24,9 @@ DECODED_PIECE = 32  # latents a side that are decoded at once, as in training
 
 def load(folder: Path, device: torch.device, dtype: torch.dtype) -> Denoiser:
     """The denoiser in ``folder``, with ``unet``, ``vqvae`` and ``scheduler``."""
-    unet = settled(UNet2DModel.from_pretrained(folder / "unet", dtype=dtype, **ONLY_SAFE), device)
-    autoencoder = VQModel.from_pretrained(folder / "vqvae", dtype=autoencoder_dtype(dtype), **ONLY_SAFE)
-    first_stage = FirstStage(settled(autoencoder, device), read_preview(folder).to(device), FACTOR, DECODED_PIECE)
+    unet = load_model(UNet2DModel, folder / "unet", dtype, device)
+    autoencoder = load_model(VQModel, folder / "vqvae", autoencoder_dtype(dtype), device)
+    first_stage = FirstStage(autoencoder, read_preview(folder).to(device), FACTOR, DECODED_PIECE)
     tables = Tables(read_schedule(folder))
     return Denoiser(unet, predict, tables, first_stage, unet.config.out_channels, NATIVE_AREA)
 

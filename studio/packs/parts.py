@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,11 +12,17 @@ from torch import nn
 
 from studio.errors import PackError
 from studio.packs.catalogue import read_json
+from studio.packs.inspection import check_folder, check_keys, refusal_of
 from studio.packs.linear_decoder import LinearDecoder, four_colours
 from studio.samplers.table import NoiseSchedule
 
+logger = logging.getLogger(__name__)
+
 Model = TypeVar("Model", bound=nn.Module)
 
+PREDICTIONS = ("epsilon", "v_prediction", "sample")
+BETA_SCHEDULES = ("linear", "scaled_linear", "squaredcos_cap_v2")
+TRAIN_STEPS = 1000
 PREVIEW_FILE = "preview.safetensors"
 ONLY_SAFE: dict[str, Any] = {"use_safetensors": True, "local_files_only": True}
 
@@ -24,6 +31,19 @@ def settled(model: Model, device: torch.device) -> Model:
     """``model`` on ``device``, for inference only."""
     model.eval().requires_grad_(False)
     return model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def load_model(kind: Any, folder: Path, dtype: torch.dtype, device: torch.device) -> Any:
+    """The model of class ``kind`` (diffusers' or transformers') in ``folder``, whole and for inference. Raises
+    `PackError`, which names what is wrong with which file."""
+    check_folder(folder)
+    try:
+        model, found = kind.from_pretrained(folder, dtype=dtype, output_loading_info=True, **ONLY_SAFE)
+    except Exception as error:
+        logger.info("a model cannot be loaded", exc_info=error)
+        raise refusal_of(folder, error) from None
+    check_keys(folder, found["missing_keys"], found["unexpected_keys"])
+    return settled(model, device)
 
 
 def autoencoder_dtype(dtype: torch.dtype) -> torch.dtype:
@@ -40,13 +60,19 @@ def schedule_of(config: dict[str, Any]) -> NoiseSchedule:
     """From a diffusers scheduler's configuration. Raises `PackError` for a schedule that has no betas of its own."""
     if config.get("rescale_betas_zero_snr") or config.get("trained_betas") or "beta_start" not in config:
         raise PackError("The pack's noise schedule is of a kind that is not served so far.")
-    return NoiseSchedule(
+    schedule = NoiseSchedule(
         prediction=config.get("prediction_type", "epsilon"),
         beta_start=config["beta_start"],
-        beta_end=config["beta_end"],
-        beta_schedule=config["beta_schedule"],
-        train_steps=config["num_train_timesteps"],
+        beta_end=config.get("beta_end", 0.02),
+        beta_schedule=config.get("beta_schedule", "linear"),
+        train_steps=config.get("num_train_timesteps", 1000),
     )
+    betas = schedule.beta_start, schedule.beta_end
+    if schedule.prediction not in PREDICTIONS or schedule.beta_schedule not in BETA_SCHEDULES:
+        raise PackError("The pack's noise schedule is of a kind that is not served so far.")
+    if not all(isinstance(beta, float) and 0 < beta < 1 for beta in betas) or schedule.train_steps != TRAIN_STEPS:
+        raise PackError("The pack's noise schedule has betas or a number of steps that cannot be right.")
+    return schedule
 
 
 def read_preview(folder: Path) -> LinearDecoder:

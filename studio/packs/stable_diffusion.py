@@ -25,9 +25,10 @@ from studio.packs.first_stage import FirstStage
 from studio.packs.grounding import take_grounding
 from studio.packs.hashing import hash_of_files, hash_of_folder
 from studio.packs.image_prompt import ImagePrompts, take_image_prompt
+from studio.packs.inspection import check_tensors, refusal_of
 from studio.packs.linear_decoder import LinearDecoder, four_colours
 from studio.packs.pack import INPAINTING_CHANNELS, Denoiser, Pack
-from studio.packs.parts import ONLY_SAFE, autoencoder_dtype, read_preview, read_schedule, schedule_of, settled
+from studio.packs.parts import autoencoder_dtype, load_model, read_preview, read_schedule, schedule_of, settled
 from studio.packs.vocabulary import read_vocabulary
 from studio.samplers.table import NoiseSchedule, Tables
 
@@ -36,15 +37,19 @@ def load_folder(
     info: PackInfo, folder: Path, device: torch.device, dtype: torch.dtype, report: Callable[[float], None]
 ) -> Pack:
     """The pack in a diffusers folder, with whatever else of ours lies in it; ``report`` hears how far it is, 0..1."""
-    unet = UNet2DConditionModel.from_pretrained(folder / "unet", dtype=dtype, **ONLY_SAFE)
+    schedule = read_schedule(folder)
+    unet = load_model(UNet2DConditionModel, folder / "unet", dtype, device)
     report(0.6)  # a U-Net is the most of a pack
-    autoencoder = AutoencoderKL.from_pretrained(folder / "vae", dtype=autoencoder_dtype(dtype), **ONLY_SAFE)
-    text_encoder = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=dtype, **ONLY_SAFE)
+    autoencoder = load_model(AutoencoderKL, folder / "vae", autoencoder_dtype(dtype), device)
+    text_encoder = load_model(CLIPTextModel, folder / "text_encoder", dtype, device)
     report(0.8)
-    tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+    except Exception as error:
+        raise refusal_of(folder / "tokenizer", error) from None
     models = unet, autoencoder, text_encoder
     model_hash = hash_of_folder(folder)
-    pack = _assembled(info, models, tokenizer, read_schedule(folder), read_preview(folder), model_hash, device)
+    pack = _assembled(info, models, tokenizer, schedule, read_preview(folder), model_hash, device)
     upscaler, prompting = folder / SUPER_RESOLUTION, folder / IMAGE_PROMPT
     projection = take_image_prompt(unet, load_file(prompting)) if prompting.is_file() else None
     return replace(
@@ -61,6 +66,7 @@ def load_single_file(info: PackInfo, file: Path, device: torch.device, dtype: to
     Hub."""
     from diffusers import StableDiffusionPipeline  # slow to import, and only single files need it
 
+    check_tensors(file)
     configured = file.with_suffix("")
     config = {"config": str(configured), "local_files_only": True} if configured.is_dir() else {}
     try:
