@@ -255,8 +255,9 @@ def train(options: Options, name: str = "reader", seed: int = 3) -> None:
         return reading_loss(answers, scenes)
 
     def show() -> None:
-        seeds = range(dataset.UNSEEN, dataset.UNSEEN + UNSEEN_FOR_SHOW)
-        readings, _ = look(run.averaged(build()), shrunk(dataset.unseen(UNSEEN_FOR_SHOW, preset.size), side))
+        count = min(UNSEEN_FOR_SHOW, preset.scenes)
+        seeds = range(dataset.UNSEEN, dataset.UNSEEN + count)
+        readings, _ = look(run.averaged(build()), shrunk(dataset.unseen(count, preset.size), side))
         right = accuracies([scene(seed) for seed in seeds], readings)
         print(f"\nstep {run.step}: " + ", ".join(f"{name} {share:.3f}" for name, share in right.items()), flush=True)
 
