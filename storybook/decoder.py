@@ -10,6 +10,7 @@ measures has never been trained against. Half of the latents carry a little nois
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -72,7 +73,7 @@ def trained(options: Options) -> AutoencoderKL:
 def train(options: Options) -> None:
     """Trains the critic, then trains or resumes the stage; prints the PSNR on unseen scenes at each picture grid."""
     preset = options.preset
-    reader.train(options, CRITIC, CRITIC_SEED)
+    reader.train(replace(options, steps=None), CRITIC, CRITIC_SEED)  # --steps are of the decoder
     critic = reader.trained(options, CRITIC).requires_grad_(False)
     whole = autoencoder.trained(options).requires_grad_(False)
     model = Decoder(autoencoder.trained(options)).requires_grad_(True)
