@@ -19,7 +19,7 @@ class ModelPicker:
         self._client = client
         self.dropdown = gr.Dropdown(
             self._choices(), value=self.first.name, label=say("model"), elem_id="model", filterable=False,
-            container=False, min_width=200, scale=0,
+            container=False, min_width=160, scale=0,
         )  # fmt: skip
 
     @property
