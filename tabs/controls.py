@@ -56,7 +56,8 @@ def count_slider(count: int = 1) -> gr.Slider:
 
 
 class DrawingControls:
-    """What every way of drawing has: prompt, number of pictures, and, folded away, the finer points and the seed.
+    """What every way of drawing has: prompt, number of pictures, sampling, and, folded away, the finer points and the
+    seed.
 
     Each part is put where the tab's page wants it; then all of them are read and written together.
     """
@@ -83,11 +84,14 @@ class DrawingControls:
     def count(self) -> gr.Component:
         return self._fields["count"]
 
+    def add_sampling(self) -> None:
+        self._sampling = SamplingControls(self._picker)
+
     def add_finer_points(self) -> None:
         self._fields["negative"] = gr.Textbox(
             label=say("negative"), placeholder=say("negative_hint"), elem_id="negative", max_length=LONGEST_PROMPT
         )
-        self._sampling = SamplingControls(self._picker)
+        self._sampling.add_finer_points()
         self._seed = SeedControls()
 
     def inputs(self) -> set[gr.Component]:
@@ -182,21 +186,26 @@ class SizeControls:
 
 
 class SamplingControls:
-    """Pack, sampler, steps, guidance and their finer points: one component for each field of a request. Guidance is
-    for requests with words."""
+    """Pack, sampler, steps and guidance, in sight, and their finer points where `add_finer_points` puts them: one
+    component for each field of a request. Guidance is for requests with words."""
 
     def __init__(self, picker: ModelPicker, *, is_guided: bool = True) -> None:
         pack = picker.first
         samplers = [(say(sampler_key(sampler)), sampler.name) for sampler in SAMPLERS.values()]
-        self._picker = picker
-        self._fields: dict[str, gr.Component] = {
-            "sampler": gr.Dropdown(
-                samplers, value=DEFAULT_SAMPLER, label=say("sampler"), elem_id="sampler", filterable=False
-            ),
-            "steps": _slider("steps", 1, MOST_STEPS, pack.steps, 1),
-        }
-        if is_guided:
-            self._fields["guidance"] = _slider("guidance", LEAST_GUIDANCE, MOST_GUIDANCE, pack.guidance, 0.5)
+        self._picker, self._is_guided = picker, is_guided
+        with gr.Group(elem_classes="studio-sampling"):
+            self._fields: dict[str, gr.Component] = {
+                "sampler": gr.Dropdown(
+                    samplers, value=DEFAULT_SAMPLER, label=say("sampler"), elem_id="sampler", filterable=False
+                )
+            }
+            with gr.Row():
+                self._fields["steps"] = _slider("steps", 1, MOST_STEPS, pack.steps, 1)
+                if is_guided:
+                    self._fields["guidance"] = _slider("guidance", LEAST_GUIDANCE, MOST_GUIDANCE, pack.guidance, 0.5)
+
+    def add_finer_points(self) -> None:
+        if self._is_guided:
             self._fields["rescale"] = _slider("rescale", 0, 1, 0, 0.05)
         self._fields["eta"] = _slider("eta", 0, 1, 0, 0.05)
         self._fields["trajectory"] = gr.Checkbox(
@@ -219,7 +228,9 @@ class SamplingControls:
 
 
 def _slider(name: str, least: float, most: float, value: float, step: float) -> gr.Slider:
-    return gr.Slider(least, most, value, step=step, label=say(name), info=say(f"{name}_hint"), elem_id=name)
+    return gr.Slider(
+        least, most, value, step=step, label=say(name), info=say(f"{name}_hint"), elem_id=name, min_width=180
+    )
 
 
 class SeedControls:

@@ -71,6 +71,7 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
             examples = Examples(Inpaint.TASK)
             mending.add_only_masked()
             drawing.add_count()
+            drawing.add_sampling()
             with gr.Accordion(say("more"), open=False, elem_id="more"):
                 mending.add_finer_points()
                 drawing.add_finer_points()

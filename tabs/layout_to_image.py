@@ -34,6 +34,7 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
             examples = Examples(LayoutToImage.TASK)
             size.add_shape()
             drawing.add_count()
+            drawing.add_sampling()
             with gr.Accordion(say("more"), open=False, elem_id="more"):
                 grounding = gr.Slider(
                     0, 1, LayoutToImage.grounding, step=0.05, label=say("grounding"), info=say("grounding_hint"),

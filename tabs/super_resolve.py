@@ -41,8 +41,9 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
             consistent = gr.Checkbox(
                 SuperResolve.consistent, label=say("consistent"), info=say("consistent_hint"), elem_id="consistent"
             )
+            sampling = SamplingControls(picker, is_guided=False)
             with gr.Accordion(say("more"), open=False, elem_id="more"):
-                sampling = SamplingControls(picker, is_guided=False)
+                sampling.add_finer_points()
                 seed = SeedControls()
             gr.Markdown(say("tab_super_resolve_about"), elem_classes="studio-about")
         with gr.Column(scale=3, min_width=320, elem_classes="studio-view"):

@@ -28,6 +28,7 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
             examples = Examples(TextToImage.TASK)
             size.add_shape()
             drawing.add_count()
+            drawing.add_sampling()
             with gr.Accordion(say("more"), open=False, elem_id="more"):
                 drawing.add_finer_points()
                 size.add_sides()

@@ -53,6 +53,7 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
             closeness = gr.Radio(nearness, value=USUAL_CLOSENESS, label=say("vary_closeness"), elem_id="closeness")
             drawing.add_count()
             size.add_shape()
+            drawing.add_sampling()
             with gr.Accordion(say("more"), open=False, elem_id="more"):
                 usual_likeness, usual_strength = CLOSENESS[USUAL_CLOSENESS]
                 likeness = gr.Slider(

@@ -223,7 +223,8 @@ class Engine:
             if seconds is None:
                 return None
             total += seconds
-        return total
+        is_known = any(resident.pace.seconds_per_input is not None for resident in self._packs.values())
+        return total if is_known else None
 
     def _resident_of(self, row: Row) -> _Resident:
         return self._packs[self._running[row.job].request.pack]

@@ -41,11 +41,16 @@ def write(page: Page, prompt: str) -> None:
     page.locator("#prompt textarea").fill(prompt)
 
 
-def set_steps(page: Page, steps: int, sampler: str | None = None, tab: str = "") -> None:
-    """On the tab with that selector, if there are several."""
-    if not page.locator(tab + "#steps").is_visible():
+def open_more(page: Page, tab: str = "") -> None:
+    """Unfolds the finer points on the tab with that selector, if there are several."""
+    if not page.locator(tab + "#seed-mode").is_visible():
         page.locator(tab + "#more button").first.click()
         page.wait_for_timeout(BLINK)
+
+
+def set_steps(page: Page, steps: int, sampler: str | None = None, tab: str = "") -> None:
+    """On the tab with that selector, if there are several."""
+    open_more(page, tab)
     field = page.locator(tab + "#steps input[type=number]")
     field.fill(str(steps))
     field.press("Tab")

@@ -71,7 +71,7 @@ def test_a_tab_that_a_model_cannot_serve_says_which_can(page: Page) -> None:
     expect(notice).to_be_hidden()
 
 
-@pytest.mark.parametrize(("title", "reason"), [("damaged", "damaged"), ("old.ckpt", "no pack|pickle")])
+@pytest.mark.parametrize(("title", "reason"), [("damaged", "no whole safetensors"), ("old.ckpt", "no pack|pickle")])
 def test_a_model_that_cannot_be_used_says_why_and_the_next_picture_comes(
     page: Page, with_models: Studio, title: str, reason: str
 ) -> None:

@@ -168,7 +168,7 @@ def test_what_is_missing_is_said(open_page: OpenPage, ends: tuple[Path, Path]) -
     bring(page, TAB + "#picture ", ends[0])
     page.locator(TAB + "#vary-mode").get_by_text("Interpolate to another picture").click()
     page.locator(TAB + "#generate").click()
-    expect(page.get_by_text("a picture at both ends of the way, or none")).to_be_visible()
+    expect(page.get_by_text("a picture at both ends, or none")).to_be_visible()
     page.locator(TAB + "#picture [data-act=remove]").click()
     expect(page.locator(TAB + "#picture .editor-choose")).to_be_focused()
     page.locator(TAB + "#prompt textarea").fill("a house by day")
