@@ -50,12 +50,15 @@ class Policy:
 
     hosts:     names of this server beside ``localhost``; addresses in numbers are always let in, as nobody can point a
                name of theirs at one and be taken for it
+    any_host:  let every name in: for a public server whose names are its host's business, and which has nothing that is
+               not public anyway
     proxies:   how many proxies of one's own stand in front; 0 believes nothing that a request says of its way
     frames:    origins that may show the page in a frame, beside its own
     translate: a refusal in the language of an Accept-Language header
     """
 
     hosts: frozenset[str] = frozenset()
+    any_host: bool = False
     proxies: int = 0
     frames: tuple[str, ...] = ()
     translate: Callable[[str, str], str] = lambda message, languages: message
@@ -143,7 +146,7 @@ class Guard:
         return host
 
     def _is_ours(self, name: str) -> bool:
-        if name == "localhost" or name in self._policy.hosts:
+        if self._policy.any_host or name == "localhost" or name in self._policy.hosts:
             return True
         try:
             ipaddress.ip_address(name.strip("[]"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import re
 import socket
 import subprocess
@@ -16,6 +17,8 @@ import pytest
 
 from studio.hosting import guard, routes
 from studio.hosting.guard import Guard, Policy
+from studio.settings import read_settings
+from tabs.page import policy_of
 from tests.running import ROOT, Studio
 
 
@@ -270,3 +273,15 @@ def test_behind_a_proxy_the_page_is_called_by_its_name() -> None:
         answered, _, scope = _ask(policy, {"headers": headers}, [_part(b"")])
         assert answered == status
         assert scope is None or set(way) < set(scope["headers"])
+
+
+def test_on_spaces_any_name_is_served_and_other_sites_are_not() -> None:
+    settings = read_settings({"SPACE_ID": "somebody/studio", "SPACE_HOST": "somebody-studio.hf.space"})
+    policy = dataclasses.replace(policy_of(settings), routes=POLICY.routes)
+    for host, origin, status in (
+        (b"somebody-studio.hf.space", b"https://somebody-studio.hf.space", 200),
+        (b"internal.name", b"https://somebody-studio.hf.space", 200),
+        (b"somebody-studio.hf.space", b"https://evil.example", 403),
+    ):
+        headers = [(b"host", host), (b"origin", origin)]
+        assert _ask(policy, {"headers": headers}, [_part(b"")])[0] == status
