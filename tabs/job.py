@@ -22,7 +22,7 @@ from studio.packs.catalogue import PackInfo
 from studio.requests.request import Request
 from tabs.door import BrowserName, address_of, language_of
 from tabs.editor import Editor, stamped
-from tabs.live import ENDED, LiveView, View, follow
+from tabs.live import ENDED, Followers, LiveView, View, follow
 from tabs.words import say
 
 Given = Mapping[Any, Any]  # component -> value, as gradio hands over a set of inputs
@@ -42,6 +42,7 @@ class Desk:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self.followers = Followers()
         self._lock = threading.Lock()
         self._jobs: OrderedDict[tuple[str, str], OrderedDict[str, Request]] = OrderedDict()
         self._names: OrderedDict[str, str] = OrderedDict()
@@ -184,7 +185,7 @@ class Job:
         """The view's changes. Each tells the buttons, too: of several quick changes gradio may keep the last alone, and
         without its buttons a job could not be stopped."""
         try:
-            for view in follow(self._client, job, request, language_of(page)):
+            for view in follow(self._client, job, request, language_of(page), self._desk.followers):
                 if view is None:
                     yield {self.go: gr.skip()}
                 else:

@@ -7,7 +7,9 @@ component that shows it. Closing the page ends the following, not the job.
 from __future__ import annotations
 
 import base64
+import contextlib
 import secrets
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -30,9 +32,10 @@ from tabs.sources import enlarged_url
 from tabs.words import words_of
 
 ENDED = ("done", "stopped", "failed")  # states of a view
-FRAME_SECONDS = 0.06  # between two updates of the page; what happens meanwhile is folded into the next
+FRAME_SECONDS = 0.06  # between two updates of a page, at least; what happens meanwhile is folded into the next
+UPDATES_A_SECOND = 32  # of all pages together, at most: each costs the page's process some milliseconds
 MOST_WORDS, LONGEST_WORD = 12, 30  # of a prompt's unknown words, what is shown
-HEARTBEAT_SECONDS = 0.3  # so that a closed page is noticed
+HEARTBEAT_SECONDS = 0.3  # so that a closed page is noticed; likewise at least
 
 
 class LiveView(gr.HTML):
@@ -205,22 +208,56 @@ def _shortened(words: Sequence[str]) -> list[str]:
     return [*shown, "…"] if len(words) > MOST_WORDS else shown
 
 
-def follow(client: EngineClient, job: str, request: Request, language: str = "en") -> Iterator[dict[str, Any] | None]:
+class Followers:
+    """How many pages follow jobs, and how often each may be updated, so that all of them together stay within what the
+    page's process can do: opening the page must not wait for other people's previews. Safe to use from many threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._count = 0
+
+    @contextlib.contextmanager
+    def one_more(self) -> Iterator[None]:
+        with self._lock:
+            self._count += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._count -= 1
+
+    @property
+    def share(self) -> float:
+        """Seconds between two updates of each page that keep all of them within the limit."""
+        return self._count / UPDATES_A_SECOND
+
+
+def follow(
+    client: EngineClient, job: str, request: Request, language: str = "en", followers: Followers | None = None
+) -> Iterator[dict[str, Any] | None]:
     """The live view's value whenever it changes, to the job's end, with errors in ``language``; None as a heartbeat.
+    The more ``followers`` there are, the less often.
 
     Raises `UnknownJob` before anything is shown.
     """
-    events = client.events(job, HEARTBEAT_SECONDS)
-    view, shown = View.of(request, language), 0.0
+    followers = followers or Followers()
+    with followers.one_more():
+        yield from _followed(client, job, View.of(request, language), request.pack, followers)
+
+
+def _followed(
+    client: EngineClient, job: str, view: View, pack: str, followers: Followers
+) -> Iterator[dict[str, Any] | None]:
+    events, shown = client.events(job, max(HEARTBEAT_SECONDS, followers.share)), 0.0
     yield view.as_json()
     for news in events:
         for event in news:
             view.fold(event)
         if not news:
-            loading = _share_loaded(client, request.pack) if view.state == "waking" else None
+            loading = _share_loaded(client, pack) if view.state == "waking" else None
             yield None if loading == view.loading else replace(view, loading=loading).as_json()
             view.loading = loading
             continue
         yield view.as_json()
-        time.sleep(max(0.0, FRAME_SECONDS - (time.monotonic() - shown)))
+        time.sleep(max(0.0, max(FRAME_SECONDS, followers.share) - (time.monotonic() - shown)))
         shown = time.monotonic()

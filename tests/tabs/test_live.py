@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -12,7 +13,7 @@ from studio.images.pixels import Image
 from studio.packs.catalogue import PackInfo
 from studio.requests.request import Request
 from studio.requests.super_resolve import SuperResolve
-from tabs.live import View, follow
+from tabs.live import UPDATES_A_SECOND, Followers, View, follow
 from tests.miniature import ask, ask_interpolate
 
 REQUEST = ask("<b>bold</b> ${alert(1)}", count=2, seed=2**62)
@@ -129,3 +130,23 @@ def test_a_picture_whose_steps_were_kept_has_a_film_of_its_own_and_others_none()
 def test_scores_are_shown_where_there_are_some() -> None:
     view = _view(replace(_drawn(0), similarity=0.12345), _drawn(1))
     assert [frame["score"] for frame in view.as_json()["frames"]] == [0.123, None]
+
+
+def test_the_more_follow_the_less_often_each_is_updated() -> None:
+    """With 64 people drawing, opening the page took a second for other people's previews."""
+    followers = Followers()
+    with contextlib.ExitStack() as pages:
+        for _ in range(2 * UPDATES_A_SECOND):
+            pages.enter_context(followers.one_more())
+        assert followers.share == 2.0
+    assert followers.share == 0.0
+
+
+def test_who_no_longer_follows_is_not_counted() -> None:
+    """However the following ends: the page is closed, or the job is unknown."""
+    followers = Followers()
+    following = follow(_Client(), "job", REQUEST, followers=followers)
+    next(following)
+    assert followers.share > 0
+    following.close()
+    assert followers.share == 0.0
