@@ -218,4 +218,5 @@ takeFiles(async (file) => {
   const next = await bring('', file);
   if (next) await load(next, null);
 });
-takeNews((value) => value.source && load(value.source, value.mask));
+// News without a picture is the answer to a page that asked; whoever has begun meanwhile keeps what they have.
+takeNews((value) => (value.source ? load(value.source, value.mask) : commit()));

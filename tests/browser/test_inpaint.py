@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from studio.gallery.store import Store
 from studio.requests.inpaint import Inpaint
-from tests.browser.person import MINUTE, PEOPLE, Point, generate, open_tab, set_steps, stroke, wait_for_state, write
+from tests.browser.person import BLINK, MINUTE, PEOPLE, Point, generate, open_tab, set_steps, stroke, wait_for_state, write
 from tests.running import Studio
 
 OpenPage = Callable[..., Page]
@@ -188,6 +188,24 @@ def test_what_is_missing_is_said(what: str, open_page: OpenPage, photo: Path) ->
         _open_with(page, photo)
     page.locator(TAB + "#generate").click()
     expect(page.locator(".toast-wrap")).to_contain_text("choose one" if what == "nothing" else "painted over")
+
+
+def test_an_answer_that_comes_late_takes_nothing_from_who_has_begun(open_page: OpenPage, photo: Path) -> None:
+    """An editor asks for what it showed before the page was loaded; the answer used to empty one in use."""
+    page, held = open_page(), list[Route]()
+    page.route("**/gradio_api/run/predict*", lambda route: held.append(route))
+    _open_with(page, photo)
+    _stroke(page, LINE)
+    page.wait_for_timeout(2000)  # it asks again and again until somebody works in it
+    assert held
+    with page.expect_response("**/gradio_api/run/predict*"):
+        for each in held:
+            each.continue_()
+    page.unroute("**/gradio_api/run/predict*")
+    page.wait_for_timeout(BLINK)
+    page.locator(TAB + "#prompt textarea").fill("a red house")
+    page.locator(TAB + "#generate").click()
+    wait_for_state(page, "done", tab=TAB)
 
 
 def test_a_file_that_is_no_picture_is_refused_in_words_and_the_editor_goes_on(
