@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import time
 from typing import Any
@@ -41,8 +42,9 @@ class Visitor:
         firsts = [self._components[each]["props"].get("value") for each in event["inputs"]]
         return [changes.get(name, first) for name, first in zip(names, firsts, strict=True)]
 
-    def send(self, event: Answer, values: Any, event_data: Any = None, until: str = "process_completed") -> Answer:
-        """What the event's first message of the kind ``until`` brings: its output, or its ``error``."""
+    def send(self, event: Answer, values: Any, event_data: Any = None, until: str = "") -> Answer:
+        """What the event's first message that contains ``until``, a pattern, brings: its output, or its ``error``; the
+        last message's where none does, or nothing is waited for."""
         body = {"data": values, "fn_index": event["id"], "session_hash": self._session, "event_data": event_data}
         headers = {"Content-Type": "application/json"}
         joined = self.http.post("/gradio_api/queue/join", content=json.dumps(body), headers=headers)
@@ -52,14 +54,15 @@ class Visitor:
         with self.http.stream("GET", "/gradio_api/queue/data", params={"session_hash": self._session}) as stream:
             for line in stream.iter_lines():
                 message = json.loads(line.removeprefix("data:")) if line.startswith("data:") else {}
-                if message.get("event_id") == joined.json()["event_id"] and message.get("msg") in (until, COMPLETED):
+                is_ours = message.get("event_id") == joined.json()["event_id"]
+                if is_ours and (message["msg"] == COMPLETED or (until and re.search(until, line))):
                     return message["output"] or {"error": None}
                 if message.get("msg") == "unexpected_error":
                     return {"error": message.get("message")}
                 assert time.monotonic() < deadline, "no answer in time"
         raise AssertionError("the stream ended before the event")
 
-    def generate(self, tab: str = "text_to_image", *, until: str = COMPLETED, **changes: Any) -> Answer:
+    def generate(self, tab: str = "text_to_image", *, until: str = "", **changes: Any) -> Answer:
         """Presses Generate with these values."""
         event = self.event(tab, "generate")
         return self.send(event, self.values(event, **changes), until=until)
