@@ -1,7 +1,15 @@
 """Latent Studio: settings -> engine and gallery -> page. ``python app.py``, or the entry point on Spaces."""
 
+import logging
 import os
 import sys
+
+
+def write_log() -> None:
+    """One line for each thing that happened: of the studio all that is worth knowing, of others what went wrong."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    for name in ("studio", "tabs"):
+        logging.getLogger(name).setLevel(logging.INFO)
 
 
 def main() -> int:
@@ -16,6 +24,7 @@ def main() -> int:
     from studio.settings import read_settings
     from tabs.page import build_page, launch_options, policy_of
 
+    write_log()
     try:
         settings = read_settings(os.environ)
         store = Store(settings.data)

@@ -6,6 +6,7 @@ it again when it dies. The client imports no torch.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import secrets
@@ -45,6 +46,7 @@ COUNTED_SECONDS = 120.0  # deaths longer ago say nothing of how soon the next is
 LONGEST_PAUSE_SECONDS = 30.0  # before an engine that keeps dying is started again
 MOST_LIVES = 2  # engines that may die while one job waits in them, or one request is drawn
 KEPT_SUSPECTS = 1000
+SUSPECTED_SECONDS = 600.0  # after which a request may be tried again: perhaps something else was to blame
 
 Suspect: TypeAlias = tuple[str, Request]  # whose address or name, and what they asked for, whatever its seed
 
@@ -88,11 +90,12 @@ def _worker_options(pack: PackInfo, settings: Settings) -> WorkerOptions:
 
 @dataclasses.dataclass
 class _Job:
-    """What must be known of a job until it ends, should the engine die: what was ``asked``, whether it ``has_started``,
-    and how many engines have died while it waited."""
+    """What must be known of a job until it ends, should the engine die: what was ``asked``, whether it ``has_started``
+    or ``is_cancelled``, and how many engines have died while it waited."""
 
     asked: Submit
     has_started: bool = False
+    is_cancelled: bool = False
     deaths: int = 0
 
     def start(self) -> None:
@@ -124,7 +127,7 @@ class LocalClient:
         self._logs: OrderedDict[str, JobLog] = OrderedDict()
         self._jobs: dict[str, _Job] = {}
         self._deaths: deque[float] = deque()
-        self._suspects: OrderedDict[Suspect, int] = OrderedDict()
+        self._suspects: OrderedDict[Suspect, list[float]] = OrderedDict()  # when engines died of them
         self._refusal: StudioError | None = None
         self.inputs: float | None = None  # most model inputs in a call, once the engine is there
         self._closing = threading.Event()
@@ -145,29 +148,32 @@ class LocalClient:
         return tuple(self._states.get(name, state) for name, state in known.items())
 
     def load(self, pack: str) -> None:
-        with self._lock:
-            info = self._info_of(pack)
-            if info is not None:
-                self._send(LoadPack(info))
+        with self._lock, contextlib.suppress(PackError):
+            self._send(LoadPack(self._info_of(pack)))
 
-    def _info_of(self, pack: str) -> PackInfo | None:
-        """None where nobody may ask for it."""
+    def _info_of(self, pack: str) -> PackInfo:
+        """Raises `PackError` for a pack that is not there, or of which nothing can be loaded."""
         if pack == self._options.pack.name:
             return self._options.pack
         found = next((state for state in self.packs() if state.info.name == pack), None)
-        return None if found is None or (found.status == "failed" and pack not in self._states) else found.info
+        if found is None:
+            raise PackError(f"There is no pack {pack!r} here (any more).")
+        if found.status == "failed" and pack not in self._states:
+            raise PackError(found.problem)
+        return found.info
 
     def submit(self, request: Request, owner: str = "", images: Sequence[Image] = (), address: str = "") -> str:
         for field, name in (("owner", owner), ("address", address)):
             if not isinstance(name, str) or len(name) > LONGEST_OWNER:
                 raise InvalidRequest(field, name, f"a name of at most {LONGEST_OWNER} characters")
-        name, log, info = secrets.token_hex(16), JobLog(), self._info_of(request.pack)
-        job = _Job(
-            Submit(name, request, info or self._options.pack, owner, {each.digest: each for each in images}, address)
-        )
+        name, log = secrets.token_hex(16), JobLog()
+        info: PackInfo = self._options.pack
         refusal: StudioError | None = None
-        if info is None:
-            refusal = PackError(f"There is no pack {request.pack!r} here (any more).")
+        try:
+            info = self._info_of(request.pack)
+        except PackError as error:
+            refusal = error
+        job = _Job(Submit(name, request, info, owner, {each.digest: each for each in images}, address))
         with self._lock:
             self._logs[name] = log
             self._forget_old()
@@ -183,7 +189,8 @@ class LocalClient:
             return self._refusal
         if len(self._jobs) >= self._most_jobs:
             return QueueFull(f"{len(self._jobs)} jobs are waiting already, which is the most. Please try again later.")
-        if self._suspects.get(job.suspect, 0) >= MOST_LIVES:
+        since = time.monotonic() - SUSPECTED_SECONDS
+        if sum(death > since for death in self._suspects.get(job.suspect, ())) >= MOST_LIVES:
             return EngineStopped(
                 f"The engine ended {MOST_LIVES} times while it was drawing this, so it is not tried again. "
                 "Please ask for something else: another size, or fewer pictures."
@@ -200,6 +207,8 @@ class LocalClient:
         with self._lock:
             if self._process is not None:
                 self._send(Cancel(job, keep))
+                if job in self._jobs:
+                    self._jobs[job].is_cancelled = True  # should this engine not live to hear it
             elif self._jobs.pop(job, None):  # it waits for an engine that is not there
                 self._logs[job].add(Cancelled(job))
 
@@ -254,10 +263,13 @@ class LocalClient:
         """The process is gone: what it was drawing fails, and unless it cannot live at all, another one is started."""
         with self._lock:
             self._process, self._states = None, {}
+            cancelled = [name for name, job in self._jobs.items() if job.is_cancelled]
             failed = self._casualties()
         error = self._refusal or EngineStopped(
             "The engine ended, or was stuck, while this job was in it, and has been started again. Please try again."
         )
+        for job in cancelled:
+            self._publish(Cancelled(job))
         for job in failed:
             self._publish(Failed(job, error))
         if self._refusal is None and not self._closing.wait(self._pause()):
@@ -269,11 +281,13 @@ class LocalClient:
         """The jobs that end with the engine, and are suspected of its death."""
         failed = []
         for name, job in self._jobs.items():
+            if job.is_cancelled:
+                continue
             job.deaths += 1
             if self._refusal or self._closing.is_set():
                 failed.append(name)
             elif job.has_started or job.deaths == MOST_LIVES:
-                self._suspects[job.suspect] = self._suspects.pop(job.suspect, 0) + 1
+                self._suspects[job.suspect] = [*self._suspects.pop(job.suspect, []), time.monotonic()]
                 failed.append(name)
         while len(self._suspects) > KEPT_SUSPECTS:
             self._suspects.popitem(last=False)

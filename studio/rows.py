@@ -209,14 +209,13 @@ def begin_all(job: str, request: Request, process: ReverseProcess) -> list[Row]:
     return [begin(job, index, request.alone(index), process) for index in range(request.count)]
 
 
-def guided(request: Prompted, pack: Pack, size: tuple[int, int]) -> Guidance:
-    """By the words of ``request``, on a canvas of ``size`` = height, width in latents."""
-    conditional, unconditional = (
-        Conditioning(text=pack.encode_prompt(words), concat=pack.blank_concat(*size))
-        for words in (request.caption, request.negative)
-    )
-    is_guided = request.guidance > 1
-    return Guidance(conditional, unconditional if is_guided else None, request.guidance, request.rescale)
+def guided(request: Prompted, pack: Pack, concat: torch.Tensor | None) -> Guidance:
+    """By the words of ``request``; ``concat`` is what the denoiser sees beside the latent, if anything."""
+    conditional = Conditioning(text=pack.encode_prompt(request.caption), concat=concat)
+    if request.guidance <= 1:
+        return Guidance(conditional, None, request.guidance, request.rescale)
+    unconditional = Conditioning(text=pack.encode_prompt(request.negative), concat=concat)
+    return Guidance(conditional, unconditional, request.guidance, request.rescale)
 
 
 def with_each(guidance: Guidance, conditional: Mapping[str, Any], unconditional: Mapping[str, Any]) -> Guidance:

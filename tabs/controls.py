@@ -7,7 +7,7 @@ fields back. Values are handed on as they are; the request refuses what is outsi
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
@@ -183,6 +183,11 @@ class SizeControls:
             sides, [self.shape, self._picker.dropdown], [self.width, self.height],
             queue=False, show_progress="hidden", api_visibility="private",
         )  # fmt: skip
+
+
+def followers(*controls: DrawingControls | SizeControls) -> Callable[[PackInfo], Update]:
+    """What all of ``controls`` show where another pack is chosen."""
+    return lambda pack: {component: value for each in controls for component, value in each.follow(pack).items()}
 
 
 class SamplingControls:

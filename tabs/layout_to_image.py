@@ -11,7 +11,7 @@ from studio.images.pixels import Pixels
 from studio.requests.layout_to_image import LayoutToImage
 from studio.requests.request import Request
 from tabs.box_editor import BoxEditor, showing_aspect, showing_boxes, showing_under
-from tabs.controls import DrawingControls, SizeControls
+from tabs.controls import DrawingControls, SizeControls, followers
 from tabs.door import BrowserName
 from tabs.examples import Examples
 from tabs.job import Desk, Given, Job, Receiver, Update
@@ -78,7 +78,7 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
         {editor, *drawing.inputs(), *size.inputs()},
         receive,
         job,
-        lambda pack: {**drawing.follow(pack), **size.follow(pack)},
+        followers(drawing, size),
     )
 
 

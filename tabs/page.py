@@ -17,11 +17,12 @@ from studio.errors import MissingImage
 from studio.gallery.recipe import read_recipe
 from studio.gallery.store import Store
 from studio.hosting.guard import Policy, guarded_by
+from studio.packs.catalogue import PackInfo
 from studio.settings import Settings
 from tabs import STATIC
 from tabs.animations import animation_routes
 from tabs.door import BrowserName, StudioBlocks, first_language, language_of
-from tabs.job import Desk, Receiver, Update
+from tabs.job import QUICK, Desk, Receiver, Update
 from tabs.picker import ModelPicker
 from tabs.pictures import finished_picture, picture_routes
 from tabs.refusals import in_language
@@ -83,10 +84,13 @@ def build_page(client: EngineClient, store: Store) -> gr.Blocks:
                     built.append(tab.build(client, desk, browser, picker))
         _connect(built, store, tabs_)
         _connect_picker(picker, client, built, notices)
-        page.load(
-            lambda name: picker.refreshed(desk.latest_pack(name)), browser, picker.dropdown,
-            queue=False, show_progress="hidden", api_visibility="private",
-        )  # fmt: skip
+
+        def greet(name: str, page: gr.Request) -> Update:
+            latest = desk.latest_pack(name)
+            drawing = picker.find(latest) or picker.first
+            return {picker.dropdown: picker.refreshed(latest), **_said(picker, notices, drawing, page)}
+
+        page.load(greet, browser, [picker.dropdown, *notices.values()], **QUICK)
         page.load(_stay_connected, None, None, queue=True, show_progress="hidden", api_visibility="private")
     page.queue(default_concurrency_limit=None, max_size=None, api_open=False)
     return page
@@ -127,22 +131,25 @@ def _connect(built: list[Receiver], store: Store, tabs_: gr.Tabs) -> None:
 def _connect_picker(
     picker: ModelPicker, client: EngineClient, built: list[Receiver], notices: dict[str, gr.Markdown]
 ) -> None:
-    """Another model: it is loaded, every tab takes its first values, and those that it cannot serve say who can."""
+    """Another model, chosen by a person: it is loaded, and every tab takes its first values. However it was chosen,
+    the tabs that it cannot serve say who can."""
 
-    def choose(name: str, page: gr.Request) -> Update:
+    def choose(name: str) -> Update:
         info = picker.info(name)
         client.load(info.name)
-        changes: Update = {}
-        for each in built:
-            changes |= each.follow(info)
-        said = {notice: picker.notice(info, task, language_of(page)) for task, notice in notices.items()}
-        return {**changes, **said}
+        return {component: value for each in built for component, value in each.follow(info).items()}
 
-    outputs = {component for each in built for component in each.follow(picker.first)} | set(notices.values())
-    picker.dropdown.input(
-        choose, picker.dropdown, list(outputs), queue=False, show_progress="hidden", api_visibility="private",
-        preprocess=False,
-    )  # fmt: skip
+    def warn(name: str, page: gr.Request) -> Update:
+        return _said(picker, notices, picker.info(name), page)
+
+    followers = {component for each in built for component in each.follow(picker.first)}
+    picker.dropdown.input(choose, picker.dropdown, list(followers), preprocess=False, **QUICK)
+    picker.dropdown.change(warn, picker.dropdown, list(notices.values()), preprocess=False, **QUICK)
+
+
+def _said(picker: ModelPicker, notices: dict[str, gr.Markdown], info: PackInfo, page: gr.Request) -> Update:
+    """What every tab says of the pack that is chosen."""
+    return {notice: picker.notice(info, task, language_of(page)) for task, notice in notices.items()}
 
 
 def policy_of(settings: Settings) -> Policy:

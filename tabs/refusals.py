@@ -265,6 +265,43 @@ TEMPLATES: dict[str, tuple[str, str]] = {
         "Das Bild ließ sich nicht dekodieren: Seine Zahlen liefen ins Unendliche. "
         "Versuchen Sie einen anderen Startwert.",
     ),
+    # the guard in front of the page
+    "This took too long and was given up. Please try again later.": (
+        "耗时过长，已放弃。请稍后再试。",
+        "Das dauerte zu lange und wurde aufgegeben. Bitte später noch einmal versuchen.",
+    ),
+    "Too many requests are under way. Please try again later.": (
+        "正在处理的请求太多。请稍后再试。",
+        "Zu viele Anfragen sind unterwegs. Bitte später noch einmal versuchen.",
+    ),
+    "A request names the one host that it is for.": (
+        "请求须指明唯一的主机。",
+        "Eine Anfrage nennt den einen Rechner, für den sie ist.",
+    ),
+    "This server is not known by that name; STUDIO_HOSTS lists those that it has.": (
+        "此服务器没有这个名称；STUDIO_HOSTS 列出它的名称。",
+        "Unter diesem Namen ist der Server nicht bekannt; STUDIO_HOSTS nennt die seinen.",
+    ),
+    "Another website's page may not send this.": (
+        "其他网站的页面不能发送此请求。",
+        "Die Seite einer anderen Website darf das nicht senden.",
+    ),
+    "There is nothing here.": ("这里什么也没有。", "Hier ist nichts."),
+    "Here one may only {methods}.": ("此处只允许 {methods}。", "Hier geht nur {methods}."),
+    "The connection ended before the request did.": (
+        "连接在请求结束前断开。",
+        "Die Verbindung endete vor der Anfrage.",
+    ),
+    "Too much is being uploaded at once. Please try again later.": (
+        "同时上传的内容太多。请稍后再试。",
+        "Es wird zu viel auf einmal hochgeladen. Bitte später noch einmal versuchen.",
+    ),
+    "The request came too slowly.": ("请求发送得太慢。", "Die Anfrage kam zu langsam."),
+    "A request to this address has no body.": ("发往此地址的请求没有正文。", "Eine Anfrage hierher hat keinen Inhalt."),
+    "This is too large; at most {size} are taken.": (
+        "内容太大；最多接受 {size}。",
+        "Das ist zu groß; höchstens {size}.",
+    ),
     # packs
     "The pack {pack} is not loaded; there is {loaded}.": (
         "模型包 {pack} 未载入；现有 {loaded}。",

@@ -70,12 +70,12 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
     def receive(picture: Pixels, request: Request) -> Update:
         return {editor: showing_picture(picture), **seed.keep(request)}
 
-    def note(digest: str | None, scale: int, page: gr.Request) -> object:
+    def note(digest: str | None, scale: int, pack: str, page: gr.Request) -> object:
         """What will come out, as soon as there is a picture."""
         if digest is None:
             return gr.skip()
         try:
-            return showing_note(_note(_request(_picture(digest, store), pack=picker.first.name, scale=scale)))
+            return showing_note(_note(_request(_picture(digest, store), pack=pack, scale=scale)))
         except StudioError as error:
             return showing_note(in_language(str(error), language_of(page)))
 
@@ -84,7 +84,14 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
     examples.connect(form, write, store, picker)
     seed.connect()
     for changed in (editor.input, scale.input):
-        changed(note, [editor, scale], editor, queue=False, show_progress="hidden", api_visibility="private")
+        changed(
+            note,
+            [editor, scale, picker.dropdown],
+            editor,
+            queue=False,
+            show_progress="hidden",
+            api_visibility="private",
+        )
     return Receiver(TITLE, {editor, *seed.inputs()}, receive, job, sampling.follow)
 
 

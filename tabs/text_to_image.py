@@ -7,7 +7,7 @@ import gradio as gr
 
 from studio.client import EngineClient
 from studio.requests.text_to_image import TextToImage
-from tabs.controls import DrawingControls, SizeControls
+from tabs.controls import DrawingControls, SizeControls, followers
 from tabs.door import BrowserName
 from tabs.examples import Examples
 from tabs.job import Desk, Given, Job, Receiver, Update
@@ -47,4 +47,4 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
     examples.connect(form, write, desk.store, picker)
     size.connect()
     drawing.connect()
-    return Receiver(TITLE, set(), None, job, lambda pack: {**drawing.follow(pack), **size.follow(pack)})
+    return Receiver(TITLE, set(), None, job, followers(drawing, size))

@@ -16,7 +16,7 @@ from studio.requests.interpolate import Interpolate
 from studio.requests.limits import LEAST_STRENGTH, LONGEST_PROMPT
 from studio.requests.request import Request
 from studio.requests.vary import Vary
-from tabs.controls import DrawingControls, SizeControls
+from tabs.controls import DrawingControls, SizeControls, followers
 from tabs.door import BrowserName
 from tabs.examples import Examples
 from tabs.job import QUICK, Desk, Given, Job, Receiver, Update
@@ -116,7 +116,7 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
         {editor, *drawing.inputs(), *size.inputs()},
         receive,
         job,
-        lambda pack: {**drawing.follow(pack), **size.follow(pack)},
+        followers(drawing, size),
     )
 
 

@@ -180,7 +180,9 @@ def test_jobs_that_wait_outlive_the_engine(toy_pack: Path) -> None:
         assert isinstance(_all(client, waiting)[-1], Finished)
 
 
-def test_a_request_that_ends_the_engine_twice_is_not_taken_again_and_others_are(toy_pack: Path) -> None:
+def test_a_request_that_ends_the_engine_twice_is_not_taken_again_and_others_are(
+    toy_pack: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One person's request must not keep everybody else out, however often it is sent."""
     with LocalClient(_settings(toy_pack)) as client:
         for seed in range(2):
@@ -195,6 +197,22 @@ def test_a_request_that_ends_the_engine_twice_is_not_taken_again_and_others_are(
         job = client.submit(_ask(**LONG), "us", address="192.0.2.8")
         _drawing(client, job)
         client.cancel(job)
+        monkeypatch.setattr("studio.client.SUSPECTED_SECONDS", 0.0)  # later, it may be tried again
+        job = client.submit(_ask(**LONG), "them", address="192.0.2.7")
+        _drawing(client, job)
+        client.cancel(job)
+
+
+def test_a_job_that_was_cancelled_in_a_frozen_engine_is_not_drawn_by_the_next_one(toy_pack: Path) -> None:
+    with LocalClient(_settings(toy_pack)) as client:
+        running = client.submit(_ask(**LONG))
+        _drawing(client, running)
+        os.kill(_engine_of(client), signal.SIGSTOP)
+        waiting = client.submit(_ask(2))
+        for job in (running, waiting):
+            client.cancel(job)
+        os.kill(_engine_of(client), signal.SIGKILL)
+        assert [type(_all(client, job)[-1]) for job in (running, waiting)] == [Cancelled, Cancelled]
 
 
 @pytest.mark.parametrize("owner", [["list"], {"a": 1}, None, 7, "x" * 1000], ids=repr)

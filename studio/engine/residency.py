@@ -6,6 +6,7 @@ in, and runs in a thread of its own, one pack at a time; everything else happens
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections.abc import Callable
@@ -20,6 +21,8 @@ from studio.events import Cancelled, Event, Failed
 from studio.packs.catalogue import PackInfo, PackState
 from studio.packs.pack import Pack
 
+logger = logging.getLogger(__name__)
+
 Report: TypeAlias = Callable[[float], None]  # which share of the pack has been loaded, 0..1
 Load: TypeAlias = Callable[[PackInfo, Report], Pack]
 News: TypeAlias = "tuple[str, float | Pack | StudioError]"
@@ -29,7 +32,8 @@ MEMORY_SHARE = 0.9  # of the free memory that a pack may take
 
 @dataclass(frozen=True)
 class Memory:
-    """In bytes: how much is ``free`` now, and how much a pack ``needs`` beside what it takes."""
+    """In bytes: how much is ``free`` now, how much a pack ``needs`` while it is loaded, and how much one that is there
+    has ``taken``."""
 
     free: Callable[[], float]
     needs: Callable[[PackInfo], float]
@@ -141,6 +145,7 @@ class Residency:
         except StudioError as error:
             self._news.put((info.name, error))
         except BaseException as error:  # whatever it is, somebody waits for an answer
+            logger.exception("the pack %s cannot be loaded", info.title)
             problem = PackError(f"The pack {info.title} cannot be loaded ({type(error).__name__}); the log says more.")
             self._news.put((info.name, problem))
         else:

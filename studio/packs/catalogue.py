@@ -101,7 +101,7 @@ def packs_in(folder: Path) -> list[PackState]:
     """The packs in ``folder``, in the order of their names: diffusers folders and single files. One that cannot be used
     is there too, and says why."""
     found = []
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+    for path in _entries(folder):
         if path.name.startswith(".") or not (path.is_dir() or path.suffix in (".safetensors", *UNSAFE)):
             continue
         if path.is_dir() and path.with_suffix(".safetensors").is_file():
@@ -111,6 +111,14 @@ def packs_in(folder: Path) -> list[PackState]:
         except PackError as error:
             found.append(PackState(PackInfo(path.name, path.name, str(path), 512), "failed", problem=str(error)))
     return found
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What lies in ``folder``, by name; nothing where it is not there or not to be read."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
 
 
 def _describe(folder: Path) -> PackInfo:

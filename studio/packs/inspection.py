@@ -78,19 +78,27 @@ def _files(folder: Path) -> list[Path]:
 def check_tensors(file: Path) -> None:
     """That ``file`` is a whole safetensors file. Raises `PackError`."""
     try:
-        with file.open("rb") as stream:
-            begin = stream.read(8)
-        if begin.startswith(PICKLES):
-            raise PackError(
-                f"{place_of(file)} is a pickle, which can run any code that its author liked; it is not opened. "
-                "Convert it to safetensors, or get it in that form."
-            )
         with safe_open(file, framework="numpy") as tensors:
             count = len(tensors.keys())
     except (SafetensorError, OSError, ValueError) as error:
+        if _is_pickle(file):
+            raise PackError(
+                f"{place_of(file)} is a pickle, which can run any code that its author liked; it is not opened. "
+                "Convert it to safetensors, or get it in that form."
+            ) from None
         raise PackError(f"{place_of(file)} is no whole safetensors file: {_first_line(error)}") from None
     if not count:
         raise PackError(f"{place_of(file)} holds no tensors.")
+
+
+def _is_pickle(file: Path) -> bool:
+    """Whether a file that is no safetensors file begins like one of torch's own. A good one may: its first bytes are
+    a length."""
+    try:
+        with file.open("rb") as stream:
+            return stream.read(8).startswith(PICKLES)
+    except OSError:
+        return False
 
 
 def check_keys(folder: Path, missing: Iterable[str], unexpected: Iterable[str]) -> None:

@@ -22,7 +22,7 @@ Model = TypeVar("Model", bound=nn.Module)
 
 PREDICTIONS = ("epsilon", "v_prediction", "sample")
 BETA_SCHEDULES = ("linear", "scaled_linear", "squaredcos_cap_v2")
-TRAIN_STEPS = 1000
+MOST_TRAIN_STEPS = 10_000
 PREVIEW_FILE = "preview.safetensors"
 ONLY_SAFE: dict[str, Any] = {"use_safetensors": True, "local_files_only": True}
 
@@ -70,9 +70,13 @@ def schedule_of(config: dict[str, Any]) -> NoiseSchedule:
     betas = schedule.beta_start, schedule.beta_end
     if schedule.prediction not in PREDICTIONS or schedule.beta_schedule not in BETA_SCHEDULES:
         raise PackError("The pack's noise schedule is of a kind that is not served so far.")
-    if not all(isinstance(beta, float) and 0 < beta < 1 for beta in betas) or schedule.train_steps != TRAIN_STEPS:
+    if not all(isinstance(beta, float) and 0 < beta < 1 for beta in betas) or not _is_count(schedule.train_steps):
         raise PackError("The pack's noise schedule has betas or a number of steps that cannot be right.")
     return schedule
+
+
+def _is_count(steps: Any) -> bool:
+    return isinstance(steps, int) and not isinstance(steps, bool) and 1 <= steps <= MOST_TRAIN_STEPS
 
 
 def read_preview(folder: Path) -> LinearDecoder:

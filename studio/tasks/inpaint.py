@@ -22,7 +22,7 @@ from studio.images.tiles import whole
 from studio.packs.first_stage import to_pictures
 from studio.packs.pack import Pack
 from studio.requests.inpaint import Inpaint
-from studio.rows import Finish, Keep, ReverseProcess, Row, begin_all, first_call, guided, prompted_cost, with_each
+from studio.rows import Finish, Keep, ReverseProcess, Row, begin_all, first_call, guided, prompted_cost
 from studio.samplers.catalogue import find_sampler
 
 REACH = 6  # pixels of the model's, over which colours are matched with those around the mask
@@ -51,10 +51,7 @@ def prepare(job: str, request: Inpaint, pack: Pack, images: Mapping[str, Image])
     if first:
         under = masks.filled(piece.picture, piece.mask) if request.fill == "blur" else piece.picture
         start = pack.first_stage.encode(to_pictures(under[None]))[0]
-    guidance = guided(request, pack, size)
-    if pack.sees_masks:
-        concat = {"concat": _concat(piece, cells, pack)}
-        guidance = with_each(guidance, concat, concat)
+    guidance = guided(request, pack, _concat(piece, cells, pack) if pack.sees_masks else None)
     rows = begin_all(job, request, ReverseProcess(denoiser, table, guidance, whole(*size), start))
     known = None if pack.sees_masks else pack.first_stage.encode(to_pictures(piece.picture[None]))[0]
     for row in rows:

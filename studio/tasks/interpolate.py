@@ -34,7 +34,7 @@ def prepare(job: str, request: Interpolate, pack: Pack, images: Mapping[str, Ima
     denoiser, size = pack.denoiser, latent_size(request, pack.denoiser)
     table = denoiser.tables.table(find_sampler(request.sampler), request.steps, eta=request.eta)
     seen = [pack.embed_picture(source_of(request, name, images).array) for name in request.named]
-    at_start = guided(request, pack, size)
+    at_start = guided(request, pack, pack.blank_concat(*size))
     last_words = pack.encode_prompt(request.other_prompt or request.prompt)
     at_end = torch.randn((denoiser.channels, *size), generator=torch.Generator().manual_seed(request.seed + 1))
     rows = []

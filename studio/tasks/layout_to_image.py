@@ -23,7 +23,7 @@ def prepare(job: str, request: LayoutToImage, pack: Pack, images: Mapping[str, I
     size = latent_size(request, denoiser)
     table = denoiser.tables.table(find_sampler(request.sampler), request.steps, eta=request.eta)
     boxes, none = pack.encode_boxes(request.boxes), pack.encode_boxes(())
-    guidance = with_each(guided(request, pack, size), {"boxes": boxes}, {"boxes": none})
+    guidance = with_each(guided(request, pack, pack.blank_concat(*size)), {"boxes": boxes}, {"boxes": none})
     guidance = replace(guidance, grounded_calls=round(request.grounding * table.calls))
     return begin_all(job, request, ReverseProcess(denoiser, table, guidance, whole(*size)))
 

@@ -25,7 +25,9 @@ def prepare(job: str, request: TextToImage, pack: Pack, images: Mapping[str, Ima
     tiling = _tiling(request, denoiser)
     size = (tiling.rows, tiling.columns)
     table = denoiser.tables.table(find_sampler(request.sampler), request.steps, eta=request.eta)
-    return begin_all(job, request, ReverseProcess(denoiser, table, guided(request, pack, size), tiling))
+    return begin_all(
+        job, request, ReverseProcess(denoiser, table, guided(request, pack, pack.blank_concat(*size)), tiling)
+    )
 
 
 def cost(request: TextToImage, pack: Pack) -> float:

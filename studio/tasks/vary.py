@@ -36,7 +36,9 @@ def prepare(job: str, request: Vary, pack: Pack, images: Mapping[str, Image]) ->
     start = None
     if first:
         start = pack.first_stage.encode(to_pictures(covering(source.array, request.width, request.height)[None]))[0]
-    guidance = with_image(guided(request, pack, size), pack, pack.embed_picture(source.array), request.likeness)
+    guidance = with_image(
+        guided(request, pack, pack.blank_concat(*size)), pack, pack.embed_picture(source.array), request.likeness
+    )
     return begin_all(job, request, ReverseProcess(denoiser, table, guidance, whole(*size), start))
 
 

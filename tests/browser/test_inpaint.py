@@ -13,7 +13,18 @@ from playwright.sync_api import Page, Route, expect
 
 from studio.gallery.store import Store
 from studio.requests.inpaint import Inpaint
-from tests.browser.person import BLINK, MINUTE, PEOPLE, Point, generate, open_tab, set_steps, stroke, wait_for_state, write
+from tests.browser.person import (
+    BLINK,
+    MINUTE,
+    PEOPLE,
+    Point,
+    generate,
+    open_tab,
+    set_steps,
+    stroke,
+    wait_for_state,
+    write,
+)
 from tests.running import Studio
 
 OpenPage = Callable[..., Page]

@@ -91,6 +91,14 @@ def test_refusals_are_in_the_page_s_language(visit: Callable[..., Visitor]) -> N
     assert chinese["error"] == "步数为 999；应为1 到 150 的整数。"
 
 
+def test_a_refusal_is_one_line_in_the_log(visitor: Visitor, hostile: Studio) -> None:
+    """They used to be written to a log that nobody had set up."""
+    before = len(hostile.log)
+    visitor.generate(prompt="a red house", steps=999)
+    (line,) = [line for line in hostile.log[before:].splitlines() if "999" in line]
+    assert "INFO tabs.door: refused: steps is 999" in line
+
+
 @pytest.mark.parametrize("values", [[], ["x"], {"a": 1}, "text", None, [None] * 500, 7], ids=lambda v: str(v)[:20])
 def test_events_with_the_wrong_number_of_values_are_refused(visitor: Visitor, values: Any) -> None:
     answer = visitor.send(visitor.event("text_to_image", "generate"), values)

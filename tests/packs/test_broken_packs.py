@@ -77,6 +77,19 @@ def _tensor(**values: Any) -> bytes:
     return json.dumps({"conv_in.weight": {"dtype": "F32", "shape": [4], "data_offsets": [0, 16], **values}}).encode()
 
 
+def test_a_whole_file_is_taken_although_it_begins_like_a_pickle(whole: Path, tmp_path: Path) -> None:
+    """A safetensors file begins with the length of its header, and any length may come."""
+    pack = tmp_path / "pack"
+    shutil.copytree(whole, pack)
+    content = (pack / UNET).read_bytes()
+    length = struct.unpack("<Q", content[:8])[0]
+    padded = length + (-(length - 0x280)) % 0x10000  # 80 02 are its first bytes
+    header = content[8 : 8 + length].ljust(padded)
+    (pack / UNET).write_bytes(struct.pack("<Q", padded) + header + content[8 + length :])
+    assert (pack / UNET).read_bytes().startswith(b"\x80\x02")
+    assert load_pack(find_pack(str(pack)), CPU)
+
+
 def _as_pickle(pack: Path) -> None:
     torch.save({"conv_in.weight": torch.zeros(1)}, pack / UNET)
 

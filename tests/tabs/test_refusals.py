@@ -15,7 +15,7 @@ from studio.requests.text_to_image import TextToImage
 from tabs.refusals import HOLE, TEMPLATES, in_language
 
 ROOT = Path(__file__).parents[2]
-ERRORS = {name for name, kind in vars(studio.errors).items() if isinstance(kind, type)}
+ERRORS = {name for name, kind in vars(studio.errors).items() if isinstance(kind, type)} | {"_Refused"}
 COMMAND_LINE_ONLY = ("studio/cli/", "studio/settings.py")
 FILES = [
     file
@@ -33,7 +33,8 @@ def _sentences() -> list[tuple[str, str]]:
             if isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute)):
                 name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
                 if name in ERRORS and node.args:
-                    text = _text(node.args[2] if name == "InvalidRequest" and len(node.args) > 2 else node.args[0])
+                    place = {"InvalidRequest": 2, "_Refused": 1}.get(name, 0)
+                    text = _text(node.args[place if place < len(node.args) else 0])
                     if text and re.search(r"[a-z]{2}", text):
                         found.append((f"{file.relative_to(ROOT)}:{node.lineno}", text))
     return found
