@@ -11,7 +11,7 @@ import torch
 from studio.engine.batching import Limits
 from studio.engine.engine import Engine
 from studio.events import Cancelled, Event, Failed, Finished, Previewed
-from studio.packs.conditioning import Conditioning, ConditioningBatch, stack
+from studio.packs.conditioning import ConditioningBatch, stack
 from studio.packs.pack import Pack
 from studio.requests.text_to_image import TextToImage
 from studio.rows import Row
@@ -158,7 +158,7 @@ def _begin(pack: Pack, jobs: list[str], requests: list[TextToImage]) -> _Run:
     unprompted = [""] * len(requests) if request.guidance > 1 else []
     blank = pack.blank_concat(height, width)
     prompts = [*unprompted, *(each.prompt for each in requests)]
-    conditioning = stack([Conditioning(pack.encode_prompt(prompt), concat=blank) for prompt in prompts])
+    conditioning = stack([pack.condition(prompt, (height, width), blank) for prompt in prompts])
     latents = torch.stack(noise).to(pack.device) * scheduler.init_noise_sigma
     return _Run(jobs, scheduler, list(timesteps), latents, conditioning, request)
 

@@ -4,39 +4,26 @@ the weights' values. FLOPs are counted, not guessed."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-from studio.packs import stable_diffusion
 from studio.packs.catalogue import FACTOR, STORYBOOK, PackInfo, find_pack
 from studio.packs.conditioning import ConditioningBatch
-from studio.packs.first_stage import FirstStage
-from studio.packs.linear_decoder import four_colours
+from studio.packs.linear_decoder import preview_of
 from studio.packs.loading import load_pack, pick_dtype
+from studio.packs.original import CONFIGURATIONS
 from studio.packs.pack import Denoiser, Pack
-from studio.samplers.table import NoiseSchedule, Tables
+from studio.packs.parts import read_schedule
+from studio.packs.single_file import clip_tokenizer
+from studio.packs.stable_diffusion import Checkpoint, assembled, is_xl, two_encoders
+from studio.packs.text_encoders import TextEncoders, Tower
 
-# The configurations of the published checkpoints (`unet/config.json`), as far as they differ from diffusers' defaults.
-UNETS: dict[str, dict[str, Any]] = {
-    "sd15": {"sample_size": 64, "cross_attention_dim": 768, "attention_head_dim": 8},
-    "sdxl": {
-        "sample_size": 128, "cross_attention_dim": 2048, "attention_head_dim": [5, 10, 20],
-        "block_out_channels": (320, 640, 1280), "transformer_layers_per_block": [1, 2, 10],
-        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-        "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"), "use_linear_projection": True,
-        "addition_embed_type": "text_time", "addition_time_embed_dim": 256,
-        "projection_class_embeddings_input_dim": 2816,
-    },
-}  # fmt: skip
-AUTOENCODER: dict[str, Any] = {
-    "block_out_channels": (128, 256, 512, 512), "layers_per_block": 2, "latent_channels": 4,
-    "down_block_types": ("DownEncoderBlock2D",) * 4, "up_block_types": ("UpDecoderBlock2D",) * 4,
-}  # fmt: skip
-STABLE_DIFFUSION = NoiseSchedule("epsilon")
+FAMILIES = {"sd15": "stable-diffusion-1", "sdxl": "stable-diffusion-xl"}
 
 
 @dataclass
@@ -48,20 +35,17 @@ class Work:
 
 @dataclass(frozen=True, eq=False)
 class Counted(Denoiser):
-    """A denoiser that adds up its work; ``conditions`` are what SDXL wants beside the prompt, for one input."""
+    """A denoiser that adds up its work."""
 
     work: Work = field(default_factory=Work)
-    conditions: dict[str, torch.Tensor] = field(default_factory=dict)
     flops_of: dict[tuple[int, ...], float] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, denoiser: Denoiser, conditions: dict[str, torch.Tensor] | None = None) -> Counted:
-        parts = {part.name: getattr(denoiser, part.name) for part in fields(Denoiser)}
-        return cls(**parts, conditions=conditions or {})
+    def of(cls, denoiser: Denoiser) -> Counted:
+        return cls(**{part.name: getattr(denoiser, part.name) for part in fields(Denoiser)})
 
     def __call__(self, latents: torch.Tensor, timesteps: torch.Tensor, conditioning: ConditioningBatch) -> torch.Tensor:
         """The work of layers for boxes and pictures is not added up; nobody in the benchmark brings any."""
-        conditioning = self._completed(conditioning)
         shape = tuple(latents.shape[1:])
         if shape not in self.flops_of:
             with FlopCounterMode(display=False) as counter:
@@ -70,55 +54,37 @@ class Counted(Denoiser):
         self.work.flops += len(latents) * self.flops_of[shape]
         return super().__call__(latents, timesteps, conditioning)
 
-    def _completed(self, conditioning: ConditioningBatch) -> ConditioningBatch:
-        return replace(
-            conditioning, **{name: part.expand(len(conditioning), -1) for name, part in self.conditions.items()}
-        )
-
-
-def predict_sdxl(
-    model: Any, latents: torch.Tensor, timesteps: torch.Tensor, conditioning: ConditioningBatch
-) -> torch.Tensor:
-    """The published U-Net's call, which the studio has no family for yet."""
-    dtype = model.dtype
-    added = {"text_embeds": conditioning.pooled.to(dtype), "time_ids": conditioning.time_ids.to(dtype)}
-    return model(latents.to(dtype), timesteps, conditioning.text.to(dtype), added_cond_kwargs=added).sample
-
 
 def load(model: str, device: torch.device) -> Pack:
     """Storybook, a pack's folder, "sd15" or "sdxl", with a denoiser that counts its work."""
-    pack = random_pack(model, device) if model in UNETS else load_pack(find_pack(model or STORYBOOK), device)
-    conditions = {}
-    if model == "sdxl":
-        conditions = {"pooled": torch.randn(1, 1280), "time_ids": torch.full((1, 6), 1024.0)}
-        conditions = {name: value.to(device, pack.denoiser.unet.dtype) for name, value in conditions.items()}
-    return replace(pack, denoiser=Counted.of(pack.denoiser, conditions))
+    pack = random_pack(model, device) if model in FAMILIES else load_pack(find_pack(model or STORYBOOK), device)
+    return replace(pack, denoiser=Counted.of(pack.denoiser))
 
 
 def random_pack(model: str, device: torch.device) -> Pack:
-    """Full-size models with random weights, made on ``device`` in the type that it computes in."""
-    config, dtype = UNETS[model], pick_dtype(device)
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(f"{find_pack(STORYBOOK).source}/tokenizer")
+    """Models of the published sizes with random weights, made on ``device`` in the type that it computes in."""
+    folder = CONFIGURATIONS / FAMILIES[model]
+    dtype, usual = pick_dtype(device), torch.get_default_dtype()
     torch.manual_seed(0)
-    with device:
-        unet = UNet2DConditionModel(**config)
-        autoencoder = AutoencoderKL(**AUTOENCODER)
-        text_encoder = CLIPTextModel(
-            CLIPTextConfig(
-                vocab_size=len(tokenizer),
-                hidden_size=config["cross_attention_dim"],
-                num_hidden_layers=1,
-                num_attention_heads=config["cross_attention_dim"] // 64,
-            )
-        )
-    unet, autoencoder, text_encoder = (
-        part.eval().requires_grad_(False).to(dtype) for part in (unet, autoencoder, text_encoder)
-    )
-    size = 8 * config["sample_size"]
-    denoiser = Denoiser(
-        unet.to(memory_format=torch.channels_last), predict_sdxl if model == "sdxl" else stable_diffusion.predict,
-        Tables(STABLE_DIFFUSION), FirstStage(autoencoder, four_colours(), FACTOR), channels=4,
-        native_area=config["sample_size"] ** 2,
-    )  # fmt: skip
-    info = PackInfo(model, model, "", size=size)
-    return Pack(info, denoiser, text_encoder, tokenizer, model_hash="random")
+    try:
+        torch.set_default_dtype(dtype)  # never in float32 first, which may not fit
+        with device:
+            unet = UNet2DConditionModel.from_config(folder / "unet")
+            autoencoder = AutoencoderKL.from_config(folder / "vae")
+            encoders = [_text_encoder(path) for path in sorted(folder.glob("text_encoder*"))]
+    finally:
+        torch.set_default_dtype(usual)
+    tokenizers = [clip_tokenizer(encoder.config.pad_token_id) for encoder in encoders]
+    if is_xl(unet):
+        text = two_encoders(encoders[0], tokenizers[0], encoders[1], tokenizers[1], empty_is_zero=True)
+    else:
+        text = TextEncoders((Tower(encoders[0], tokenizers[0]),))
+    info = PackInfo(model, model, "", size=FACTOR * unet.config.sample_size)
+    parts = Checkpoint(unet, autoencoder, text, read_schedule(folder), preview_of(is_xl(unet)), model_hash="random")
+    return assembled(info, parts, device)
+
+
+def _text_encoder(folder: Path) -> Any:
+    config = CLIPTextConfig.from_pretrained(folder)
+    kind = CLIPTextModelWithProjection if "CLIPTextModelWithProjection" in config.architectures else CLIPTextModel
+    return kind(config).eval().requires_grad_(False)

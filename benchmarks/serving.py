@@ -30,7 +30,7 @@ import numpy as np
 import torch
 
 from benchmarks.arms import Arm, News, OurEngine, StockLoop
-from benchmarks.models import UNETS, Counted, load
+from benchmarks.models import FAMILIES, Counted, load
 from benchmarks.report import as_markdown, plot
 from benchmarks.workload import Visit, visits
 from studio.engine.calibration import calibrate
@@ -202,7 +202,7 @@ def machine(device: torch.device) -> str:
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serving")
-    parser.add_argument("--model", default=STORYBOOK, help=f"a pack, or one of {', '.join(UNETS)} with random weights")
+    parser.add_argument("--model", default=STORYBOOK, help=f"a pack, or one of {', '.join(FAMILIES)} with random weights")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--users", type=int, nargs="+", default=[1, 8, 16])
     parser.add_argument("--requests", type=int, default=16, help="of all users together; one alone makes half as many")

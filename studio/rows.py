@@ -18,8 +18,9 @@ from studio.images.pixels import Image, Pixels
 from studio.images.tiles import Place, Tiling
 from studio.packs.conditioning import Conditioning, ImageTokens
 from studio.packs.pack import Denoiser, Pack
+from studio.packs.spherical import slerp
 from studio.requests.request import Prompted, Request
-from studio.samplers.catalogue import Sampler
+from studio.samplers.catalogue import find_sampler
 from studio.samplers.table import SamplerTable
 
 Finish: TypeAlias = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
@@ -195,7 +196,11 @@ def begin(job: str, index: int, request: Request, process: ReverseProcess) -> Ro
     """Picture ``index`` of a job, with noise drawn on the CPU from ``request.seed``, for the whole canvas."""
     table, denoiser, canvas = process.table, process.denoiser, process.tiling
     generator = torch.Generator().manual_seed(request.seed)
-    noise = torch.randn((denoiser.channels, canvas.rows, canvas.columns), generator=generator)
+    shape = (denoiser.channels, canvas.rows, canvas.columns)
+    noise = torch.randn(shape, generator=generator)
+    if request.towards is not None:
+        seed, position = request.towards
+        noise = slerp(noise, torch.randn(shape, generator=torch.Generator().manual_seed(seed)), position)
     state = torch.zeros((1 + table.memory, *noise.shape))
     if process.start is None:
         state[0] = noise * table.initial_scale
@@ -209,13 +214,20 @@ def begin_all(job: str, request: Request, process: ReverseProcess) -> list[Row]:
     return [begin(job, index, request.alone(index), process) for index in range(request.count)]
 
 
-def guided(request: Prompted, pack: Pack, concat: torch.Tensor | None) -> Guidance:
-    """By the words of ``request``; ``concat`` is what the denoiser sees beside the latent, if anything."""
-    conditional = Conditioning(text=pack.encode_prompt(request.caption), concat=concat)
-    if request.guidance <= 1:
-        return Guidance(conditional, None, request.guidance, request.rescale)
-    unconditional = Conditioning(text=pack.encode_prompt(request.negative), concat=concat)
-    return Guidance(conditional, unconditional, request.guidance, request.rescale)
+def guided(request: Prompted, pack: Pack, tiling: Tiling, *others: str, concat: torch.Tensor | None = None) -> Guidance:
+    """By the words of ``request``, all made as long as ``others``; ``concat`` is what the denoiser sees beside the
+    latent, if not the usual. A denoiser that was distilled from a guided one is told the scale instead."""
+    if concat is None:
+        concat = pack.blank_concat(tiling.rows, tiling.columns)
+    prompts = [request.caption, *others, *([request.negative] if request.guidance > 1 else [])]
+    chunks, size = max(map(pack.text.chunks, prompts)), (tiling.height, tiling.width)
+    conditional, unconditional = (
+        pack.condition(words, size, concat, chunks=chunks, skip=request.clip_skip)
+        for words in (request.caption, prompts[-1])
+    )
+    if pack.denoiser.embeds_guidance:
+        return Guidance(replace(conditional, guidance=request.guidance - 1))
+    return Guidance(conditional, unconditional if request.guidance > 1 else None, request.guidance, request.rescale)
 
 
 def with_each(guidance: Guidance, conditional: Mapping[str, Any], unconditional: Mapping[str, Any]) -> Guidance:
@@ -244,6 +256,12 @@ def source_of(request: Request, field: str, images: Mapping[str, Image]) -> Pixe
     return source
 
 
+def table_of(request: Request, denoiser: Denoiser, first_call: int = 0) -> SamplerTable:
+    """The sampler table that ``request`` asks for, from model call ``first_call`` on."""
+    sampler = find_sampler(request.sampler).on(request.schedule)
+    return denoiser.tables.table(sampler, request.steps, first_call=first_call, eta=request.eta)
+
+
 def latent_size(request: Request, denoiser: Denoiser) -> tuple[int, int]:
     """Height and width in latents of the picture that is asked for."""
     return request.height // denoiser.factor, request.width // denoiser.factor
@@ -254,6 +272,6 @@ def prompted_cost(request: Prompted, area: float, denoiser: Denoiser) -> float:
     return (2 if request.guidance > 1 else 1) * area / denoiser.native_area
 
 
-def first_call(steps: int, strength: float, sampler: Sampler) -> int:
-    """The model call that drawing begins with, where it goes through the share ``strength`` of ``steps`` only."""
-    return min(round(steps * (1 - strength)), steps - 1) * sampler.calls
+def first_call(request: Request, strength: float) -> int:
+    """The model call that drawing begins with, where it goes through the share ``strength`` of the steps only."""
+    return min(round(request.steps * (1 - strength)), request.steps - 1) * find_sampler(request.sampler).calls

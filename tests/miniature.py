@@ -27,6 +27,7 @@ from studio.packs.grounding import take_grounding
 from studio.packs.image_prompt import add_image_attention
 from studio.packs.linear_decoder import LinearDecoder, four_colours
 from studio.packs.pack import Denoiser, Pack
+from studio.packs.text_encoders import TextEncoders, Tower
 from studio.requests.interpolate import Interpolate
 from studio.requests.layout_to_image import LayoutToImage
 from studio.requests.request import Request
@@ -66,7 +67,8 @@ def make_pack(
     predict, tables = stable_diffusion.predict, Tables(NoiseSchedule(prediction))
     denoiser = Denoiser(unet, predict, tables, first_stage, 4, area, grounding, projection)
     info, upscaler = PackInfo(NAME, "Miniature", "", size=SIDE), make_upscaler(prediction)
-    return Pack(info, denoiser, text, tokenizer, model_hash="0123456789", upscaler=upscaler, clip=make_clip())
+    words = TextEncoders((Tower(text, tokenizer),))
+    return Pack(info, denoiser, words, model_hash="0123456789", upscaler=upscaler, clip=make_clip())
 
 
 def make_image_prompt(unet: UNet2DConditionModel) -> ImageProjection:
@@ -149,8 +151,8 @@ def write_pack(folder: Path, *, shard: str = "5GB", seed: int = 7) -> Path:
     pack = make_pack("epsilon", seed, sees_masks=False, takes_boxes=False)
     make_unet(seed, sees_masks=False, takes_boxes=False).save_pretrained(folder / "unet", max_shard_size=shard)
     pack.first_stage.model.save_pretrained(folder / "vae")
-    pack.text_encoder.save_pretrained(folder / "text_encoder")
-    pack.tokenizer.save_pretrained(folder / "tokenizer")
+    pack.tower.model.save_pretrained(folder / "text_encoder")
+    pack.tower.tokenizer.save_pretrained(folder / "tokenizer")
     DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear").save_pretrained(
         folder / "scheduler"
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import psutil
 import torch
 
-from studio.packs.conditioning import Conditioning, stack
+from studio.packs.conditioning import stack
 from studio.packs.pack import Pack
 
 SIZES = (1, 2, 4, 8, 16, 32)
@@ -64,7 +64,7 @@ def _seconds_of_call(pack: Pack, size: int) -> float:
     side = pack.info.size // pack.denoiser.factor
     latents = torch.zeros(size, pack.denoiser.channels, side, side, device=pack.device)
     timesteps = torch.full((size,), 500.0, device=pack.device)
-    conditioning = stack([Conditioning(pack.encode_prompt(""), concat=pack.blank_concat(side, side))] * size)
+    conditioning = stack([pack.condition("", (side, side), pack.blank_concat(side, side))] * size)
     taken = []
     for _ in range(1 + REPEATS):
         begun = time.perf_counter()

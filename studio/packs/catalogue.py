@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from studio.errors import PackError
+from studio.packs.original import configuration_of
+from studio.samplers.catalogue import DEFAULT_SAMPLER
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets" / "packs"
 UNSAFE = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
@@ -23,7 +25,7 @@ class PackInfo:
     """What a page needs to know of a pack. ``source`` is a folder, a file, or a repository on the Hub.
 
     ``size`` is the side in pixels that the pack draws best (a folder's configuration knows better, see `find_pack`);
-    ``guidance`` and ``steps`` are good first values.
+    ``guidance``, ``steps`` and ``sampler`` with its ``schedule`` are good first values.
     ``revision`` pins a Hub repository to one commit. ``tasks`` are what it can be asked for, as requests call it.
     """
 
@@ -33,9 +35,16 @@ class PackInfo:
     size: int
     guidance: float = 7.5
     steps: int = 20
+    sampler: str = DEFAULT_SAMPLER
+    schedule: str = ""
     revision: str | None = None
     tasks: tuple[str, ...] = ("text-to-image", "inpaint", "forward-process")
 
+
+# Schedulers of diffusers that only distilled models are published with, and our names of them; the second with a
+# timestep_spacing of "trailing" (SDXL Turbo, SDXL Lightning).
+DISTILLED = {"LCMScheduler": "LCM", "TCDScheduler": "TCD"}
+TURBO = {"EulerDiscreteScheduler": "Euler", "EulerAncestralDiscreteScheduler": "Euler a"}
 
 Status: TypeAlias = Literal["available", "loading", "resident", "failed"]
 
@@ -91,7 +100,9 @@ def find_pack(name: str) -> PackInfo:
             "Convert it to safetensors, or get it in that form."
         )
     if path.suffix == ".safetensors" and path.is_file():
-        return PackInfo(path.stem, path.stem, str(path.resolve()), size=512)
+        configured = configuration_of(path)
+        described = PackInfo("", "", "", size=512) if configured is None else _describe(configured)
+        return replace(described, name=path.stem, title=path.stem, source=str(path.resolve()))
     raise PackError(
         f"There is no pack {name!r}. Give one of {', '.join(PACKS)}, a diffusers folder, or a .safetensors file."
     )
@@ -136,7 +147,21 @@ def _describe(folder: Path) -> PackInfo:
         tasks.append("super-resolve")
     if (folder / IMAGE_PROMPT).is_file():
         tasks += ["vary", "interpolate"]
-    return PackInfo(folder.name, folder.name, str(folder), FACTOR * side, tasks=tuple(tasks))
+    info = PackInfo(folder.name, folder.name, str(folder), FACTOR * side, tasks=tuple(tasks))
+    return replace(info, **_first_values(folder, config))
+
+
+def _first_values(folder: Path, unet: dict[str, Any]) -> dict[str, Any]:
+    """What a distilled model wants, as far as its scheduler tells: few steps, its own sampler and no guidance."""
+    path = folder / "scheduler" / "scheduler_config.json"
+    scheduler = read_json(path) if path.is_file() else {}
+    kind = str(scheduler.get("_class_name", ""))
+    if kind in DISTILLED:
+        embeds_guidance = unet.get("time_cond_proj_dim") is not None
+        return {"sampler": DISTILLED[kind], "steps": 4, "guidance": 8.0 if embeds_guidance else 1.0}
+    if kind in TURBO and scheduler.get("timestep_spacing") == "trailing":
+        return {"sampler": TURBO[kind], "schedule": "SGM Uniform", "steps": 4, "guidance": 1.0}
+    return {}
 
 
 def read_json(path: Path) -> dict[str, Any]:

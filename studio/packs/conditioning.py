@@ -35,6 +35,8 @@ class Conditioning:
     boxes:    [boxes, width], the tokens that open the gates of layers for boxes
     image:    a picture as a prompt
     concat:   [channels, h, w], channels beside the latent's
+    guidance: the scale of guidance minus 1, for a denoiser that was distilled from a guided one (LCM)
+    level:    how noisy what ``concat`` shows has been made, as a training time (the x4 upscaler)
     """
 
     text: torch.Tensor
@@ -43,12 +45,14 @@ class Conditioning:
     boxes: torch.Tensor | None = None
     image: ImageTokens | None = None
     concat: torch.Tensor | None = None
+    guidance: float | None = None
+    level: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class ConditioningBatch:
     """Of all B inputs of a call, likewise: text [B, tokens, width], pooled [B, width], time_ids [B, 6], concat
-    [B, channels, h, w]. ``layout`` is of the first inputs only, ``image`` of all."""
+    [B, channels, h, w], guidance and level [B]. ``layout`` is of the first inputs only, ``image`` of all."""
 
     text: torch.Tensor
     pooled: torch.Tensor | None = None
@@ -56,16 +60,17 @@ class ConditioningBatch:
     layout: Layout | None = None
     image: ImagePrompts | None = None
     concat: torch.Tensor | None = None
+    guidance: torch.Tensor | None = None
+    level: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.text)
 
     def first(self) -> ConditioningBatch:
         """Of the first input alone, without boxes and pictures."""
-        pooled, time_ids, concat = (
-            None if part is None else part[:1] for part in (self.pooled, self.time_ids, self.concat)
-        )
-        return ConditioningBatch(self.text[:1], pooled, time_ids, concat=concat)
+        names = ("pooled", "time_ids", "concat", "guidance", "level")
+        parts = {name: part[:1] for name in names if (part := getattr(self, name)) is not None}
+        return ConditioningBatch(self.text[:1], **parts)
 
 
 def stack(inputs: Sequence[Conditioning], padded_to: int | None = None) -> ConditioningBatch:
@@ -79,12 +84,19 @@ def stack(inputs: Sequence[Conditioning], padded_to: int | None = None) -> Condi
         layout=_layout(inputs, padded_to),
         image=_image(inputs),
         concat=None if first.concat is None else _stacked([each.concat for each in inputs]),
+        guidance=_numbers([each.guidance for each in inputs], first.text.device),
+        level=_numbers([each.level for each in inputs], first.text.device),
     )
 
 
 def _stacked(parts: Sequence[torch.Tensor | None]) -> torch.Tensor:
     """Inputs of one denoiser all have a part, or none has it."""
     return torch.stack([part for part in parts if part is not None])
+
+
+def _numbers(parts: Sequence[float | None], device: torch.device) -> torch.Tensor | None:
+    known = [part for part in parts if part is not None]
+    return torch.tensor(known, device=device) if known else None
 
 
 def _layout(inputs: Sequence[Conditioning], padded_to: int | None) -> Layout | None:

@@ -86,7 +86,7 @@ def check_tensors(file: Path) -> None:
                 f"{place_of(file)} is a pickle, which can run any code that its author liked; it is not opened. "
                 "Convert it to safetensors, or get it in that form."
             ) from None
-        raise PackError(f"{place_of(file)} is no whole safetensors file: {_first_line(error)}") from None
+        raise PackError(f"{place_of(file)} is no whole safetensors file: {first_line(error)}") from None
     if not count:
         raise PackError(f"{place_of(file)} holds no tensors.")
 
@@ -118,7 +118,8 @@ def _named(names: list[str]) -> str:
     return ", ".join(names[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What is worth telling of ``error``."""
     return (str(error).strip() or type(error).__name__).splitlines()[0][:160]
 
 
@@ -126,5 +127,5 @@ def refusal_of(folder: Path, error: Exception) -> PackError:
     """What is said where a library could not make a model of the files in ``folder``."""
     if isinstance(error, json.JSONDecodeError):
         return PackError(f"The pack's {folder.name}/config.json is not JSON.")
-    reason = _first_line(error).replace(f"{folder.parent}/", "")  # no path of the server's
+    reason = first_line(error).replace(f"{folder.parent}/", "")  # no path of the server's
     return PackError(f"The model in {folder.name} cannot be loaded: {reason}")

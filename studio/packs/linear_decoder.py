@@ -20,6 +20,14 @@ STABLE_DIFFUSION_1 = (
     (-0.2829, 0.1762, 0.2721),
     (-0.2120, -0.2616, -0.7177),
 )
+# Likewise of SDXL's.
+STABLE_DIFFUSION_XL = (
+    (0.3651, 0.4232, 0.4341),
+    (-0.2533, -0.0042, 0.1068),
+    (0.1076, 0.1111, -0.0362),
+    (-0.3165, -0.2492, -0.2188),
+)
+STABLE_DIFFUSION_XL_BIAS = (0.1084, -0.0175, -0.0011)
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,14 @@ def four_colours() -> LinearDecoder:
     """For packs of the Stable Diffusion 1 family that bring no fit of their own: one pixel a latent."""
     weight = torch.tensor(STABLE_DIFFUSION_1).T[:, :, None, None].contiguous()
     return LinearDecoder(weight, torch.zeros(3), block=1)
+
+
+def preview_of(is_xl: bool) -> LinearDecoder:
+    """Likewise, for SDXL's autoencoder or that of Stable Diffusion 1 and 2."""
+    if not is_xl:
+        return four_colours()
+    weight = torch.tensor(STABLE_DIFFUSION_XL).T[:, :, None, None].contiguous()
+    return LinearDecoder(weight, torch.tensor(STABLE_DIFFUSION_XL_BIAS), block=1)
 
 
 def fit(latents: torch.Tensor, pictures: torch.Tensor, neighbourhood: int = 3) -> LinearDecoder:

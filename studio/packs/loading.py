@@ -10,13 +10,14 @@ from typing import Any
 import torch
 
 from studio.errors import PackError
-from studio.packs import stable_diffusion
+from studio.packs import single_file, stable_diffusion
 from studio.packs.catalogue import PackInfo
 from studio.packs.pack import Pack
 
 logger = logging.getLogger(__name__)
 
-MODELS = {"unet": "diffusion_pytorch_model", "vae": "diffusion_pytorch_model", "text_encoder": "model"}
+WEIGHTS = "diffusion_pytorch_model"
+MODELS = {"unet": WEIGHTS, "vae": WEIGHTS, "text_encoder": "model", "text_encoder_2": "model"}
 
 
 def pick_device(setting: str) -> torch.device:
@@ -41,7 +42,7 @@ def load_pack(info: PackInfo, device: torch.device, report: Callable[[float], No
     source = Path(info.source)
     try:
         if source.is_file():
-            pack = stable_diffusion.load_single_file(info, source, device, pick_dtype(device))
+            pack = single_file.load(info, source, device, pick_dtype(device))
         else:
             folder = source if source.is_dir() else _download(info)
             pack = stable_diffusion.load_folder(info, folder, device, pick_dtype(device), report)
@@ -84,7 +85,7 @@ def _download(info: PackInfo) -> Path:
 
 def _hub_files() -> list[str]:
     """What a pack needs and nothing else: a repository may hold every model in half a dozen variants."""
-    files = ["model_index.json", "scheduler/scheduler_config.json", "tokenizer/*"]
+    files = ["model_index.json", "scheduler/scheduler_config.json", "tokenizer/*", "tokenizer_2/*"]
     for folder, name in MODELS.items():
         files += [f"{folder}/config.json", f"{folder}/{name}.safetensors", f"{folder}/{name}.safetensors.index.json"]
         files += [f"{folder}/{name}-?????-of-?????.safetensors"]
@@ -93,7 +94,9 @@ def _hub_files() -> list[str]:
 
 def models_of(pack: Pack) -> dict[str, Any]:
     """Every model of ``pack``, by what a person calls it."""
-    models = {"U-Net": pack.denoiser.unet, "autoencoder": pack.first_stage.model, "text encoder": pack.text_encoder}
+    models = {"U-Net": pack.denoiser.unet, "autoencoder": pack.first_stage.model}
+    for tower, name in zip(pack.text.towers, ("text encoder", "second text encoder"), strict=False):
+        models[name] = tower.model
     if pack.upscaler is not None:
         models["upscaler"], models["upscaler's autoencoder"] = pack.upscaler.unet, pack.upscaler.first_stage.model
     if pack.denoiser.grounding is not None:

@@ -20,13 +20,14 @@ from studio.errors import PackError
 from studio.images.boxes import MOST_BOXES, Boxed
 from studio.packs.catalogue import PackInfo
 from studio.packs.clip import Clip, mean_over_words
-from studio.packs.conditioning import ConditioningBatch
+from studio.packs.conditioning import Conditioning, ConditioningBatch
 from studio.packs.first_stage import FirstStage
 from studio.packs.grounding import Grounding
+from studio.packs.text_encoders import TextEncoders, Tower
 from studio.packs.vocabulary import unknown_words
+from studio.prompts import read_prompt
 from studio.samplers.table import Tables
 
-KEPT_PROMPTS = 512
 KEPT_SIZES = 16
 INPAINTING_CHANNELS = 9  # latent 4, mask 1, masked latent 4
 
@@ -62,6 +63,11 @@ class Denoiser:
         return self.unet.device  # looks through all parameters, and is asked several times a step
 
     @property
+    def embeds_guidance(self) -> bool:
+        """Whether it was distilled from a guided one, and is told the scale of guidance (Meng et al. 2023)."""
+        return self.unet.config.get("time_cond_proj_dim") is not None
+
+    @property
     def factor(self) -> int:
         """Pixels a latent."""
         return self.first_stage.factor
@@ -81,19 +87,17 @@ class Denoiser:
 
 @dataclass(eq=False)
 class Pack:
-    """``tokenizer`` is any tokenizer of transformers; ``model_hash`` names the denoiser's weights; ``vocabulary`` is
-    for packs of a small world; ``upscaler`` serves super-resolution and ``clip`` compares pictures with words and each
-    other, where the pack has them."""
+    """``text`` reads prompts; ``model_hash`` names the denoiser's weights; ``vocabulary`` is for packs of a small
+    world; ``upscaler`` serves super-resolution and ``clip`` compares pictures with words and each other, where the pack
+    has them."""
 
     info: PackInfo
     denoiser: Denoiser
-    text_encoder: Any
-    tokenizer: Any
+    text: TextEncoders
     model_hash: str
     vocabulary: frozenset[str] | None = None
     upscaler: Denoiser | None = None
     clip: Clip | None = None
-    _prompts: OrderedDict[str, tuple[torch.Tensor, torch.Tensor]] = field(default_factory=OrderedDict)
     _blank: OrderedDict[tuple[int, int], torch.Tensor] = field(default_factory=OrderedDict)
 
     @property
@@ -115,34 +119,34 @@ class Pack:
         return self.denoiser.grounding is not None
 
     @property
-    def longest_prompt(self) -> int:
-        """In tokens, the begin and the end among them."""
-        return int(min(self.tokenizer.model_max_length, self.text_encoder.config.max_position_embeddings))
+    def tower(self) -> Tower:
+        """The text encoder that reads phrases of boxes, and the only one of most packs."""
+        return self.text.towers[0]
+
+    @property
+    def knows_sizes(self) -> bool:
+        """Whether the denoiser is told what size a picture has (Podell et al. 2023, section 2.2)."""
+        return bool(self.denoiser.unet.config.get("addition_embed_type") == "text_time")
 
     def cuts(self, prompt: str) -> bool:
-        """Whether ``prompt`` is longer than the text encoder reads."""
-        return len(self.tokenizer(prompt, truncation=False, verbose=False).input_ids) > self.longest_prompt
+        """Whether ``prompt`` is longer than the pack reads."""
+        return self.text.cuts(prompt)
 
     def unknown_words(self, prompt: str) -> tuple[str, ...]:
         """What of ``prompt`` the pack has never met; nothing for packs without a vocabulary."""
-        return () if self.vocabulary is None else unknown_words(prompt, self.vocabulary)
+        return () if self.vocabulary is None else unknown_words(read_prompt(prompt).words, self.vocabulary)
 
-    def encode_prompt(self, prompt: str) -> torch.Tensor:
-        """[tokens, width] float32 on the device; prompts longer than the text encoder reads are cut."""
-        return self._read(prompt)[0]
-
-    def _read(self, prompt: str) -> tuple[torch.Tensor, torch.Tensor]:
-        """What the text encoder says of each token and of all words together, float32. Cached."""
-        if prompt not in self._prompts:
-            tokens = self._tokens([prompt])
-            with torch.inference_mode():
-                hidden = self.text_encoder(tokens).last_hidden_state.float()
-                together = mean_over_words(hidden, tokens, self.text_encoder.config.pad_token_id)
-            self._prompts[prompt] = hidden[0], together[0]
-            if len(self._prompts) > KEPT_PROMPTS:
-                self._prompts.popitem(last=False)
-        self._prompts.move_to_end(prompt)
-        return self._prompts[prompt]
+    def condition(
+        self, prompt: str, size: tuple[int, int], concat: torch.Tensor | None = None, *, chunks: int = 1, skip: int = 0
+    ) -> Conditioning:
+        """On ``prompt``, read in at least so many ``chunks`` and without the last ``skip`` layers; for pictures of
+        ``size`` = height, width in latents."""
+        said = self.text.encode(prompt, chunks=chunks, skip=skip)
+        time_ids = None
+        if self.knows_sizes:
+            height, width = (side * self.denoiser.factor for side in size)
+            time_ids = torch.tensor([height, width, 0, 0, height, width], dtype=torch.float32, device=self.device)
+        return Conditioning(said.text, said.pooled if self.knows_sizes else None, time_ids, concat=concat)
 
     def encode_boxes(self, boxes: Sequence[Boxed]) -> torch.Tensor:
         """The tokens that layers for boxes attend to, [MOST_BOXES, width] float32 on the device; places that are not
@@ -150,14 +154,13 @@ class Pack:
         if self.denoiser.grounding is None:
             raise PackError(f"The pack {self.info.title} cannot be steered by boxes; choose another one.")
         corners = torch.zeros(1, MOST_BOXES, 4, device=self.device)
-        phrases = torch.zeros(1, MOST_BOXES, self.text_encoder.config.hidden_size, device=self.device)
+        phrases = torch.zeros(1, MOST_BOXES, self.tower.model.config.hidden_size, device=self.device)
         masks = torch.zeros(1, MOST_BOXES, device=self.device)
         with torch.inference_mode():
             if boxes:
                 corners[0, : len(boxes)] = torch.tensor([each.box for each in boxes])
-                phrases[0, : len(boxes)] = self.text_encoder(
-                    self._tokens([each.phrase for each in boxes])
-                ).pooler_output.float()
+                tokens = self.tower.tokens([each.phrase for each in boxes])
+                phrases[0, : len(boxes)] = self.tower.model(tokens).pooler_output.float()
                 masks[0, : len(boxes)] = 1
             return self.denoiser.grounding(corners, masks, phrases)[0]
 
@@ -177,23 +180,20 @@ class Pack:
     def similarity(self, picture: NDArray[np.uint8], words: str) -> float | None:
         """How well ``picture``, uint8 [H, W, 3], shows what ``words`` say: the cosine of their CLIP embeddings, -1..1.
         None where there are no words, or the pack cannot tell."""
-        if self.clip is None or self.clip.text_projection is None or not words:
+        said = read_prompt(words).words
+        if self.clip is None or self.clip.text_projection is None or not said:
             return None
-        return float(F.cosine_similarity(self.clip.embed(picture), self.embed_words(words), dim=0))
+        return float(F.cosine_similarity(self.clip.embed(picture), self.embed_words(said), dim=0))
 
     def embed_words(self, words: str) -> torch.Tensor:
         """What ``words`` say, in the space of `embed_picture`: [width] float32 on the device. Raises `PackError` where
         the pack has no text tower for it."""
         if self.clip is None or self.clip.text_projection is None:
             raise PackError(f"The pack {self.info.title} cannot compare words with pictures; choose another one.")
-        return self.clip.text_projection @ self._read(words)[1]
-
-    def _tokens(self, texts: Sequence[str]) -> torch.Tensor:
-        """int64 [B, longest prompt] on the device, cut or padded."""
-        tokens = self.tokenizer(
-            list(texts), padding="max_length", truncation=True, max_length=self.longest_prompt, return_tensors="pt"
-        )
-        return tokens.input_ids.to(self.device)
+        tokens, model = self.tower.tokens([words]), self.tower.model
+        with torch.inference_mode():
+            hidden = model(tokens).last_hidden_state.float()
+        return self.clip.text_projection @ mean_over_words(hidden, tokens, model.config.pad_token_id)[0]
 
     def blank_concat(self, height: int, width: int) -> torch.Tensor | None:
         """The concatenated conditioning of an inpainting denoiser when there is no picture to keep: [5, h, w]; None for

@@ -13,7 +13,7 @@ from torch import nn
 from studio.errors import PackError
 from studio.packs.catalogue import read_json
 from studio.packs.inspection import check_folder, check_keys, refusal_of
-from studio.packs.linear_decoder import LinearDecoder, four_colours
+from studio.packs.linear_decoder import LinearDecoder, preview_of
 from studio.samplers.table import NoiseSchedule
 
 logger = logging.getLogger(__name__)
@@ -79,11 +79,11 @@ def _is_count(steps: Any) -> bool:
     return isinstance(steps, int) and not isinstance(steps, bool) and 1 <= steps <= MOST_TRAIN_STEPS
 
 
-def read_preview(folder: Path) -> LinearDecoder:
+def read_preview(folder: Path, is_xl: bool = False) -> LinearDecoder:
     """The linear decoder of ``folder``; the known table of four colours where there is none."""
     path = folder / PREVIEW_FILE
     if not path.exists():
-        return four_colours()
+        return preview_of(is_xl)
     stored = load_file(path)
     block = int((stored["bias"].numel() // 3) ** 0.5)
     return LinearDecoder(stored["weight"].float(), stored["bias"].float(), block)

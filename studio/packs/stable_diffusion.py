@@ -1,36 +1,53 @@
-"""The family of Stable Diffusion 1 and 2, and of Storybook: a U-Net with cross-attention to CLIP's text encoder.
+"""The family of Stable Diffusion 1, 2 and XL, and of Storybook: a U-Net with cross-attention to CLIP's text encoders.
 
 What a U-Net of it may have beside: channels for a mask and a masked picture (Rombach et al. 2022, section 4.5), layers
-for boxes (GLIGEN) and layers for pictures (IP-Adapter).
+for boxes (GLIGEN), layers for pictures (IP-Adapter), the size of the picture as conditioning (SDXL), and the scale of
+guidance as one (consistency models distilled from guided ones).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers.models.embeddings import get_timestep_embedding
 from safetensors.torch import load_file
-from transformers import AutoTokenizer, CLIPTextModel
+from transformers import AutoTokenizer, CLIPTextModel, CLIPTextModelWithProjection
 
 from studio.errors import PackError
 from studio.packs import latent_upscaler
-from studio.packs.catalogue import FACTOR, IMAGE_PROMPT, SUPER_RESOLUTION, PackInfo
+from studio.packs.catalogue import FACTOR, IMAGE_PROMPT, SUPER_RESOLUTION, PackInfo, read_json
 from studio.packs.clip import load_clip
 from studio.packs.conditioning import ConditioningBatch
 from studio.packs.first_stage import FirstStage
 from studio.packs.grounding import take_grounding
-from studio.packs.hashing import hash_of_files, hash_of_folder
+from studio.packs.hashing import hash_of_folder
 from studio.packs.image_prompt import ImagePrompts, take_image_prompt
-from studio.packs.inspection import check_tensors, refusal_of
-from studio.packs.linear_decoder import LinearDecoder, four_colours
+from studio.packs.inspection import refusal_of
+from studio.packs.linear_decoder import LinearDecoder
 from studio.packs.pack import INPAINTING_CHANNELS, Denoiser, Pack
-from studio.packs.parts import autoencoder_dtype, load_model, read_preview, read_schedule, schedule_of, settled
+from studio.packs.parts import autoencoder_dtype, load_model, read_preview, read_schedule, settled
+from studio.packs.text_encoders import TextEncoders, Tower
 from studio.packs.vocabulary import read_vocabulary
 from studio.samplers.table import NoiseSchedule, Tables
+
+GUIDANCE_UNIT = 1000.0  # the scale of guidance is embedded as if it were a time
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """The parts of a pack of this family, wherever they were read from."""
+
+    unet: UNet2DConditionModel
+    autoencoder: AutoencoderKL
+    text: TextEncoders
+    schedule: NoiseSchedule
+    preview: LinearDecoder
+    model_hash: str
 
 
 def load_folder(
@@ -41,15 +58,13 @@ def load_folder(
     unet = load_model(UNet2DConditionModel, folder / "unet", dtype, device)
     report(0.6)  # a U-Net is the most of a pack
     autoencoder = load_model(AutoencoderKL, folder / "vae", autoencoder_dtype(dtype), device)
-    text_encoder = load_model(CLIPTextModel, folder / "text_encoder", dtype, device)
-    report(0.8)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
-    except Exception as error:
-        raise refusal_of(folder / "tokenizer", error) from None
-    models = unet, autoencoder, text_encoder
-    model_hash = hash_of_folder(folder)
-    pack = _assembled(info, models, tokenizer, schedule, read_preview(folder), model_hash, device)
+    text = _load_text(folder, unet, dtype, device)
+    report(0.9)
+    pack = assembled(
+        info,
+        Checkpoint(unet, autoencoder, text, schedule, read_preview(folder, is_xl(unet)), hash_of_folder(folder)),
+        device,
+    )
     upscaler, prompting = folder / SUPER_RESOLUTION, folder / IMAGE_PROMPT
     projection = take_image_prompt(unet, load_file(prompting)) if prompting.is_file() else None
     return replace(
@@ -61,50 +76,53 @@ def load_folder(
     )
 
 
-def load_single_file(info: PackInfo, file: Path, device: torch.device, dtype: torch.dtype) -> Pack:
-    """A checkpoint in the original layout. Its configuration is a folder of the same name beside it, or comes from the
-    Hub."""
-    from diffusers import StableDiffusionPipeline  # slow to import, and only single files need it
+def _load_text(folder: Path, unet: UNet2DConditionModel, dtype: torch.dtype, device: torch.device) -> TextEncoders:
+    """SDXL reads every prompt twice (Podell et al. 2023, section 2.1), and its second encoder says what the whole
+    means."""
+    first = load_model(CLIPTextModel, folder / "text_encoder", dtype, device)
+    if not is_xl(unet):
+        return TextEncoders((Tower(first, _load_tokenizer(folder / "tokenizer")),))
+    second = load_model(CLIPTextModelWithProjection, folder / "text_encoder_2", dtype, device)
+    index = folder / "model_index.json"
+    zeros = read_json(index).get("force_zeros_for_empty_prompt", True) if index.is_file() else True
+    return two_encoders(
+        first, _load_tokenizer(folder / "tokenizer"), second, _load_tokenizer(folder / "tokenizer_2"), bool(zeros)
+    )
 
-    check_tensors(file)
-    configured = file.with_suffix("")
-    config = {"config": str(configured), "local_files_only": True} if configured.is_dir() else {}
+
+def two_encoders(first: Any, tokenizer: Any, second: Any, second_tokenizer: Any, empty_is_zero: bool) -> TextEncoders:
+    """Those of SDXL."""
+    towers = Tower(first, tokenizer, "penultimate"), Tower(second, second_tokenizer, "penultimate")
+    return TextEncoders(towers, empty_is_zero)
+
+
+def is_xl(unet: UNet2DConditionModel) -> bool:
+    return bool(unet.config.addition_embed_type == "text_time")
+
+
+def _load_tokenizer(folder: Path) -> Any:
     try:
-        pipeline = StableDiffusionPipeline.from_single_file(str(file), dtype=dtype, **config)
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except Exception as error:
-        raise PackError(
-            f"{file.name} cannot be loaded ({type(error).__name__}). A single file holds no configuration: put a "
-            "diffusers folder with its configuration and tokenizer beside it, "
-            f"named {configured.name}, or go online once."
-        ) from error
-    schedule = schedule_of(dict(pipeline.scheduler.config))
-    models = pipeline.unet, pipeline.vae.to(autoencoder_dtype(pipeline.unet.dtype)), pipeline.text_encoder
-    model_hash = hash_of_files([file])
-    return _assembled(info, models, pipeline.tokenizer, schedule, four_colours(), model_hash, device)
+        raise refusal_of(folder, error) from None
 
 
-def _assembled(
-    info: PackInfo,
-    models: tuple[UNet2DConditionModel, AutoencoderKL, Any],
-    tokenizer: Any,
-    schedule: NoiseSchedule,
-    preview: LinearDecoder,
-    model_hash: str,
-    device: torch.device,
-) -> Pack:
-    unet, autoencoder, text_encoder = (settled(model, device) for model in models)
-    if unet.config.addition_embed_type is not None or unet.config.in_channels not in (4, INPAINTING_CHANNELS):
-        raise PackError(f"{info.title} is not of the Stable Diffusion 1 or 2 family, the only ones served so far.")
+def assembled(info: PackInfo, parts: Checkpoint, device: torch.device) -> Pack:
+    """A pack of loaded ``parts``. Raises `PackError` for a U-Net that is not of this family."""
+    unet, autoencoder = settled(parts.unet, device), settled(parts.autoencoder, device)
+    is_known = unet.config.addition_embed_type in (None, "text_time") and unet.config.class_embed_type is None
+    if not is_known or unet.config.in_channels not in (4, INPAINTING_CHANNELS):
+        raise PackError(f"{info.title} is not of the Stable Diffusion family, or one of it that is not served so far.")
     denoiser = Denoiser(
         unet=unet,
         predict=predict,
-        tables=Tables(schedule),
-        first_stage=FirstStage(autoencoder, preview.to(device), FACTOR),
+        tables=Tables(parts.schedule),
+        first_stage=FirstStage(autoencoder, parts.preview.to(device), FACTOR),
         channels=unet.config.out_channels,
         native_area=(info.size // FACTOR) ** 2,
         grounding=take_grounding(unet),
     )
-    return Pack(info, denoiser, text_encoder, tokenizer, model_hash)
+    return Pack(info, denoiser, parts.text, parts.model_hash)
 
 
 def predict(
@@ -114,13 +132,23 @@ def predict(
     missing."""
     dtype = model.dtype
     attended: dict[str, Any] = {}
+    told: dict[str, Any] = {}
     if conditioning.layout is not None:
         tokens, opened = conditioning.layout
         attended["gligen"] = {"tokens": tokens.to(dtype), "opened": opened}
     if conditioning.image is not None:
         attended["ip_hidden_states"] = ImagePrompts(*(part.to(dtype) for part in conditioning.image))
+    if conditioning.pooled is not None and conditioning.time_ids is not None:
+        told["added_cond_kwargs"] = {
+            "text_embeds": conditioning.pooled.to(dtype), "time_ids": conditioning.time_ids.to(dtype)
+        }  # fmt: skip
+    if conditioning.guidance is not None:
+        width, scale = model.config.time_cond_proj_dim, GUIDANCE_UNIT * conditioning.guidance
+        told["timestep_cond"] = get_timestep_embedding(scale, width, downscale_freq_shift=1).to(dtype)
+    if conditioning.level is not None:
+        told["class_labels"] = conditioning.level
     inputs = latents if conditioning.concat is None else torch.cat([latents, conditioning.concat], dim=1)
     output: torch.Tensor = model(
-        inputs.to(dtype), timesteps, conditioning.text.to(dtype), cross_attention_kwargs=attended or None
+        inputs.to(dtype), timesteps, conditioning.text.to(dtype), cross_attention_kwargs=attended or None, **told
     ).sample
     return output

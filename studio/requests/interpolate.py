@@ -61,6 +61,10 @@ class Interpolate(Prompted):
         return dataclasses.replace(self, begin=position, end=position, count=1)
 
     @property
+    def towards(self) -> tuple[int, float]:
+        return self.seed + 1, self.begin
+
+    @property
     def words(self) -> str:
         return f"{self.prompt} {self.other_prompt}".strip()
 

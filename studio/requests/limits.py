@@ -15,6 +15,7 @@ LEAST_GUIDANCE, MOST_GUIDANCE = 1.0, 30.0
 SMALLEST_PHOTO, LARGEST_PHOTO = 16, 8192  # sides of pictures that people bring, in pixels
 DIGEST = re.compile(r"[0-9a-f]{64}")
 LEAST_STRENGTH = 0.05
+MOST_SKIPPED = 11  # layers of a text encoder
 
 
 def check_text(field: str, value: object) -> None:

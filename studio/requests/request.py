@@ -12,6 +12,7 @@ from studio.requests.limits import (
     LEAST_GUIDANCE,
     MOST_GUIDANCE,
     MOST_PICTURES,
+    MOST_SKIPPED,
     check_digest,
     check_flag,
     check_integer,
@@ -30,6 +31,7 @@ class Request:
     steps: 1 .. 150, within what the sampler can take
     eta:   0 .. 1, the noise of DDIM; other samplers ignore it
     count: 1 .. 16 pictures
+    schedule: where the sampler's noise levels lie; empty for its own, else one that it takes (`SCHEDULES`)
     trajectory: keep what each step was heading for, as a trajectory beside the picture
 
     Raises `InvalidRequest`, naming the field, the value and the limit.
@@ -44,6 +46,7 @@ class Request:
     seed: int = 0
     steps: int = 20
     sampler: str = DEFAULT_SAMPLER
+    schedule: str = ""
     eta: float = 0.0
     count: int = 1
     trajectory: bool = False
@@ -63,6 +66,10 @@ class Request:
             expected = f"{sampler.fewest_steps} to {sampler.most_steps} with {sampler.name}"
             raise InvalidRequest("steps", self.steps, expected)
         object.__setattr__(self, "sampler", sampler.name)  # the catalogue's spelling, whatever case was typed
+        check_text("schedule", self.schedule)
+        if self.schedule and self.schedule not in sampler.schedules:
+            expected = f"one of: {', '.join(sampler.schedules)}" if sampler.schedules else f"empty with {sampler.name}"
+            raise InvalidRequest("schedule", self.schedule, expected)
 
     @property
     def named(self) -> dict[str, str]:
@@ -72,6 +79,12 @@ class Request:
     def alone(self, index: int) -> Self:
         """The request that makes picture ``index`` of these alone."""
         return dataclasses.replace(self, seed=self.seed + index, count=1)
+
+    @property
+    def towards(self) -> tuple[int, float] | None:
+        """A second seed, and how far the noise of `alone` lies from that of ``seed`` towards its, 0 .. 1; None where
+        there is no second one."""
+        return None
 
     @property
     def caption(self) -> str:
@@ -95,12 +108,16 @@ class Prompted(Request):
 
     guidance: 1 .. 30, the scale of classifier-free guidance; 1 is none, and halves the work
     rescale:  0 .. 1, how far the guided output is brought back to the conditional's deviation (Lin et al. 2024)
+    clip_skip: 0 .. 11, how many of the text encoder's last layers are left out
+
+    In both prompts, `studio.prompts` says what stands for what.
     """
 
     prompt: str
     negative: str = ""
     guidance: float = 4.0
     rescale: float = 0.0
+    clip_skip: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -108,6 +125,7 @@ class Prompted(Request):
         check_text("negative", self.negative)
         check_number("guidance", self.guidance, LEAST_GUIDANCE, MOST_GUIDANCE)
         check_number("rescale", self.rescale, 0.0, 1.0)
+        check_integer("clip_skip", self.clip_skip, 0, MOST_SKIPPED)
 
     @property
     def caption(self) -> str:

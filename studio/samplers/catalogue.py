@@ -10,7 +10,7 @@ Importing this module imports neither torch nor diffusers.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -40,8 +40,50 @@ class Sampler:
     fewest_steps: int = 1
     most_steps: int = MOST_STEPS
 
+    @property
+    def schedules(self) -> tuple[str, ...]:
+        """The names in `SCHEDULES` that it takes."""
+        if self.distilled:
+            return ()
+        has_spacing, has_sigmas = self.scheduler != SINGLESTEP, self.scheduler in WITH_SIGMAS
+        return tuple(name for name, options in SCHEDULES.items() if (has_spacing if SPACING in options else has_sigmas))
+
+    def on(self, schedule: str) -> Sampler:
+        """This sampler with its noise levels where ``schedule`` has them; empty for its own."""
+        if not schedule:
+            return self
+        kept = {name: value for name, value in self.options.items() if not name.startswith("use_")}
+        name = f"{self.name} on {schedule}"
+        return replace(self, name=name, options={**kept, **SCHEDULES[schedule]}, known_as=(self.known_as[0], schedule))
+
 
 KARRAS = {"use_karras_sigmas": True}
+SPACING = "timestep_spacing"
+# Where the noise levels lie, as other programs call it: even in the training's times, in the power 1/7 of sigma (Karras
+# et al. 2022, equation 5), in its logarithm, by a beta distribution (Lee et al. 2024), or from the noisiest time on.
+SCHEDULES: Mapping[str, Options] = MappingProxyType(
+    {
+        "Uniform": {SPACING: "linspace"},
+        "Karras": KARRAS,
+        "Exponential": {"use_exponential_sigmas": True},
+        "Beta": {"use_beta_sigmas": True},
+        "SGM Uniform": {SPACING: "trailing"},
+    }
+)
+WITH_SIGMAS = frozenset(
+    {
+        "DPMSolverMultistepScheduler",
+        "DPMSolverSinglestepScheduler",
+        "UniPCMultistepScheduler",
+        "DEISMultistepScheduler",
+        "EulerDiscreteScheduler",
+        "HeunDiscreteScheduler",
+        "KDPM2DiscreteScheduler",
+        "KDPM2AncestralDiscreteScheduler",
+        "LMSDiscreteScheduler",
+        "SASolverScheduler",
+    }
+)
 COMPVIS = {"timestep_spacing": "leading", "steps_offset": 1, "set_alpha_to_one": False}
 STOCHASTIC = {"algorithm_type": "sde-dpmsolver++", **KARRAS}
 MULTISTEP, SINGLESTEP = "DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler"

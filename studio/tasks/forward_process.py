@@ -26,7 +26,7 @@ def prepare(job: str, request: ForwardProcess, pack: Pack, images: Mapping[str, 
     picture = covering(source.array, request.width // 2, request.height)
     start = pack.first_stage.encode(to_pictures(picture[None]))[0]
     size = start.shape[1], start.shape[2]
-    guidance = guided(request, pack, pack.blank_concat(*size))
+    guidance = guided(request, pack, whole(*size))
     rows = []
     for index, time in enumerate(request.times):
         process = ReverseProcess(denoiser, denoiser.tables.one_step(time), guidance, whole(*size), start)

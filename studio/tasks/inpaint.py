@@ -22,8 +22,7 @@ from studio.images.tiles import whole
 from studio.packs.first_stage import to_pictures
 from studio.packs.pack import Pack
 from studio.requests.inpaint import Inpaint
-from studio.rows import Finish, Keep, ReverseProcess, Row, begin_all, first_call, guided, prompted_cost
-from studio.samplers.catalogue import find_sampler
+from studio.rows import Finish, Keep, ReverseProcess, Row, begin_all, first_call, guided, prompted_cost, table_of
 
 REACH = 6  # pixels of the model's, over which colours are matched with those around the mask
 
@@ -44,14 +43,13 @@ def prepare(job: str, request: Inpaint, pack: Pack, images: Mapping[str, Image])
     denoiser, factor = pack.denoiser, pack.denoiser.factor
     size = piece.mask.shape[0] // factor, piece.mask.shape[1] // factor
     cells = torch.from_numpy(masks.cells(piece.mask, *size))[None].to(pack.device)
-    sampler = find_sampler(request.sampler)
-    first = 0 if request.fill == "noise" else first_call(request.steps, request.strength, sampler)
-    table = denoiser.tables.table(sampler, request.steps, first_call=first, eta=request.eta)
+    first = 0 if request.fill == "noise" else first_call(request, request.strength)
+    table = table_of(request, denoiser, first)
     start = None
     if first:
         under = masks.filled(piece.picture, piece.mask) if request.fill == "blur" else piece.picture
         start = pack.first_stage.encode(to_pictures(under[None]))[0]
-    guidance = guided(request, pack, _concat(piece, cells, pack) if pack.sees_masks else None)
+    guidance = guided(request, pack, whole(*size), concat=_concat(piece, cells, pack) if pack.sees_masks else None)
     rows = begin_all(job, request, ReverseProcess(denoiser, table, guidance, whole(*size), start))
     known = None if pack.sees_masks else pack.first_stage.encode(to_pictures(piece.picture[None]))[0]
     for row in rows:

@@ -12,6 +12,7 @@ import torch
 
 from studio.images.pixels import Image
 from studio.images.tiles import whole
+from studio.packs.conditioning import Conditioning
 from studio.packs.pack import Pack
 from studio.packs.spherical import slerp
 from studio.requests.interpolate import Interpolate
@@ -23,30 +24,37 @@ from studio.rows import (
     latent_size,
     prompted_cost,
     source_of,
+    table_of,
     with_each,
     with_image,
 )
-from studio.samplers.catalogue import find_sampler
 
 
 def prepare(job: str, request: Interpolate, pack: Pack, images: Mapping[str, Image]) -> list[Row]:
     """The rows of ``request``, ready for their first step. Raises `PackError` where the pack takes no pictures."""
     denoiser, size = pack.denoiser, latent_size(request, pack.denoiser)
-    table = denoiser.tables.table(find_sampler(request.sampler), request.steps, eta=request.eta)
+    table = table_of(request, denoiser)
     seen = [pack.embed_picture(source_of(request, name, images).array) for name in request.named]
-    at_start = guided(request, pack, pack.blank_concat(*size))
-    last_words = pack.encode_prompt(request.other_prompt or request.prompt)
-    at_end = torch.randn((denoiser.channels, *size), generator=torch.Generator().manual_seed(request.seed + 1))
+    last = request.other_prompt or request.prompt
+    at_start = guided(request, pack, whole(*size), last)
+    chunks = len(at_start.conditional.text) // pack.tower.length
+    at_the_end = pack.condition(last, size, chunks=chunks, skip=request.clip_skip)
     rows = []
     for index, position in enumerate(request.positions):
-        words = torch.lerp(at_start.conditional.text, last_words, position)
-        guidance = with_each(at_start, {"text": words}, {})
+        guidance = with_each(at_start, _between(at_start.conditional, at_the_end, position), {})
         if seen:
             guidance = with_image(guidance, pack, slerp(seen[0], seen[1], position), request.likeness)
-        row = begin(job, index, request.alone(index), ReverseProcess(denoiser, table, guidance, whole(*size)))
-        row.state[0] = slerp(row.latent, at_end.to(row.latent.device) * table.initial_scale, position)
-        rows.append(row)
+        process = ReverseProcess(denoiser, table, guidance, whole(*size))
+        rows.append(begin(job, index, request.alone(index), process))
     return rows
+
+
+def _between(start: Conditioning, end: Conditioning, position: float) -> dict[str, torch.Tensor]:
+    """What the words say at ``position``, 0..1, between two prompts."""
+    words = {"text": torch.lerp(start.text, end.text, position)}
+    if start.pooled is not None and end.pooled is not None:
+        words["pooled"] = torch.lerp(start.pooled, end.pooled, position)
+    return words
 
 
 def cost(request: Interpolate, pack: Pack) -> float:

@@ -13,17 +13,16 @@ from studio.images.pixels import Image
 from studio.images.tiles import whole
 from studio.packs.pack import Pack
 from studio.requests.layout_to_image import LayoutToImage
-from studio.rows import ReverseProcess, Row, begin_all, guided, latent_size, prompted_cost, with_each
-from studio.samplers.catalogue import find_sampler
+from studio.rows import ReverseProcess, Row, begin_all, guided, latent_size, prompted_cost, table_of, with_each
 
 
 def prepare(job: str, request: LayoutToImage, pack: Pack, images: Mapping[str, Image]) -> list[Row]:
     """The rows of ``request``, ready for their first step. Raises `PackError` where the pack takes no boxes."""
     denoiser = pack.denoiser
     size = latent_size(request, denoiser)
-    table = denoiser.tables.table(find_sampler(request.sampler), request.steps, eta=request.eta)
+    table = table_of(request, denoiser)
     boxes, none = pack.encode_boxes(request.boxes), pack.encode_boxes(())
-    guidance = with_each(guided(request, pack, pack.blank_concat(*size)), {"boxes": boxes}, {"boxes": none})
+    guidance = with_each(guided(request, pack, whole(*size)), {"boxes": boxes}, {"boxes": none})
     guidance = replace(guidance, grounded_calls=round(request.grounding * table.calls))
     return begin_all(job, request, ReverseProcess(denoiser, table, guidance, whole(*size)))
 

@@ -20,8 +20,7 @@ from studio.packs.conditioning import Conditioning
 from studio.packs.first_stage import to_pictures
 from studio.packs.pack import Denoiser, Pack
 from studio.requests.super_resolve import SuperResolve
-from studio.rows import Finish, Guidance, ReverseProcess, Row, begin_all, source_of
-from studio.samplers.catalogue import find_sampler
+from studio.rows import Finish, Guidance, ReverseProcess, Row, begin_all, source_of, table_of
 
 MODEL_SCALE = 4
 NO_WORDS = torch.zeros(0, 0)
@@ -34,7 +33,7 @@ def prepare(job: str, request: SuperResolve, pack: Pack, images: Mapping[str, Im
     height, width = source.shape[:2]
     padded = np.pad(source, ((0, tiling.rows - height), (0, tiling.columns - width), (0, 0)), "edge")
     concat = to_pictures(padded[None])[0].to(upscaler.device)
-    table = upscaler.tables.table(find_sampler(request.sampler), request.steps, eta=request.eta)
+    table = table_of(request, upscaler)
     guidance = Guidance(Conditioning(NO_WORDS.to(upscaler.device), concat=concat))
     rows = begin_all(job, request, ReverseProcess(upscaler, table, guidance, tiling))
     for row in rows:

@@ -1,7 +1,8 @@
 """Text to image: one row a picture, all steered by the same words, each from a seed of its own.
 
-The model sees a canvas that is far larger than what it was trained at by overlapping tiles (MultiDiffusion, Bar-Tal et
-al. 2023), which is how panoramas share their calls with pictures of the usual size.
+Drawing may begin from a picture with noise (SDEdit, Meng et al. 2022), and from noise that lies between that of two
+seeds. The model sees a canvas that is far larger than what it was trained at by overlapping tiles (MultiDiffusion,
+Bar-Tal et al. 2023), which is how panoramas share their calls with pictures of the usual size.
 """
 
 from __future__ import annotations
@@ -10,11 +11,22 @@ import math
 from collections.abc import Mapping
 
 from studio.images.pixels import Image
+from studio.images.resizing import covering
 from studio.images.tiles import Tiling, tiled, whole
+from studio.packs.first_stage import to_pictures
 from studio.packs.pack import Denoiser, Pack
 from studio.requests.text_to_image import TextToImage
-from studio.rows import ReverseProcess, Row, begin_all, guided, latent_size, prompted_cost
-from studio.samplers.catalogue import find_sampler
+from studio.rows import (
+    ReverseProcess,
+    Row,
+    begin_all,
+    first_call,
+    guided,
+    latent_size,
+    prompted_cost,
+    source_of,
+    table_of,
+)
 
 LONGEST = 2  # times the side that the denoiser was trained at; beyond, tiles
 
@@ -23,11 +35,15 @@ def prepare(job: str, request: TextToImage, pack: Pack, images: Mapping[str, Ima
     """The rows of ``request``, ready for their first step."""
     denoiser = pack.denoiser
     tiling = _tiling(request, denoiser)
-    size = (tiling.rows, tiling.columns)
-    table = denoiser.tables.table(find_sampler(request.sampler), request.steps, eta=request.eta)
-    return begin_all(
-        job, request, ReverseProcess(denoiser, table, guided(request, pack, pack.blank_concat(*size)), tiling)
+    first, start = 0, None
+    if request.image:
+        source = covering(source_of(request, "image", images).array, request.width, request.height)
+        first = first_call(request, request.strength)
+        start = pack.first_stage.encode(to_pictures(source[None]))[0]
+    process = ReverseProcess(
+        denoiser, table_of(request, denoiser, first), guided(request, pack, tiling), tiling, start if first else None
     )
+    return begin_all(job, request, process)
 
 
 def cost(request: TextToImage, pack: Pack) -> float:

@@ -22,23 +22,20 @@ from studio.rows import (
     latent_size,
     prompted_cost,
     source_of,
+    table_of,
     with_image,
 )
-from studio.samplers.catalogue import find_sampler
 
 
 def prepare(job: str, request: Vary, pack: Pack, images: Mapping[str, Image]) -> list[Row]:
     """The rows of ``request``, ready for their first step. Raises `PackError` where the pack takes no pictures."""
     source, denoiser = source_of(request, "image", images), pack.denoiser
-    size, sampler = latent_size(request, denoiser), find_sampler(request.sampler)
-    first = first_call(request.steps, request.strength, sampler)
-    table = denoiser.tables.table(sampler, request.steps, first_call=first, eta=request.eta)
+    size, first = latent_size(request, denoiser), first_call(request, request.strength)
+    table = table_of(request, denoiser, first)
     start = None
     if first:
         start = pack.first_stage.encode(to_pictures(covering(source.array, request.width, request.height)[None]))[0]
-    guidance = with_image(
-        guided(request, pack, pack.blank_concat(*size)), pack, pack.embed_picture(source.array), request.likeness
-    )
+    guidance = with_image(guided(request, pack, whole(*size)), pack, pack.embed_picture(source.array), request.likeness)
     return begin_all(job, request, ReverseProcess(denoiser, table, guidance, whole(*size), start))
 
 

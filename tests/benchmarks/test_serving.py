@@ -13,10 +13,11 @@ from PIL import Image
 
 from benchmarks import serving
 from benchmarks.arms import OurEngine, StockLoop
-from benchmarks.models import UNETS, Counted
+from benchmarks.models import FAMILIES, Counted
 from benchmarks.serving import ARMS, main, serve
 from benchmarks.workload import Visit, visits
 from studio.packs.conditioning import Conditioning, stack
+from studio.packs.original import CONFIGURATIONS
 from studio.packs.pack import Pack
 from tests.miniature import ask
 
@@ -70,7 +71,7 @@ def test_the_same_seed_brings_the_same_people(pack: Pack) -> None:
 
 def test_work_is_counted_per_input(counted: Pack) -> None:
     assert isinstance(counted.denoiser, Counted)
-    one = Conditioning(counted.encode_prompt(""), concat=counted.blank_concat(8, 8))
+    one = Conditioning(counted.text.encode("").text, concat=counted.blank_concat(8, 8))
     for batch in (1, 3):
         before = counted.denoiser.work.flops
         counted.denoiser(torch.zeros(batch, 4, 8, 8), torch.zeros(batch), stack([one] * batch))
@@ -80,7 +81,7 @@ def test_work_is_counted_per_input(counted: Pack) -> None:
 @pytest.mark.parametrize(("model", "parameters"), [("sd15", 859_520_964), ("sdxl", 2_567_463_684)])
 def test_the_full_size_models_have_the_published_number_of_parameters(model: str, parameters: int) -> None:
     with torch.device("meta"):
-        unet = UNet2DConditionModel(**UNETS[model])
+        unet = UNet2DConditionModel.from_config(CONFIGURATIONS / FAMILIES[model] / "unet")
     assert sum(parameter.numel() for parameter in unet.parameters()) == parameters
 
 

@@ -71,7 +71,10 @@ def _diffusers_loop(request: TextToImage, pack: Pack) -> torch.Tensor:
     x = torch.randn((4, side, side), generator=generator)[None] * scheduler.init_noise_sigma
     concat = pack.blank_concat(side, side)
     assert concat is not None
-    conditional, unconditional = pack.encode_prompt(request.prompt)[None], pack.encode_prompt(request.negative)[None]
+    conditional, unconditional = (
+        pack.text.encode(request.prompt).text[None],
+        pack.text.encode(request.negative).text[None],
+    )
     if "generator" in type(scheduler).step.__code__.co_varnames:
         options["generator"] = generator
     for t in timesteps:

@@ -77,8 +77,8 @@ def test_a_score_is_the_cosine_of_what_both_towers_say(pack: Pack) -> None:
     small = np.asarray(Image.fromarray(picture).reduce(SIDE // 32))  # averaged, as the vision tower sees it
     pixels = torch.from_numpy(small.astype(np.float32)).permute(2, 0, 1)[None] / 127.5 - 1
     seen = pack.clip.vision(pixels).image_embeds[0]
-    tokens = pack.tokenizer("a red house", return_tensors="pt").input_ids
-    read = pack.clip.text_projection @ pack.text_encoder(tokens).last_hidden_state[0].mean(0)
+    tokens = pack.tower.tokenizer("a red house", return_tensors="pt").input_ids
+    read = pack.clip.text_projection @ pack.tower.model(tokens).last_hidden_state[0].mean(0)
     expected = float(torch.nn.functional.cosine_similarity(seen, read, dim=0))
     assert pack.similarity(picture, "a red house") == pytest.approx(expected, abs=1e-2)
 

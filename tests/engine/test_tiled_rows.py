@@ -120,5 +120,5 @@ def test_a_tiled_row_shares_the_real_models_call_with_a_plain_one(pack: Pack) ->
 def _real(pack: Pack, size: tuple[int, int]) -> Row:
     table = pack.denoiser.tables.table(find_sampler("DDIM"), 4)
     tiling = tiled(*size, SIDE, OVERLAP)
-    process = ReverseProcess(pack.denoiser, table, guided(ask(guidance=4.0), pack, pack.blank_concat(*size)), tiling)
+    process = ReverseProcess(pack.denoiser, table, guided(ask(guidance=4.0), pack, tiling), tiling)
     return begin("job", 0, replace(ask(), seed=size[1]), process)

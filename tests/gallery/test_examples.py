@@ -29,7 +29,7 @@ def test_every_task_has_examples_whose_sources_are_there(kind: type[Request]) ->
     for example in examples:
         assert isinstance(example.request, kind)
         assert example.request.pack == STORYBOOK
-        assert len(example.sources) == len(kind.IMAGES)
+        assert len(example.sources) == len(example.request.named)
         assert (example.picture.width, example.picture.height) == (example.request.width, example.request.height)
 
 

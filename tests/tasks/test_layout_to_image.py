@@ -65,7 +65,7 @@ def test_a_layout_is_drawn_as_diffusers_draws_it(share: float, guidance: float) 
         clip_sample=False, set_alpha_to_one=False, steps_offset=1,
     )  # fmt: skip
     reference = StableDiffusionGLIGENPipeline(
-        pack.first_stage.model, pack.text_encoder, pack.tokenizer, make_unet(sees_masks=False), scheduler, None, None,
+        pack.first_stage.model, pack.tower.model, pack.tower.tokenizer, make_unet(sees_masks=False), scheduler, None, None,
         requires_safety_checker=False,
     )  # fmt: skip
     reference.set_progress_bar_config(disable=True)
@@ -96,9 +96,9 @@ def test_boxes_phrases_and_grounding_all_matter_and_none_is_text_alone(pack: Pac
 
 def test_an_empty_prompt_is_made_of_the_phrases_from_left_to_right(pack: Pack) -> None:
     (row,) = prepare("job", ask_layout(boxes=(BOAT, HOUSE, HOUSE)), pack, {})
-    assert torch.equal(row.guidance.conditional.text, pack.encode_prompt("a red house, 蓝船"))
+    assert torch.equal(row.guidance.conditional.text, pack.text.encode("a red house, 蓝船").text)
     (row,) = prepare("job", ask_layout(SCENE), pack, {})
-    assert torch.equal(row.guidance.conditional.text, pack.encode_prompt(SCENE))
+    assert torch.equal(row.guidance.conditional.text, pack.text.encode(SCENE).text)
 
 
 def _requests() -> dict[str, Request]:

@@ -31,7 +31,7 @@ def test_without_guidance_the_negative_prompt_costs_nothing(pack: Pack) -> None:
     (guided,) = prepare("job", ask(guidance=2.0, negative="rain"), pack, {})
     assert (plain.inputs, guided.inputs) == (1, 2)
     assert guided.guidance.unconditional is not None
-    assert torch.equal(guided.guidance.unconditional.text, pack.encode_prompt("rain"))
+    assert torch.equal(guided.guidance.unconditional.text, pack.text.encode("rain").text)
 
 
 def test_an_inpainting_denoiser_is_told_that_there_is_nothing_to_keep(pack: Pack) -> None:

@@ -55,7 +55,7 @@ def test_a_variation_is_drawn_as_a_loop_over_diffusers_draws_it(pack: Pack, stre
     seen = pack.clip.embed(SOURCE.array)
     tokens = pack.denoiser.projection(torch.stack([seen, torch.zeros_like(seen)]))
     pictures = ImagePrompts(tokens, torch.full((2, 1, 1), 0.8))
-    text = torch.stack([pack.encode_prompt("the sea"), pack.encode_prompt("")])
+    text = torch.stack([pack.text.encode("the sea").text, pack.text.encode("").text])
     concat = pack.blank_concat(8, 8)
     x = torch.randn((4, 8, 8), generator=torch.Generator().manual_seed(3))
     if first:
@@ -170,7 +170,7 @@ def test_noise_is_added_as_in_training_and_taken_off_in_one_step(pack: Pack) -> 
         x = a * clean + b * noise
         assert torch.allclose(row.latent, x, atol=1e-5)
         assert float(row.table.timesteps[0]) == t
-        v = pack.denoiser.unet(torch.cat([x, pack.blank_concat(8, 8)])[None], t, pack.encode_prompt("")[None]).sample
+        v = pack.denoiser.unet(torch.cat([x, pack.blank_concat(8, 8)])[None], t, pack.text.encode("").text[None]).sample
         (move,) = step_rows([row])
         assert isinstance(move, Move)
         assert torch.allclose(move.state[0], a * x - b * v[0], atol=1e-4)
