@@ -80,7 +80,7 @@ def random_pack(model: str, device: torch.device) -> Pack:
     else:
         text = TextEncoders((Tower(encoders[0], tokenizers[0]),))
     info = PackInfo(model, model, "", size=FACTOR * unet.config.sample_size)
-    parts = Checkpoint(unet, autoencoder, text, read_schedule(folder), preview_of(is_xl(unet)), model_hash="random")
+    parts = Checkpoint(unet, autoencoder, text, read_schedule(folder), preview_of(autoencoder), model_hash="random")
     return assembled(info, parts, device)
 
 

@@ -202,7 +202,9 @@ def machine(device: torch.device) -> str:
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serving")
-    parser.add_argument("--model", default=STORYBOOK, help=f"a pack, or one of {', '.join(FAMILIES)} with random weights")
+    parser.add_argument(
+        "--model", default=STORYBOOK, help=f"a pack, or one of {', '.join(FAMILIES)} with random weights"
+    )
     parser.add_argument("--device", default="auto")
     parser.add_argument("--users", type=int, nargs="+", default=[1, 8, 16])
     parser.add_argument("--requests", type=int, default=16, help="of all users together; one alone makes half as many")

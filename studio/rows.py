@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from studio.errors import InvalidRequest
+from studio.errors import InvalidRequest, PackError
 from studio.images.pixels import Image, Pixels
 from studio.images.tiles import Place, Tiling
 from studio.packs.conditioning import Conditioning, ImageTokens
@@ -217,6 +217,10 @@ def begin_all(job: str, request: Request, process: ReverseProcess) -> list[Row]:
 def guided(request: Prompted, pack: Pack, tiling: Tiling, *others: str, concat: torch.Tensor | None = None) -> Guidance:
     """By the words of ``request``, all made as long as ``others``; ``concat`` is what the denoiser sees beside the
     latent, if not the usual. A denoiser that was distilled from a guided one is told the scale instead."""
+    if pack.denoiser is pack.upscaler:
+        raise PackError(f"The pack {pack.info.title} makes pictures larger and nothing else; choose another one.")
+    if not pack.text.towers:
+        return _unprompted(request, pack)
     if concat is None:
         concat = pack.blank_concat(tiling.rows, tiling.columns)
     prompts = [request.caption, *others, *([request.negative] if request.guidance > 1 else [])]
@@ -228,6 +232,13 @@ def guided(request: Prompted, pack: Pack, tiling: Tiling, *others: str, concat: 
     if pack.denoiser.embeds_guidance:
         return Guidance(replace(conditional, guidance=request.guidance - 1))
     return Guidance(conditional, unconditional if request.guidance > 1 else None, request.guidance, request.rescale)
+
+
+def _unprompted(request: Prompted, pack: Pack) -> Guidance:
+    """For a pack that reads no words."""
+    if request.caption.strip():
+        raise InvalidRequest("prompt", request.caption, f"nothing, as {pack.info.title} reads no words")
+    return Guidance(Conditioning(torch.zeros(0, 0, device=pack.device)))
 
 
 def with_each(guidance: Guidance, conditional: Mapping[str, Any], unconditional: Mapping[str, Any]) -> Guidance:

@@ -307,10 +307,6 @@ TEMPLATES: dict[str, tuple[str, str]] = {
         "模型包 {pack} 未载入；现有 {loaded}。",
         "Das Paket {pack} ist nicht geladen; es gibt {loaded}.",
     ),
-    "The pack {pack} has no model for super-resolution; choose another one.": (
-        "模型包 {pack} 没有超分辨率模型；请换一个。",
-        "Das Paket {pack} hat kein Modell für Superauflösung; wählen Sie ein anderes.",
-    ),
     "The pack {pack} cannot be steered by boxes; choose another one.": (
         "模型包 {pack} 不支持方框；请换一个。",
         "Das Paket {pack} lässt sich nicht durch Rahmen lenken; wählen Sie ein anderes.",
@@ -337,15 +333,29 @@ TEMPLATES: dict[str, tuple[str, str]] = {
         "{pack} ist nicht auf diesem Rechner und ließ sich nicht laden ({kind}). "
         "Gehen Sie einmal online, oder nennen Sie einen diffusers-Ordner.",
     ),
-    "{file} cannot be loaded ({kind}). A single file holds no configuration: put a diffusers folder with its "
-    "configuration and tokenizer beside it, named {name}, or go online once.": (
-        "无法载入 {file}（{kind}）。单个文件不含配置：请在旁边放一个名为 {name} 的 diffusers 文件夹，或联网一次。",
-        "{file} lässt sich nicht laden ({kind}). Eine einzelne Datei enthält keine Konfiguration: Legen Sie einen "
-        "diffusers-Ordner namens {name} daneben, oder gehen Sie einmal online.",
+    "The pack {pack} makes pictures larger and nothing else; choose another one.": (
+        "模型包 {pack} 只能放大图片；请换一个。",
+        "Das Paket {pack} vergrößert Bilder und sonst nichts; wählen Sie ein anderes.",
     ),
-    "{pack} is not of the Stable Diffusion 1 or 2 family, the only ones served so far.": (
-        "{pack} 不属于 Stable Diffusion 1 或 2 系列，目前只支持这两个系列。",
-        "{pack} gehört nicht zur Familie Stable Diffusion 1 oder 2, den einzigen bisher.",
+    "nothing, as {pack} reads no words": ("留空，因为 {pack} 不读取文字", "nichts, denn {pack} liest keine Worte"),
+    "The pack {pack} does not see pictures; with less strength it can begin from one. Or choose another one.": (
+        "模型包 {pack} 看不懂图片；降低强度可以从图片开始。也可以换一个。",
+        "Das Paket {pack} sieht keine Bilder; mit weniger Stärke kann es von einem ausgehen. "
+        "Oder wählen Sie ein anderes.",
+    ),
+    "{pack} is not of the Stable Diffusion family, or one of it that is not served so far.": (
+        "{pack} 不属于 Stable Diffusion 系列，或是目前不支持的一种。",
+        "{pack} gehört nicht zur Familie Stable Diffusion, oder ist eines davon, das es hier noch nicht gibt.",
+    ),
+    "{file} is of no family that is known here. Put a diffusers folder with its configuration and tokenizer beside it, "
+    "named {name}.": (
+        "{file} 不属于已知的任何系列。请在旁边放一个名为 {name} 的 diffusers 文件夹，内含其配置和分词器。",
+        "{file} ist von keiner bekannten Familie. Legen Sie einen diffusers-Ordner mit Konfiguration und Tokenizer "
+        "daneben, namens {name}.",
+    ),
+    "{file} does not hold what its family's models need: {reason}": (
+        "{file} 缺少该系列模型所需的内容：{reason}",
+        "{file} enthält nicht, was die Modelle seiner Familie brauchen: {reason}",
     ),
     "The pack's noise schedule is of a kind that is not served so far.": (
         "目前不支持此模型包的噪声调度。",

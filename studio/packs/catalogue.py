@@ -27,6 +27,7 @@ class PackInfo:
     ``size`` is the side in pixels that the pack draws best (a folder's configuration knows better, see `find_pack`);
     ``guidance``, ``steps`` and ``sampler`` with its ``schedule`` are good first values.
     ``revision`` pins a Hub repository to one commit. ``tasks`` are what it can be asked for, as requests call it.
+    ``family`` is the module in `studio.packs` that loads it.
     """
 
     name: str
@@ -38,9 +39,17 @@ class PackInfo:
     sampler: str = DEFAULT_SAMPLER
     schedule: str = ""
     revision: str | None = None
-    tasks: tuple[str, ...] = ("text-to-image", "inpaint", "forward-process")
+    tasks: tuple[str, ...] = ("text-to-image", "inpaint", "super-resolve", "vary", "forward-process")
+    family: str = "stable_diffusion"
 
 
+UPSCALING_CHANNELS = 7  # latent 4, small picture 3
+TASKS: dict[str, tuple[str, ...]] = {  # of the families that cannot do what most can
+    "unconditional": ("text-to-image",),
+    "latent_upscaler": ("super-resolve",),
+    "noised_upscaler": ("super-resolve",),
+    "image_variation": ("vary",),
+}
 # Schedulers of diffusers that only distilled models are published with, and our names of them; the second with a
 # timestep_spacing of "trailing" (SDXL Turbo, SDXL Lightning).
 DISTILLED = {"LCMScheduler": "LCM", "TCDScheduler": "TCD"}
@@ -140,15 +149,28 @@ def _describe(folder: Path) -> PackInfo:
         raise PackError(
             f"The pack's unet/config.json has a sample_size of {str(side)[:40]!r}; a whole number was expected."
         )
-    tasks = [*PackInfo.tasks]
+    family = _family(folder, config)
+    tasks = list(TASKS.get(family, PackInfo.tasks))
     if config.get("attention_type") == "gated":
         tasks.append("layout-to-image")
-    if (folder / SUPER_RESOLUTION).is_dir():
-        tasks.append("super-resolve")
     if (folder / IMAGE_PROMPT).is_file():
-        tasks += ["vary", "interpolate"]
-    info = PackInfo(folder.name, folder.name, str(folder), FACTOR * side, tasks=tuple(tasks))
+        tasks.append("interpolate")
+    info = PackInfo(folder.name, folder.name, str(folder), FACTOR * side, tasks=tuple(tasks), family=family)
     return replace(info, **_first_values(folder, config))
+
+
+def _family(folder: Path, unet: dict[str, Any]) -> str:
+    """By what lies in a diffusers folder."""
+    if (folder / "bert").is_dir():
+        return "latent_diffusion"
+    if unet.get("_class_name") == "UNet2DModel":
+        return "unconditional" if unet.get("in_channels") == unet.get("out_channels") else "latent_upscaler"
+    if unet.get("in_channels") == UPSCALING_CHANNELS:
+        return "noised_upscaler"
+    reads_words = (folder / "text_encoder").is_dir() or (folder / IMAGE_PROMPT).is_file()
+    if (folder / IMAGE_ENCODER).is_dir() and not reads_words:
+        return "image_variation"
+    return "stable_diffusion"
 
 
 def _first_values(folder: Path, unet: dict[str, Any]) -> dict[str, Any]:

@@ -3,16 +3,20 @@ latent's, pixel for latent, and no words. The layout is that of `diffusers.LDMSu
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import UNet2DModel, VQModel
 
+from studio.packs.catalogue import PackInfo
 from studio.packs.conditioning import ConditioningBatch
 from studio.packs.first_stage import FirstStage
-from studio.packs.pack import Denoiser
+from studio.packs.hashing import hash_of_folder
+from studio.packs.pack import Denoiser, Pack
 from studio.packs.parts import autoencoder_dtype, load_model, read_preview, read_schedule
+from studio.packs.text_encoders import TextEncoders
 from studio.samplers.table import Tables
 
 FACTOR = 4  # pixels a latent
@@ -22,11 +26,19 @@ NATIVE_AREA = 46**2
 DECODED_PIECE = 32  # latents a side that are decoded at once, as in training
 
 
+def load_folder(
+    info: PackInfo, folder: Path, device: torch.device, dtype: torch.dtype, report: Callable[[float], None]
+) -> Pack:
+    """A pack that does nothing else."""
+    upscaler = load(folder, device, dtype)
+    return Pack(info, upscaler, TextEncoders(()), hash_of_folder(folder), upscaler=upscaler)
+
+
 def load(folder: Path, device: torch.device, dtype: torch.dtype) -> Denoiser:
     """The denoiser in ``folder``, with ``unet``, ``vqvae`` and ``scheduler``."""
     unet = load_model(UNet2DModel, folder / "unet", dtype, device)
     autoencoder = load_model(VQModel, folder / "vqvae", autoencoder_dtype(dtype), device)
-    first_stage = FirstStage(autoencoder, read_preview(folder).to(device), FACTOR, DECODED_PIECE)
+    first_stage = FirstStage(autoencoder, read_preview(folder, autoencoder).to(device), FACTOR, DECODED_PIECE)
     tables = Tables(read_schedule(folder))
     return Denoiser(unet, predict, tables, first_stage, unet.config.out_channels, NATIVE_AREA)
 

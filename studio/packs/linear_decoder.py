@@ -9,6 +9,7 @@ table of four colours.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch.nn import functional as F
@@ -28,6 +29,13 @@ STABLE_DIFFUSION_XL = (
     (-0.3165, -0.2492, -0.2188),
 )
 STABLE_DIFFUSION_XL_BIAS = (0.1084, -0.0175, -0.0011)
+# And of the x4 upscaler's.
+X4_UPSCALER = (
+    (-0.2340, -0.3863, -0.3257),
+    (0.0994, 0.0885, -0.0908),
+    (-0.2833, -0.2349, -0.3741),
+    (0.2523, -0.0055, -0.1651),
+)
 
 
 @dataclass(frozen=True)
@@ -53,12 +61,16 @@ def four_colours() -> LinearDecoder:
     return LinearDecoder(weight, torch.zeros(3), block=1)
 
 
-def preview_of(is_xl: bool) -> LinearDecoder:
-    """Likewise, for SDXL's autoencoder or that of Stable Diffusion 1 and 2."""
-    if not is_xl:
-        return four_colours()
-    weight = torch.tensor(STABLE_DIFFUSION_XL).T[:, :, None, None].contiguous()
-    return LinearDecoder(weight, torch.tensor(STABLE_DIFFUSION_XL_BIAS), block=1)
+def preview_of(autoencoder: Any) -> LinearDecoder:
+    """The table of colours that is known for a published ``autoencoder``, told by its number of channels and the scale
+    of its latents; for any other, three of its channels as red, green and blue."""
+    channels, scale = autoencoder.config.latent_channels, autoencoder.config.scaling_factor
+    if channels != 4:
+        return LinearDecoder(torch.eye(3, channels)[:, :, None, None].contiguous(), torch.zeros(3), block=1)
+    table, bias = {
+        0.13025: (STABLE_DIFFUSION_XL, STABLE_DIFFUSION_XL_BIAS), 0.08333: (X4_UPSCALER, (0.0, 0.0, 0.0))
+    }.get(scale, (STABLE_DIFFUSION_1, (0.0, 0.0, 0.0)))  # fmt: skip
+    return LinearDecoder(torch.tensor(table).T[:, :, None, None].contiguous(), torch.tensor(bias), block=1)
 
 
 def fit(latents: torch.Tensor, pictures: torch.Tensor, neighbourhood: int = 3) -> LinearDecoder:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from studio.errors import PackError
-from studio.packs import single_file, stable_diffusion
-from studio.packs.catalogue import PackInfo
+from studio.packs import single_file
+from studio.packs.catalogue import PackInfo, find_pack
 from studio.packs.pack import Pack
 
 logger = logging.getLogger(__name__)
@@ -45,7 +47,9 @@ def load_pack(info: PackInfo, device: torch.device, report: Callable[[float], No
             pack = single_file.load(info, source, device, pick_dtype(device))
         else:
             folder = source if source.is_dir() else _download(info)
-            pack = stable_diffusion.load_folder(info, folder, device, pick_dtype(device), report)
+            described = info if source.is_dir() else replace(info, family=find_pack(str(folder)).family)
+            family = importlib.import_module(f"studio.packs.{described.family}")
+            pack = family.load_folder(described, folder, device, pick_dtype(device), report)
     except PackError:
         raise
     except Exception as error:

@@ -26,7 +26,7 @@ from studio.packs.grounding import Grounding
 from studio.packs.text_encoders import TextEncoders, Tower
 from studio.packs.vocabulary import unknown_words
 from studio.prompts import read_prompt
-from studio.samplers.table import Tables
+from studio.samplers.table import NoiseSchedule, Tables, add_noise
 
 KEPT_SIZES = 16
 INPAINTING_CHANNELS = 9  # latent 4, mask 1, masked latent 4
@@ -40,13 +40,26 @@ class Predict(Protocol):
     ) -> torch.Tensor: ...
 
 
+@dataclass(frozen=True)
+class Augmentation:
+    """The noise that a small picture gets before an upscaler sees it, at the time ``level`` of ``schedule``."""
+
+    schedule: NoiseSchedule
+    level: int
+
+    def __call__(self, picture: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Of any shape."""
+        noise = torch.randn(picture.shape, generator=generator)
+        return add_noise(self.schedule, picture, noise, self.level)
+
+
 @dataclass(frozen=True, eq=False)
 class Denoiser:
     """A U-Net of diffusers with its noise schedule and its first stage; ``channels`` latent channels.
 
     ``predict`` is its family's way to call it. ``native_area`` latents are one unit of work: what the pack's main
     denoiser was trained at, or as much work for another one. ``grounding`` makes tokens of boxes and ``projection`` of
-    pictures' embeddings, where the U-Net takes some.
+    pictures' embeddings, where the U-Net takes some. ``augmentation`` is what an upscaler's small picture goes through.
     """
 
     unet: Any
@@ -57,6 +70,7 @@ class Denoiser:
     native_area: float
     grounding: Grounding | None = None
     projection: Any = None
+    augmentation: Augmentation | None = None
 
     @cached_property
     def device(self) -> torch.device:

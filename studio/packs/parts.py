@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import torch
 from safetensors.torch import load_file
 from torch import nn
+from transformers import AutoTokenizer
 
 from studio.errors import PackError
 from studio.packs.catalogue import read_json
@@ -79,11 +80,18 @@ def _is_count(steps: Any) -> bool:
     return isinstance(steps, int) and not isinstance(steps, bool) and 1 <= steps <= MOST_TRAIN_STEPS
 
 
-def read_preview(folder: Path, is_xl: bool = False) -> LinearDecoder:
-    """The linear decoder of ``folder``; the known table of four colours where there is none."""
+def load_tokenizer(folder: Path) -> Any:
+    try:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except Exception as error:
+        raise refusal_of(folder, error) from None
+
+
+def read_preview(folder: Path, autoencoder: Any) -> LinearDecoder:
+    """The linear decoder in ``folder``; what is known of autoencoders like ``autoencoder`` where there is none."""
     path = folder / PREVIEW_FILE
     if not path.exists():
-        return preview_of(is_xl)
+        return preview_of(autoencoder)
     stored = load_file(path)
     block = int((stored["bias"].numel() // 3) ** 0.5)
     return LinearDecoder(stored["weight"].float(), stored["bias"].float(), block)

@@ -59,7 +59,7 @@ def _read(file: Path, folder: Path, device: torch.device, dtype: torch.dtype) ->
     autoencoder = AutoencoderKL.from_single_file(weights, subfolder="vae", dtype=autoencoder_dtype(dtype), **config)
     text = _read_text(weights, folder, unet, dtype, device)
     return Checkpoint(
-        unet, autoencoder, text, _schedule(file, weights, folder), preview_of(is_xl(unet)), hash_of_files([file])
+        unet, autoencoder, text, _schedule(file, weights, folder), preview_of(autoencoder), hash_of_files([file])
     )
 
 

@@ -16,7 +16,7 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from diffusers.models.embeddings import get_timestep_embedding
 from safetensors.torch import load_file
-from transformers import AutoTokenizer, CLIPTextModel, CLIPTextModelWithProjection
+from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from studio.errors import PackError
 from studio.packs import latent_upscaler
@@ -27,10 +27,9 @@ from studio.packs.first_stage import FirstStage
 from studio.packs.grounding import take_grounding
 from studio.packs.hashing import hash_of_folder
 from studio.packs.image_prompt import ImagePrompts, take_image_prompt
-from studio.packs.inspection import refusal_of
 from studio.packs.linear_decoder import LinearDecoder
 from studio.packs.pack import INPAINTING_CHANNELS, Denoiser, Pack
-from studio.packs.parts import autoencoder_dtype, load_model, read_preview, read_schedule, settled
+from studio.packs.parts import autoencoder_dtype, load_model, load_tokenizer, read_preview, read_schedule, settled
 from studio.packs.text_encoders import TextEncoders, Tower
 from studio.packs.vocabulary import read_vocabulary
 from studio.samplers.table import NoiseSchedule, Tables
@@ -62,7 +61,7 @@ def load_folder(
     report(0.9)
     pack = assembled(
         info,
-        Checkpoint(unet, autoencoder, text, schedule, read_preview(folder, is_xl(unet)), hash_of_folder(folder)),
+        Checkpoint(unet, autoencoder, text, schedule, read_preview(folder, autoencoder), hash_of_folder(folder)),
         device,
     )
     upscaler, prompting = folder / SUPER_RESOLUTION, folder / IMAGE_PROMPT
@@ -81,12 +80,12 @@ def _load_text(folder: Path, unet: UNet2DConditionModel, dtype: torch.dtype, dev
     means."""
     first = load_model(CLIPTextModel, folder / "text_encoder", dtype, device)
     if not is_xl(unet):
-        return TextEncoders((Tower(first, _load_tokenizer(folder / "tokenizer")),))
+        return TextEncoders((Tower(first, load_tokenizer(folder / "tokenizer")),))
     second = load_model(CLIPTextModelWithProjection, folder / "text_encoder_2", dtype, device)
     index = folder / "model_index.json"
     zeros = read_json(index).get("force_zeros_for_empty_prompt", True) if index.is_file() else True
     return two_encoders(
-        first, _load_tokenizer(folder / "tokenizer"), second, _load_tokenizer(folder / "tokenizer_2"), bool(zeros)
+        first, load_tokenizer(folder / "tokenizer"), second, load_tokenizer(folder / "tokenizer_2"), bool(zeros)
     )
 
 
@@ -98,13 +97,6 @@ def two_encoders(first: Any, tokenizer: Any, second: Any, second_tokenizer: Any,
 
 def is_xl(unet: UNet2DConditionModel) -> bool:
     return bool(unet.config.addition_embed_type == "text_time")
-
-
-def _load_tokenizer(folder: Path) -> Any:
-    try:
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except Exception as error:
-        raise refusal_of(folder, error) from None
 
 
 def assembled(info: PackInfo, parts: Checkpoint, device: torch.device) -> Pack:

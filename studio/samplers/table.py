@@ -141,6 +141,12 @@ class Tables:
         return one_step(self.schedule, share)
 
 
+def add_noise(schedule: NoiseSchedule, x0: torch.Tensor, noise: torch.Tensor, timestep: int) -> torch.Tensor:
+    """The forward process (Ho et al. 2020, equation 4)."""
+    noised = diffusers.DDPMScheduler(**schedule.scheduler_config()).add_noise(x0, noise, torch.tensor([timestep]))
+    return noised.to(x0.dtype)
+
+
 def one_step(schedule: NoiseSchedule, share: float) -> SamplerTable:
     """One model call at ``share``, 0..1, of the training's times, whose result is the x0 that the model predicts."""
     timestep = round(share * (schedule.train_steps - 1))

@@ -13,43 +13,84 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from studio.errors import InvalidRequest, PackError
+from studio.errors import InvalidRequest
 from studio.images.consistency import averaged, back_projected
 from studio.images.pixels import Image
+from studio.images.resizing import resized
+from studio.images.tiles import Tiling, tiled
 from studio.packs.conditioning import Conditioning
 from studio.packs.first_stage import to_pictures
 from studio.packs.pack import Denoiser, Pack
+from studio.packs.tiles import blended
 from studio.requests.super_resolve import SuperResolve
-from studio.rows import Finish, Guidance, ReverseProcess, Row, begin_all, source_of, table_of
+from studio.rows import Finish, Guidance, ReverseProcess, Row, begin_all, first_call, source_of, table_of
+from studio.samplers.catalogue import find_sampler
 
 MODEL_SCALE = 4
 NO_WORDS = torch.zeros(0, 0)
+REDRAWN = 0.35  # of the way from noise, where a pack has no upscaler
 
 
 def prepare(job: str, request: SuperResolve, pack: Pack, images: Mapping[str, Image]) -> list[Row]:
-    """The rows of ``request``, ready for their first step. Raises `PackError` where the pack cannot do this."""
-    upscaler, source = _upscaler(pack), _source(request, images)
-    tiling = request.tiling
-    height, width = source.shape[:2]
-    padded = np.pad(source, ((0, tiling.rows - height), (0, tiling.columns - width), (0, 0)), "edge")
-    concat = to_pictures(padded[None])[0].to(upscaler.device)
-    table = table_of(request, upscaler)
-    guidance = Guidance(Conditioning(NO_WORDS.to(upscaler.device), concat=concat))
-    rows = begin_all(job, request, ReverseProcess(upscaler, table, guidance, tiling))
+    """The rows of ``request``, ready for their first step."""
+    source = _source(request, images)
+    rows = _redrawn(job, request, pack, source) if pack.upscaler is None else _upscaled(job, request, pack, source)
     for row in rows:
-        row.finish = _finish(request, source)
+        row.finish = _finish(request, source, MODEL_SCALE if pack.upscaler is not None else request.scale)
     return rows
 
 
+def _upscaled(job: str, request: SuperResolve, pack: Pack, source: NDArray[np.uint8]) -> list[Row]:
+    upscaler, tiling = pack.upscaler, request.tiling
+    assert upscaler is not None
+    height, width = source.shape[:2]
+    padded = np.pad(source, ((0, tiling.rows - height), (0, tiling.columns - width), (0, 0)), "edge")
+    small, table = to_pictures(padded[None])[0], table_of(request, upscaler)
+    words, level = NO_WORDS.to(upscaler.device), None
+    if upscaler.augmentation is not None:
+        words, level = pack.text.encode("").text, upscaler.augmentation.level
+        small = upscaler.augmentation(small, torch.Generator().manual_seed(another_seed(request.seed)))
+    guidance = Guidance(Conditioning(words, concat=small.to(upscaler.device), level=level))
+    return begin_all(job, request, ReverseProcess(upscaler, table, guidance, tiling))
+
+
+def _redrawn(job: str, request: SuperResolve, pack: Pack, source: NDArray[np.uint8]) -> list[Row]:
+    """With a pack that has no upscaler: made larger, then drawn anew from a little noise, by tiles (SDEdit, Meng et al.
+    2022)."""
+    denoiser, tiling = pack.denoiser, _canvas(request, pack.denoiser)
+    factor, first = denoiser.factor, first_call(request, REDRAWN)
+    enlarged = resized(source, request.width, request.height)
+    down, across = tiling.rows * factor - request.height, tiling.columns * factor - request.width
+    pixels = to_pictures(np.pad(enlarged, ((0, down), (0, across), (0, 0)), "edge")[None])
+    tile = tiling.scaled(factor)
+    pieces = [pack.first_stage.encode(pixels[:, :, y : y + tile.height, x : x + tile.width])[0] for y, x in tile.places]
+    guidance = Guidance(
+        pack.condition("", (tiling.height, tiling.width), pack.blank_concat(tiling.rows, tiling.columns))
+    )
+    process = ReverseProcess(denoiser, table_of(request, denoiser, first), guidance, tiling, blended(pieces, tiling))
+    return begin_all(job, request, process)
+
+
+def _canvas(request: SuperResolve, denoiser: Denoiser) -> Tiling:
+    """By tiles of the size that the denoiser was trained at."""
+    factor, side = denoiser.factor, round(denoiser.native_area**0.5)
+    rows, columns = (-(-length // (factor * 8)) * 8 for length in (request.height, request.width))
+    return tiled(rows, columns, side, side // 4)
+
+
+def another_seed(seed: int) -> int:
+    """A seed of its own for noise that must not be that which the picture begins from."""
+    return (seed + 2**62) % 2**63
+
+
 def cost(request: SuperResolve, pack: Pack) -> float:
-    tiling = request.tiling
-    return len(tiling.places) * tiling.height * tiling.width / _upscaler(pack).native_area
-
-
-def _upscaler(pack: Pack) -> Denoiser:
-    if pack.upscaler is None:
-        raise PackError(f"The pack {pack.info.title} has no model for super-resolution; choose another one.")
-    return pack.upscaler
+    if pack.upscaler is not None:
+        denoiser, tiling = pack.upscaler, request.tiling
+        share = 1.0
+    else:
+        denoiser, tiling = pack.denoiser, _canvas(request, pack.denoiser)
+        share = 1 - first_call(request, REDRAWN) / (request.steps * find_sampler(request.sampler).calls)
+    return share * len(tiling.places) * tiling.height * tiling.width / denoiser.native_area
 
 
 def _source(request: SuperResolve, images: Mapping[str, Image]) -> NDArray[np.uint8]:
@@ -60,12 +101,12 @@ def _source(request: SuperResolve, images: Mapping[str, Image]) -> NDArray[np.ui
     return source.array
 
 
-def _finish(request: SuperResolve, source: NDArray[np.uint8]) -> Finish:
+def _finish(request: SuperResolve, source: NDArray[np.uint8], drawn_scale: int) -> Finish:
     def finish(drawn: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        height, width = (side * MODEL_SCALE for side in source.shape[:2])
+        height, width = (side * drawn_scale for side in source.shape[:2])
         picture = drawn[:height, :width]
-        if request.scale != MODEL_SCALE:
-            picture = averaged(picture, MODEL_SCALE // request.scale)
+        if request.scale != drawn_scale:
+            picture = averaged(picture, drawn_scale // request.scale)
         return back_projected(picture, source) if request.consistent else picture
 
     return finish

@@ -7,13 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from studio.errors import PackError
 from studio.images.pixels import Image
 from studio.images.resizing import covering
 from studio.images.tiles import whole
+from studio.packs.conditioning import Conditioning
 from studio.packs.first_stage import to_pictures
 from studio.packs.pack import Pack
 from studio.requests.vary import Vary
 from studio.rows import (
+    Guidance,
     ReverseProcess,
     Row,
     begin_all,
@@ -35,8 +42,24 @@ def prepare(job: str, request: Vary, pack: Pack, images: Mapping[str, Image]) ->
     start = None
     if first:
         start = pack.first_stage.encode(to_pictures(covering(source.array, request.width, request.height)[None]))[0]
-    guidance = with_image(guided(request, pack, whole(*size)), pack, pack.embed_picture(source.array), request.likeness)
+    guidance = _guided_by(source.array, request, pack, size)
     return begin_all(job, request, ReverseProcess(denoiser, table, guidance, whole(*size), start))
+
+
+def _guided_by(picture: NDArray[np.uint8], request: Vary, pack: Pack, size: tuple[int, int]) -> Guidance:
+    guidance = guided(request, pack, whole(*size))
+    if pack.denoiser.projection is not None:
+        return with_image(guidance, pack, pack.embed_picture(picture), request.likeness)
+    if pack.clip is not None and not pack.text.towers:  # it reads pictures where others read words
+        token = pack.clip.embed(picture)[None]
+        none = Conditioning(torch.zeros_like(token)) if request.guidance > 1 else None
+        return Guidance(Conditioning(token), none, request.guidance, request.rescale)
+    if request.strength == 1:
+        raise PackError(
+            f"The pack {pack.info.title} does not see pictures; with less strength it can begin from one. "
+            "Or choose another one."
+        )
+    return guidance
 
 
 def cost(request: Vary, pack: Pack) -> float:

@@ -7,8 +7,7 @@ import pytest
 import torch
 from skimage import data
 
-from studio.errors import InvalidRequest, PackError
-from studio.events import Failed
+from studio.errors import InvalidRequest
 from studio.images.consistency import averaged
 from studio.images.pixels import Pixels
 from studio.packs.first_stage import to_bytes, to_pictures
@@ -102,12 +101,20 @@ def test_pictures_and_drawings_wait_for_each_other_fairly(pack: Pack) -> None:
     assert ended == ["text", "large"]
 
 
-def test_a_pack_without_the_model_says_so(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("scale", [2, 4])
+@pytest.mark.parametrize("picture", [PHOTO, WIDE], ids=["one tile", "tiles"])
+def test_a_pack_without_the_model_draws_the_enlarged_picture_anew(
+    pack: Pack, picture: Pixels, scale: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the base's own tiles, from so little noise that the picture stays what it is."""
     monkeypatch.setattr(pack, "upscaler", None)
-    with pytest.raises(PackError, match="no model for super-resolution"):
-        prepare("job", _request(), pack, {PHOTO.digest: PHOTO})
-    (event,) = _engine(pack).submit("a", _request(), images={PHOTO.digest: PHOTO})
-    assert isinstance(event, Failed)
+    request = _request(picture, scale=scale, steps=10)
+    drawn = _drawn(pack, request, picture)
+    assert drawn.shape == (picture.height * scale, picture.width * scale, 3)
+    assert np.abs(averaged(drawn, scale).astype(int) - picture.array).mean() < 12
+    (row,) = prepare("job", request, pack, {picture.digest: picture})
+    assert row.table.calls == 4, "of ten"
+    assert len(row.tiling.places) > 1
 
 
 def test_another_picture_than_the_one_asked_for_is_refused(pack: Pack) -> None:

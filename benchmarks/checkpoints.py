@@ -1,0 +1,194 @@
+"""Small checkpoints of random weights: of every family that the studio serves one in the layout that its publisher
+chose, written by the classes of diffusers and transformers that read the real ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+import transformers
+from diffusers.pipelines.latent_diffusion.pipeline_latent_diffusion import LDMBertConfig, LDMBertModel
+from safetensors.torch import save_file
+from torch import nn
+from transformers import CLIPTextConfig, CLIPVisionConfig
+
+from studio.packs.catalogue import IMAGE_PROMPT
+from studio.packs.clip import PREPROCESSING
+from studio.packs.image_prompt import ImageAttention, add_image_attention, published
+from studio.packs.single_file import clip_tokenizer
+
+BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+WIDTH = 32
+END = 49407
+CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+
+
+def _random(model: nn.Module, seed: int = 0) -> Any:
+    """Every weight, those that begin as zeros included."""
+    generator = torch.Generator().manual_seed(seed)
+    model.eval().requires_grad_(False)
+    for parameter in model.parameters():
+        parameter.add_(0.05 * torch.randn(parameter.shape, generator=generator))
+    return model
+
+
+def _unet(**options: Any) -> Any:
+    torch.manual_seed(0)
+    usual = {
+        "block_out_channels": (32, 64), "layers_per_block": 1, "sample_size": 8, "in_channels": 4, "out_channels": 4,
+        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"), "cross_attention_dim": WIDTH,
+        "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"), "attention_head_dim": 4,
+    }  # fmt: skip
+    return _random(diffusers.UNet2DConditionModel(**{**usual, **options}))
+
+
+def _plain_unet(channels: int, out: int) -> Any:
+    torch.manual_seed(0)
+    return _random(diffusers.UNet2DModel(
+        block_out_channels=(32, 64), layers_per_block=1, sample_size=16, in_channels=channels, out_channels=out,
+        down_block_types=("DownBlock2D", "AttnDownBlock2D"), up_block_types=("AttnUpBlock2D", "UpBlock2D"),
+    ))  # fmt: skip
+
+
+def _autoencoder(blocks: int = 4, **options: Any) -> Any:
+    """With a factor of 8, or less for fewer ``blocks``."""
+    torch.manual_seed(1)
+    return _random(diffusers.AutoencoderKL(
+        block_out_channels=(32,) * blocks, latent_channels=4, down_block_types=("DownEncoderBlock2D",) * blocks,
+        up_block_types=("UpDecoderBlock2D",) * blocks, **options,
+    ))  # fmt: skip
+
+
+def _vq() -> Any:
+    torch.manual_seed(1)
+    return _random(diffusers.VQModel(
+        block_out_channels=(32, 32, 32), latent_channels=3, num_vq_embeddings=64,
+        down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3,
+    ))  # fmt: skip
+
+
+def _text(width: int = WIDTH, kind: Any = transformers.CLIPTextModel, padding: int = END) -> Any:
+    torch.manual_seed(2)
+    return _random(kind(CLIPTextConfig(
+        hidden_size=width, intermediate_size=48, num_attention_heads=4, num_hidden_layers=3, projection_dim=WIDTH,
+        vocab_size=END + 1, bos_token_id=END - 1, eos_token_id=END, pad_token_id=padding,
+    )))  # fmt: skip
+
+
+def _vision() -> Any:
+    torch.manual_seed(3)
+    return _random(transformers.CLIPVisionModelWithProjection(CLIPVisionConfig(
+        hidden_size=WIDTH, projection_dim=WIDTH, num_hidden_layers=2, num_attention_heads=4, image_size=32,
+        intermediate_size=48, patch_size=8,
+    )))  # fmt: skip
+
+
+def _scheduler(kind: str = "DDIMScheduler", **options: Any) -> Any:
+    usual = {"clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1} if kind == "DDIMScheduler" else {}
+    return getattr(diffusers, kind)(**{**BETAS, **usual, **options})
+
+
+def _write(folder: Path, parts: Mapping[str, Any], shard: str) -> Path:
+    for name, part in parts.items():
+        sharded = {"max_shard_size": shard} if isinstance(part, diffusers.ModelMixin) else {}
+        part.save_pretrained(folder / name, **sharded)
+    return folder
+
+
+def _stable_diffusion(**unet: Any) -> dict[str, Any]:
+    return {
+        "unet": _unet(**unet), "vae": _autoencoder(), "text_encoder": _text(), "tokenizer": clip_tokenizer(END),
+        "scheduler": _scheduler(),
+    }  # fmt: skip
+
+
+def _stable_diffusion_xl(**unet: Any) -> dict[str, Any]:
+    """The width that the U-Net reads is that of both text encoders together."""
+    usual = {
+        "cross_attention_dim": 2 * WIDTH, "addition_embed_type": "text_time", "addition_time_embed_dim": 8,
+        "transformer_layers_per_block": (1, 2), "projection_class_embeddings_input_dim": 6 * 8 + WIDTH,
+        "use_linear_projection": True, "attention_head_dim": (2, 4),
+    }  # fmt: skip
+    return {
+        "unet": _unet(**{**usual, **unet}), "vae": _autoencoder(scaling_factor=0.13025), "text_encoder": _text(),
+        "text_encoder_2": _text(kind=transformers.CLIPTextModelWithProjection, padding=0),
+        "tokenizer": clip_tokenizer(END), "tokenizer_2": clip_tokenizer(0),
+        "scheduler": _scheduler("EulerDiscreteScheduler"),
+    }  # fmt: skip
+
+
+def _latent_diffusion() -> dict[str, Any]:
+    torch.manual_seed(2)
+    bert = _random(LDMBertModel(LDMBertConfig(
+        vocab_size=31, encoder_layers=2, encoder_ffn_dim=64, encoder_attention_heads=4, head_dim=8, d_model=WIDTH,
+        pad_token_id=0,
+    )))  # fmt: skip
+    words = {word: number for number, word in enumerate(("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"))}
+    words |= {letter: len(words) + number for number, letter in enumerate("abcdefghijklmnopqrstuvwxyz")}
+    tokenizer = transformers.BertTokenizer(vocab=words, model_max_length=77)
+    return {
+        "unet": _unet(), "vqvae": _autoencoder(), "bert": bert, "tokenizer": tokenizer, "scheduler": _scheduler()
+    }  # fmt: skip
+
+
+def _noised_upscaler() -> dict[str, Any]:
+    return {
+        "unet": _unet(in_channels=7, num_class_embeds=1000), "vae": _autoencoder(3, scaling_factor=0.08333),
+        "text_encoder": _text(), "tokenizer": clip_tokenizer(END),
+        "scheduler": _scheduler(prediction_type="v_prediction"),
+        "low_res_scheduler": _scheduler("DDPMScheduler", beta_start=0.0001, beta_end=0.02, beta_schedule="linear"),
+    }  # fmt: skip
+
+
+def _image_variation() -> dict[str, Any]:
+    return {"unet": _unet(), "vae": _autoencoder(), "image_encoder": _vision(), "scheduler": _scheduler()}
+
+
+LINEAR = {"beta_start": 0.0015, "beta_end": 0.0155, "beta_schedule": "scaled_linear"}
+FAMILIES: dict[str, Callable[[], dict[str, Any]]] = {
+    "Stable Diffusion": _stable_diffusion,
+    "Stable Diffusion, inpainting": lambda: _stable_diffusion(in_channels=9),
+    "GLIGEN": lambda: _stable_diffusion(attention_type="gated", use_linear_projection=True),
+    "IP-Adapter": _stable_diffusion,
+    "LCM": lambda: {**_stable_diffusion(time_cond_proj_dim=16), "scheduler": _scheduler("LCMScheduler")},
+    "SDXL": _stable_diffusion_xl,
+    "SDXL, inpainting": lambda: _stable_diffusion_xl(in_channels=9),
+    "SDXL, IP-Adapter": _stable_diffusion_xl,
+    "x4 upscaler": _noised_upscaler,
+    "image variation": _image_variation,
+    "LDM": _latent_diffusion,
+    "LDM, unconditional": lambda: {
+        "unet": _plain_unet(3, 3), "vqvae": _vq(), "scheduler": _scheduler(**LINEAR)
+    },
+    "LDM-SR": lambda: {"unet": _plain_unet(6, 3), "vqvae": _vq(), "scheduler": _scheduler(**LINEAR)},
+}  # fmt: skip
+
+
+def write(family: str, folder: Path, *, shard: str = "5GB") -> Path:
+    """A checkpoint of ``family`` in ``folder``; with a small ``shard``, its models lie in several files each."""
+    parts = FAMILIES[family]()
+    _write(folder, parts, shard)
+    if "xl" in family.lower():
+        (folder / "model_index.json").write_text(json.dumps({"force_zeros_for_empty_prompt": True}))
+    if "IP-Adapter" in family:
+        _write_image_prompt(folder, parts["unet"])
+    if (folder / "image_encoder").is_dir():
+        statistics = {"image_mean": CLIP_MEAN, "image_std": CLIP_STD}
+        (folder / "image_encoder" / PREPROCESSING).write_text(json.dumps(statistics))
+    return folder
+
+
+def _write_image_prompt(folder: Path, unet: Any) -> None:
+    _vision().save_pretrained(folder / "image_encoder")
+    torch.manual_seed(4)
+    projection = diffusers.models.embeddings.ImageProjection(WIDTH, unet.config.cross_attention_dim, 4)
+    layers = add_image_attention(unet)
+    assert all(isinstance(layer, ImageAttention) for layer in layers.values())
+    path = folder / IMAGE_PROMPT
+    path.parent.mkdir(parents=True)
+    weights = published(_random(projection, 5), _random(layers, 6))
+    save_file({name: value.float() for name, value in weights.items()}, path)

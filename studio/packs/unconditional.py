@@ -1,0 +1,42 @@
+"""The family of CompVis' unconditional models (Rombach et al. 2022, section 4.1: faces, churches, bedrooms): a U-Net
+that reads nothing, on the latents of a VQ-regularised autoencoder. The layout is that of `diffusers.LDMPipeline`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import UNet2DModel, VQModel
+
+from studio.packs.catalogue import PackInfo
+from studio.packs.conditioning import ConditioningBatch
+from studio.packs.first_stage import FirstStage
+from studio.packs.hashing import hash_of_folder
+from studio.packs.pack import Denoiser, Pack
+from studio.packs.parts import autoencoder_dtype, load_model, read_preview, read_schedule
+from studio.packs.text_encoders import TextEncoders
+from studio.samplers.table import Tables
+
+
+def load_folder(
+    info: PackInfo, folder: Path, device: torch.device, dtype: torch.dtype, report: Callable[[float], None]
+) -> Pack:
+    unet = load_model(UNet2DModel, folder / "unet", dtype, device)
+    report(0.6)
+    autoencoder = load_model(VQModel, folder / "vqvae", autoencoder_dtype(dtype), device)
+    first_stage = FirstStage(
+        autoencoder, read_preview(folder, autoencoder).to(device), 2 ** (len(autoencoder.config.block_out_channels) - 1)
+    )
+    area = (info.size // first_stage.factor) ** 2
+    denoiser = Denoiser(unet, predict, Tables(read_schedule(folder)), first_stage, unet.config.out_channels, area)
+    return Pack(info, denoiser, TextEncoders(()), hash_of_folder(folder))
+
+
+def predict(
+    model: Any, latents: torch.Tensor, timesteps: torch.Tensor, conditioning: ConditioningBatch
+) -> torch.Tensor:
+    """latents [B, C, h, w] -> [B, C, h, w]."""
+    output: torch.Tensor = model(latents.to(model.dtype), timesteps).sample
+    return output
