@@ -22,6 +22,7 @@ from studio.packs.parts import read_schedule
 from studio.packs.single_file import clip_tokenizer
 from studio.packs.stable_diffusion import Checkpoint, assembled, is_xl, two_encoders
 from studio.packs.text_encoders import TextEncoders, Tower
+from studio.prompts import Lora
 
 FAMILIES = {"sd15": "stable-diffusion-1", "sdxl": "stable-diffusion-xl"}
 
@@ -44,15 +45,21 @@ class Counted(Denoiser):
     def of(cls, denoiser: Denoiser) -> Counted:
         return cls(**{part.name: getattr(denoiser, part.name) for part in fields(Denoiser)})
 
-    def __call__(self, latents: torch.Tensor, timesteps: torch.Tensor, conditioning: ConditioningBatch) -> torch.Tensor:
+    def __call__(
+        self,
+        latents: torch.Tensor,
+        timesteps: torch.Tensor,
+        conditioning: ConditioningBatch,
+        loras: tuple[Lora, ...] = (),
+    ) -> torch.Tensor:
         """The work of layers for boxes and pictures is not added up; nobody in the benchmark brings any."""
         shape = tuple(latents.shape[1:])
         if shape not in self.flops_of:
             with FlopCounterMode(display=False) as counter:
-                super().__call__(latents[:1], timesteps[:1], conditioning.first())
+                super().__call__(latents[:1], timesteps[:1], conditioning.first(), loras)
             self.flops_of[shape] = counter.get_total_flops()
         self.work.flops += len(latents) * self.flops_of[shape]
-        return super().__call__(latents, timesteps, conditioning)
+        return super().__call__(latents, timesteps, conditioning, loras)
 
 
 def load(model: str, device: torch.device) -> Pack:

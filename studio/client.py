@@ -85,7 +85,9 @@ def _worker_options(pack: PackInfo, settings: Settings) -> WorkerOptions:
         each_address=settings.each_address,
         strict=settings.strict,
     )
-    return WorkerOptions(pack, settings.device, limits, settings.batch is None, settings.patience)
+    return WorkerOptions(
+        pack, settings.device, limits, settings.batch is None, settings.patience, settings.models.absolute()
+    )
 
 
 @dataclasses.dataclass

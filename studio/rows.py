@@ -19,6 +19,7 @@ from studio.images.tiles import Place, Tiling
 from studio.packs.conditioning import Conditioning, ImageTokens
 from studio.packs.pack import Denoiser, Pack
 from studio.packs.spherical import slerp
+from studio.prompts import Lora, read_prompt
 from studio.requests.request import Prompted, Request
 from studio.samplers.catalogue import find_sampler
 from studio.samplers.table import SamplerTable
@@ -35,6 +36,7 @@ class Guidance:
     unconditional:  of classifier-free guidance's second input (Ho and Salimans 2022); None at scale 1
     scale, rescale: see `studio.engine.denoise.guide`
     grounded_calls: at how many calls, from the first on, the boxes of the conditioning act
+    loras:          which LoRAs act
     """
 
     conditional: Conditioning
@@ -42,6 +44,7 @@ class Guidance:
     scale: float = 1.0
     rescale: float = 0.0
     grounded_calls: int = 0
+    loras: tuple[Lora, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -174,8 +177,9 @@ class Row:
 
     @property
     def batch_key(self) -> Hashable:
-        """Rows with equal keys can share a model call: denoiser, shape of a tile, conditioning shape."""
-        return id(self.denoiser), self.tiling.height, self.tiling.width, tuple(self.guidance.conditional.text.shape)
+        """Rows with equal keys can share a model call: denoiser, LoRAs, shape of a tile, conditioning shape."""
+        shape = self.tiling.height, self.tiling.width, tuple(self.guidance.conditional.text.shape)
+        return id(self.denoiser), self.guidance.loras, shape
 
     def move(self, state: torch.Tensor, x0: torch.Tensor) -> None:
         """On to the next call of the sampler."""
@@ -225,13 +229,16 @@ def guided(request: Prompted, pack: Pack, tiling: Tiling, *others: str, concat: 
         concat = pack.blank_concat(tiling.rows, tiling.columns)
     prompts = [request.caption, *others, *([request.negative] if request.guidance > 1 else [])]
     chunks, size = max(map(pack.text.chunks, prompts)), (tiling.height, tiling.width)
+    loras = read_prompt(request.caption).loras
     conditional, unconditional = (
-        pack.condition(words, size, concat, chunks=chunks, skip=request.clip_skip)
+        pack.condition(words, size, concat, chunks=chunks, skip=request.clip_skip, loras=loras)
         for words in (request.caption, prompts[-1])
     )
+    guidance = Guidance(conditional, loras=loras)
     if pack.denoiser.embeds_guidance:
-        return Guidance(replace(conditional, guidance=request.guidance - 1))
-    return Guidance(conditional, unconditional if request.guidance > 1 else None, request.guidance, request.rescale)
+        return replace(guidance, conditional=replace(conditional, guidance=request.guidance - 1))
+    second = unconditional if request.guidance > 1 else None
+    return replace(guidance, unconditional=second, scale=request.guidance, rescale=request.rescale)
 
 
 def _unprompted(request: Prompted, pack: Pack) -> Guidance:

@@ -337,6 +337,32 @@ TEMPLATES: dict[str, tuple[str, str]] = {
         "模型包 {pack} 只能放大图片；请换一个。",
         "Das Paket {pack} vergrößert Bilder und sonst nichts; wählen Sie ein anderes.",
     ),
+    "{file} is no autoencoder for this pack: {reason}": (
+        "{file} 不是此模型包的自动编码器：{reason}",
+        "{file} ist kein Autoencoder für dieses Paket: {reason}",
+    ),
+    "{file} holds no LoRA.": ("{file} 不含 LoRA。", "{file} enthält kein LoRA."),
+    "{file} fits none of this pack's models.": (
+        "{file} 与此模型包的任何模型都不匹配。",
+        "{file} passt zu keinem Modell dieses Pakets.",
+    ),
+    "{file} is damaged: {name} is not finite.": (
+        "{file} 已损坏：{name} 不是有限数。",
+        "{file} ist beschädigt: {name} ist nicht endlich.",
+    ),
+    "a file in the folder for LoRAs, which holds: {names}": (
+        "LoRA 文件夹中的文件，现有：{names}",
+        "eine Datei im Ordner für LoRAs, in dem ist: {names}",
+    ),
+    "a LoRA for this pack's models ({reason})": (
+        "适用于此模型包的 LoRA（{reason}）",
+        "ein LoRA für die Modelle dieses Pakets ({reason})",
+    ),
+    "nothing, as there is no folder for LoRAs here": (
+        "留空，因为这里没有 LoRA 文件夹",
+        "nichts, denn hier gibt es keinen Ordner für LoRAs",
+    ),
+    "empty with {sampler}": ("使用 {sampler} 时留空", "leer mit {sampler}"),
     "nothing, as {pack} reads no words": ("留空，因为 {pack} 不读取文字", "nichts, denn {pack} liest keine Worte"),
     "The pack {pack} does not see pictures; with less strength it can begin from one. Or choose another one.": (
         "模型包 {pack} 看不懂图片；降低强度可以从图片开始。也可以换一个。",

@@ -13,10 +13,10 @@ ROOT = Path(__file__).parents[1]
 # A room may import from itself and from any room before it.
 ROOMS = (
     ("studio.errors",),
-    ("studio.images",),
+    ("studio.images", "studio.prompts"),
     ("studio.samplers.catalogue",),
     ("studio.requests",),
-    ("studio.settings", "studio.events", "studio.packs.catalogue"),
+    ("studio.settings", "studio.events", "studio.packs.catalogue", "studio.packs.original"),
     ("studio.gallery",),
     ("studio.samplers", "studio.packs"),
     ("studio.rows",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeAlias
 
 from studio.engine.batching import Limits
@@ -71,7 +72,8 @@ class WorkerOptions:
     """``pack`` is loaded first, ``device`` as in the settings. With ``calibrates``, the limit on inputs is found by
     trying instead.
 
-    A step that takes longer than ``patience`` seconds ends the process; 0 waits for ever.
+    LoRAs and words of one's own lie in ``models``. A step that takes longer than ``patience`` seconds ends the process;
+    0 waits for ever.
     """
 
     pack: PackInfo
@@ -79,6 +81,7 @@ class WorkerOptions:
     limits: Limits
     calibrates: bool
     patience: float
+    models: Path | None = None
 
 
 Command: TypeAlias = Submit | Cancel | LoadPack

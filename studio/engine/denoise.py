@@ -76,7 +76,7 @@ def model_outputs(rows: Sequence[Row], padded_to: int | None = None) -> list[Par
     latents, timesteps = _seen(rows, [*tiles], denoiser.device)
     which = [tiles[each.row, each.place] for each in every]
     conditioning = stack([each.conditioning for each in every], padded_to)
-    output = denoiser(latents[which], timesteps[which], conditioning)
+    output = denoiser(latents[which], timesteps[which], conditioning, rows[0].guidance.loras)
     answers = {each[:3]: answer for each, answer in zip(asked, output, strict=False)}
     parts = []
     for index, row in enumerate(rows):

@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -100,11 +101,12 @@ def _load(pipe: Connection, options: WorkerOptions) -> Residency | None:
             memory = Memory(lambda: free_memory(device), bytes_needed, bytes_of)
             limits, pace, pack, problem = options.limits, None, None, ""
             try:
-                pack = load_pack(options.pack, device)
+                pack = load_pack(options.pack, device, models=options.models)
                 limits, pace = _tune(pack, options)
             except PackError as error:
                 problem = str(error)
-            residency = Residency(Engine(limits=limits), lambda info, report: load_pack(info, device, report), memory)
+            load = partial(load_pack, device=device, models=options.models)
+            residency = Residency(Engine(limits=limits), lambda info, report: load(info, report=report), memory)
             if pack is None:
                 residency.states[options.pack.name] = PackState(options.pack, "failed", problem=problem)
             else:

@@ -74,6 +74,8 @@ SUPER_RESOLUTION = "super_resolution"  # the folder in a pack's with the models 
 IMAGE_ENCODER = "image_encoder"  # likewise, with CLIP's vision tower
 IMAGE_PROMPT = "ip_adapter/ip_adapter.safetensors"
 STORYBOOK = "storybook"
+LORAS, EMBEDDINGS = "loras", "embeddings"  # folders beside the packs
+VAE = ".vae.safetensors"  # ends the name of an autoencoder that stands in for that of the pack beside it
 
 PACKS = {
     pack.name: pack
@@ -123,6 +125,8 @@ def packs_in(folder: Path) -> list[PackState]:
     found = []
     for path in _entries(folder):
         if path.name.startswith(".") or not (path.is_dir() or path.suffix in (".safetensors", *UNSAFE)):
+            continue
+        if path.name in (LORAS, EMBEDDINGS) or path.name.endswith(VAE):
             continue
         if path.is_dir() and path.with_suffix(".safetensors").is_file():
             continue  # the configuration of the file beside it

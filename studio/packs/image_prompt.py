@@ -57,7 +57,8 @@ class ImageAttention(nn.Module):
             for each in (attn.to_q(hidden_states), self.to_k_ip(tokens), self.to_v_ip(tokens))
         )
         found = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
-        return out + scale * F.linear(found, attn.to_out[0].weight)  # linear: the words' part has brought the bias
+        joined = attn.to_out[0]
+        return out + scale * (joined(found) - joined.bias)  # the words' part has brought the bias
 
 
 def add_image_attention(unet: UNet2DConditionModel) -> nn.ModuleDict:

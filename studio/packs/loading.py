@@ -13,7 +13,9 @@ import torch
 
 from studio.errors import PackError
 from studio.packs import single_file
-from studio.packs.catalogue import PackInfo, find_pack
+from studio.packs.catalogue import EMBEDDINGS, LORAS, PackInfo, find_pack
+from studio.packs.embeddings import read_embeddings, teach
+from studio.packs.loras import Loras
 from studio.packs.pack import Pack
 
 logger = logging.getLogger(__name__)
@@ -38,9 +40,14 @@ def pick_dtype(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
 
 
-def load_pack(info: PackInfo, device: torch.device, report: Callable[[float], None] = lambda share: None) -> Pack:
-    """Loads every model of the pack; ``report`` hears which share of it is done, 0..1. Raises `PackError`, which says
-    what is missing."""
+def load_pack(
+    info: PackInfo,
+    device: torch.device,
+    report: Callable[[float], None] = lambda share: None,
+    models: Path | None = None,
+) -> Pack:
+    """Loads every model of the pack; ``report`` hears which share of it is done, 0..1. The LoRAs and words of one's own
+    in the folder ``models`` can be used with it. Raises `PackError`, which says what is missing."""
     source = Path(info.source)
     try:
         if source.is_file():
@@ -58,7 +65,14 @@ def load_pack(info: PackInfo, device: torch.device, report: Callable[[float], No
             f"The pack {info.title} cannot be loaded ({type(error).__name__}); the log says more."
         ) from error
     _check_finite(pack)
-    return pack
+    return pack if models is None or not pack.text.towers else _extended(pack, models)
+
+
+def _extended(pack: Pack, models: Path) -> Pack:
+    words = read_embeddings(models / EMBEDDINGS)
+    towers = tuple(replace(each, words=teach(each.model, each.tokenizer, words)) for each in pack.text.towers)
+    loras = Loras(models / LORAS, pack.denoiser.unet, [tower.model for tower in towers])
+    return replace(pack, text=replace(pack.text, towers=towers), denoiser=replace(pack.denoiser, loras=loras))
 
 
 def bytes_needed(info: PackInfo) -> float:

@@ -16,16 +16,17 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from studio.errors import PackError
+from studio.errors import InvalidRequest, PackError
 from studio.images.boxes import MOST_BOXES, Boxed
 from studio.packs.catalogue import PackInfo
 from studio.packs.clip import Clip, mean_over_words
 from studio.packs.conditioning import Conditioning, ConditioningBatch
 from studio.packs.first_stage import FirstStage
 from studio.packs.grounding import Grounding
+from studio.packs.loras import Loras
 from studio.packs.text_encoders import TextEncoders, Tower
 from studio.packs.vocabulary import unknown_words
-from studio.prompts import read_prompt
+from studio.prompts import Lora, read_prompt
 from studio.samplers.table import NoiseSchedule, Tables, add_noise
 
 KEPT_SIZES = 16
@@ -71,6 +72,7 @@ class Denoiser:
     grounding: Grounding | None = None
     projection: Any = None
     augmentation: Augmentation | None = None
+    loras: Loras | None = None
 
     @cached_property
     def device(self) -> torch.device:
@@ -90,11 +92,26 @@ class Denoiser:
     def prediction(self) -> str:
         return self.tables.schedule.prediction
 
-    def __call__(self, latents: torch.Tensor, timesteps: torch.Tensor, conditioning: ConditioningBatch) -> torch.Tensor:
+    def put_on(self, loras: tuple[Lora, ...]) -> None:
+        """Makes ``loras``, and no others, act on the U-Net and on the text encoders that it listens to. Raises
+        `InvalidRequest` for one that is not there or does not fit."""
+        if self.loras is not None:
+            self.loras.put_on(loras)
+        elif loras:
+            raise InvalidRequest("lora", loras[0].name, "nothing, as there is no folder for LoRAs here")
+
+    def __call__(
+        self,
+        latents: torch.Tensor,
+        timesteps: torch.Tensor,
+        conditioning: ConditioningBatch,
+        loras: tuple[Lora, ...] = (),
+    ) -> torch.Tensor:
         """latents [B, channels, h, w], timesteps [B] float32 -> the model's output [B, channels, h, w] float32.
 
         Timesteps stay float32 whatever the weights' type: in bfloat16 they would be off by up to four.
         """
+        self.put_on(loras)
         with torch.inference_mode():
             return self.predict(self.unet, latents, timesteps, conditioning).float()
 
@@ -151,11 +168,19 @@ class Pack:
         return () if self.vocabulary is None else unknown_words(read_prompt(prompt).words, self.vocabulary)
 
     def condition(
-        self, prompt: str, size: tuple[int, int], concat: torch.Tensor | None = None, *, chunks: int = 1, skip: int = 0
+        self,
+        prompt: str,
+        size: tuple[int, int],
+        concat: torch.Tensor | None = None,
+        *,
+        chunks: int = 1,
+        skip: int = 0,
+        loras: tuple[Lora, ...] = (),
     ) -> Conditioning:
-        """On ``prompt``, read in at least so many ``chunks`` and without the last ``skip`` layers; for pictures of
-        ``size`` = height, width in latents."""
-        said = self.text.encode(prompt, chunks=chunks, skip=skip)
+        """On ``prompt``, read with ``loras`` in at least so many ``chunks`` and without the last ``skip`` layers; for
+        pictures of ``size`` = height, width in latents. LoRAs that the prompt names do not count here."""
+        self.denoiser.put_on(loras)
+        said = self.text.encode(prompt, chunks=chunks, skip=skip, state=loras)
         time_ids = None
         if self.knows_sizes:
             height, width = (side * self.denoiser.factor for side in size)

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from diffusers import AutoencoderKL
 from safetensors.torch import load_file
 from torch import nn
 from transformers import AutoTokenizer
 
 from studio.errors import PackError
-from studio.packs.catalogue import read_json
-from studio.packs.inspection import check_folder, check_keys, refusal_of
+from studio.packs.catalogue import VAE, read_json
+from studio.packs.inspection import check_folder, check_keys, check_tensors, first_line, refusal_of
 from studio.packs.linear_decoder import LinearDecoder, preview_of
 from studio.samplers.table import NoiseSchedule
 
@@ -45,6 +46,32 @@ def load_model(kind: Any, folder: Path, dtype: torch.dtype, device: torch.device
         raise refusal_of(folder, error) from None
     check_keys(folder, found["missing_keys"], found["unexpected_keys"])
     return settled(model, device)
+
+
+def load_autoencoder(pack: Path, source: Path, dtype: torch.dtype, device: torch.device) -> AutoencoderKL:
+    """The autoencoder of the pack in the folder ``pack``, unless one lies beside ``source`` that is to stand in for it:
+    the pack's name with `VAE`, in either layout."""
+    override = override_of(source)
+    if override is None:
+        return load_model(AutoencoderKL, pack / "vae", autoencoder_dtype(dtype), device)
+    return read_autoencoder(override, pack, autoencoder_dtype(dtype))
+
+
+def override_of(source: Path) -> Path | None:
+    """The file that stands in for the autoencoder of the pack at ``source``, a folder or a file, if there is one."""
+    override = source.with_name(source.name.removesuffix(".safetensors") + VAE)
+    return override if override.is_file() else None
+
+
+def read_autoencoder(file: Path, config: Path, dtype: torch.dtype) -> AutoencoderKL:
+    """The autoencoder in a single file; its configuration is in the folder ``config``."""
+    check_tensors(file)
+    try:
+        return AutoencoderKL.from_single_file(
+            load_file(file), config=str(config), subfolder="vae", local_files_only=True, dtype=dtype
+        )
+    except Exception as error:
+        raise PackError(f"{file.name} is no autoencoder for this pack: {first_line(error)}") from None
 
 
 def autoencoder_dtype(dtype: torch.dtype) -> torch.dtype:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import UNet2DConditionModel
 from diffusers.loaders.single_file_utils import create_diffusers_clip_model_from_ldm
 from safetensors import safe_open
 from safetensors.torch import load_file
@@ -21,7 +21,7 @@ from studio.packs.inspection import check_config, check_tensors, first_line
 from studio.packs.linear_decoder import preview_of
 from studio.packs.original import CONFIGURATIONS, configuration_of
 from studio.packs.pack import Pack
-from studio.packs.parts import autoencoder_dtype, read_schedule, schedule_of
+from studio.packs.parts import autoencoder_dtype, override_of, read_autoencoder, read_schedule, schedule_of
 from studio.packs.stable_diffusion import Checkpoint, assembled, is_xl, two_encoders
 from studio.packs.text_encoders import TextEncoders, Tower
 
@@ -56,7 +56,7 @@ def _read(file: Path, folder: Path, device: torch.device, dtype: torch.dtype) ->
     config: dict[str, Any] = {"config": str(folder), "local_files_only": True, "device": str(device)}
     channels = {"in_channels": weights[FIRST_LAYER].shape[1]}
     unet = UNet2DConditionModel.from_single_file(weights, subfolder="unet", dtype=dtype, **channels, **config)
-    autoencoder = AutoencoderKL.from_single_file(weights, subfolder="vae", dtype=autoencoder_dtype(dtype), **config)
+    autoencoder = read_autoencoder(override_of(file) or file, folder, autoencoder_dtype(dtype))
     text = _read_text(weights, folder, unet, dtype, device)
     return Checkpoint(
         unet, autoencoder, text, _schedule(file, weights, folder), preview_of(autoencoder), hash_of_files([file])

@@ -29,7 +29,7 @@ from studio.packs.hashing import hash_of_folder
 from studio.packs.image_prompt import ImagePrompts, take_image_prompt
 from studio.packs.linear_decoder import LinearDecoder
 from studio.packs.pack import INPAINTING_CHANNELS, Denoiser, Pack
-from studio.packs.parts import autoencoder_dtype, load_model, load_tokenizer, read_preview, read_schedule, settled
+from studio.packs.parts import load_autoencoder, load_model, load_tokenizer, read_preview, read_schedule, settled
 from studio.packs.text_encoders import TextEncoders, Tower
 from studio.packs.vocabulary import read_vocabulary
 from studio.samplers.table import NoiseSchedule, Tables
@@ -56,7 +56,7 @@ def load_folder(
     schedule = read_schedule(folder)
     unet = load_model(UNet2DConditionModel, folder / "unet", dtype, device)
     report(0.6)  # a U-Net is the most of a pack
-    autoencoder = load_model(AutoencoderKL, folder / "vae", autoencoder_dtype(dtype), device)
+    autoencoder = load_autoencoder(folder, Path(info.source), dtype, device)
     text = _load_text(folder, unet, dtype, device)
     report(0.9)
     pack = assembled(

@@ -8,12 +8,13 @@ place of a prompt without words: ``empty + weight * (said - empty)``.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import torch
 
+from studio.packs.embeddings import spelled
 from studio.prompts import Prompt, read_prompt
 
 KEPT_PROMPTS = 512
@@ -42,11 +43,13 @@ class Tower:
 
     layer: what denoisers take of it: its last hidden states behind its last norm (Stable Diffusion 1 and 2), or those
            of the last layer but one, as they are (SDXL, Podell et al. 2023, section 2.1)
+    words: what words of one's own are written as (`studio.packs.embeddings`)
     """
 
     model: Any
     tokenizer: Any
     layer: Layer = "last"
+    words: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def length(self) -> int:
@@ -60,7 +63,8 @@ class Tower:
             tokens: list[int] = []
             weights: list[float] = []
             for piece in section:
-                ids = self.tokenizer(piece.words, add_special_tokens=False, verbose=False).input_ids
+                text = spelled(piece.words, self.words)
+                ids = self.tokenizer(text, add_special_tokens=False, verbose=False).input_ids
                 tokens += ids
                 weights += [piece.weight] * len(ids)
             for begin in range(0, max(1, len(tokens)), room):

@@ -38,7 +38,7 @@ def prepare(job: str, request: Interpolate, pack: Pack, images: Mapping[str, Ima
     last = request.other_prompt or request.prompt
     at_start = guided(request, pack, whole(*size), last)
     chunks = len(at_start.conditional.text) // pack.tower.length
-    at_the_end = pack.condition(last, size, chunks=chunks, skip=request.clip_skip)
+    at_the_end = pack.condition(last, size, chunks=chunks, skip=request.clip_skip, loras=at_start.loras)
     rows = []
     for index, position in enumerate(request.positions):
         guidance = with_each(at_start, _between(at_start.conditional, at_the_end, position), {})

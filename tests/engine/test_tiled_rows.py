@@ -26,7 +26,9 @@ class Pointwise(Denoiser):
     def asked(self) -> list[int]:
         return []
 
-    def __call__(self, latents: torch.Tensor, timesteps: torch.Tensor, conditioning: ConditioningBatch) -> torch.Tensor:
+    def __call__(
+        self, latents: torch.Tensor, timesteps: torch.Tensor, conditioning: ConditioningBatch, loras: object = ()
+    ) -> torch.Tensor:
         self.asked.append(len(latents))
         assert conditioning.concat is not None
         summed = latents * 0.7 + conditioning.concat + timesteps[:, None, None, None] / 1000
