@@ -34,7 +34,7 @@ from studio.errors import EngineStopped, InvalidRequest, JobFailed, PackError, Q
 from studio.events import ENDS, Cancelled, Event, Failed, Started
 from studio.images.pixels import Image
 from studio.joblog import JobLog
-from studio.packs.catalogue import PACKS, PackInfo, PackState, find_pack, packs_in
+from studio.packs.catalogue import PACKS, PackInfo, PackState, find_pack, lora_names, packs_in
 from studio.requests.request import Request
 from studio.settings import Settings
 
@@ -56,6 +56,9 @@ class EngineClient(Protocol):
 
     def packs(self) -> tuple[PackState, ...]:
         """The packs that requests may name, as they are now; the one that is loaded first comes first."""
+
+    def loras(self) -> list[str]:
+        """The names of the LoRAs that a prompt may ask for, as they are now."""
 
     def load(self, pack: str) -> None:
         """Loads a pack that somebody is going to need. Never fails; `packs` says how it is going."""
@@ -148,6 +151,9 @@ class LocalClient:
         for state in (*(PackState(find_pack(name)) for name in PACKS), *packs_in(self._models)):
             known.setdefault(state.info.name, state)
         return tuple(self._states.get(name, state) for name, state in known.items())
+
+    def loras(self) -> list[str]:
+        return lora_names(self._models)
 
     def load(self, pack: str) -> None:
         with self._lock, contextlib.suppress(PackError):

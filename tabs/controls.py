@@ -22,13 +22,15 @@ from studio.requests.limits import (
     LONGEST_PROMPT,
     MOST_GUIDANCE,
     MOST_PICTURES,
+    MOST_SKIPPED,
     RANDOM_SEEDS,
     SIDE_MULTIPLE,
     SMALLEST_SIDE,
+    check_text,
 )
 from studio.requests.request import Prompted, Request
-from studio.samplers.catalogue import DEFAULT_SAMPLER, MOST_STEPS, SAMPLERS
-from tabs.job import Given, Update
+from studio.samplers.catalogue import DEFAULT_SAMPLER, MOST_STEPS, SAMPLERS, find_sampler
+from tabs.job import QUICK, Given, Update
 from tabs.picker import ModelPicker
 from tabs.words import sampler_key, say
 
@@ -40,6 +42,7 @@ SHAPES = {
     "panorama": (4.0, 1.0),
 }
 STEP_OF_SIDES = 32
+LORA_SCALE = 0.8  # that a LoRA is put into the prompt with
 
 
 def shape_sides(shape: str, pack: PackInfo) -> tuple[int, int]:
@@ -67,6 +70,7 @@ class DrawingControls:
         self._fields: dict[str, gr.Component] = {}
         self._sampling: SamplingControls
         self._seed: SeedControls
+        self._lora: gr.Dropdown
 
     def add_prompt(self, hint: str, info: str = "generate_keys", **options: Any) -> gr.Textbox:
         """``hint`` and ``info`` are keys of words."""
@@ -91,7 +95,12 @@ class DrawingControls:
         self._fields["negative"] = gr.Textbox(
             label=say("negative"), placeholder=say("negative_hint"), elem_id="negative", max_length=LONGEST_PROMPT
         )
+        self._lora = gr.Dropdown(
+            self._picker.loras, value=None, label=say("lora"), info=say("lora_hint"), elem_id="lora",
+            visible=bool(self._picker.loras),
+        )  # fmt: skip
         self._sampling.add_finer_points()
+        self._fields["clip_skip"] = _slider("clip_skip", 0, MOST_SKIPPED, 0, 1)
         self._seed = SeedControls()
 
     def inputs(self) -> set[gr.Component]:
@@ -103,6 +112,7 @@ class DrawingControls:
             "prompt": given[self._fields["prompt"]] or "",
             "negative": given[self._fields["negative"]] or "",
             "count": given[self._fields["count"]],
+            "clip_skip": given[self._fields["clip_skip"]],
             **self._sampling.read(given),
         }
 
@@ -125,6 +135,14 @@ class DrawingControls:
 
     def connect(self) -> None:
         self._seed.connect()
+        self._sampling.connect()
+        prompt = self._fields["prompt"]
+
+        def add(text: str, name: str | None) -> tuple[Any, None]:
+            return (gr.skip() if not name else f"{text or ''} <lora:{name}:{LORA_SCALE}>".strip()), None
+
+        self._lora.focus(lambda: gr.update(choices=self._picker.loras), None, self._lora, **QUICK)
+        self._lora.input(add, [prompt, self._lora], [prompt, self._lora], **QUICK)
 
 
 class SizeControls:
@@ -199,11 +217,16 @@ class SamplingControls:
         samplers = [(say(sampler_key(sampler)), sampler.name) for sampler in SAMPLERS.values()]
         self._picker, self._is_guided = picker, is_guided
         with gr.Group(elem_classes="studio-sampling"):
-            self._fields: dict[str, gr.Component] = {
-                "sampler": gr.Dropdown(
-                    samplers, value=DEFAULT_SAMPLER, label=say("sampler"), elem_id="sampler", filterable=False
+            with gr.Row():
+                self._fields: dict[str, gr.Component] = {
+                    "sampler": gr.Dropdown(
+                        samplers, value=DEFAULT_SAMPLER, label=say("sampler"), elem_id="sampler", filterable=False,
+                        scale=2,
+                    )
+                }  # fmt: skip
+                self._fields["schedule"] = gr.Dropdown(
+                    _schedules(DEFAULT_SAMPLER), value="", label=say("schedule"), elem_id="schedule", filterable=False
                 )
-            }
             with gr.Row():
                 self._fields["steps"] = _slider("steps", 1, MOST_STEPS, pack.steps, 1)
                 if is_guided:
@@ -228,14 +251,39 @@ class SamplingControls:
         return {component: getattr(request, field) for field, component in self._fields.items()}
 
     def follow(self, pack: PackInfo) -> Update:
-        values = {"steps": pack.steps, "guidance": pack.guidance}
+        values = {"sampler": pack.sampler, "schedule": pack.schedule, "steps": pack.steps, "guidance": pack.guidance}
         return {self._fields[field]: value for field, value in values.items() if field in self._fields}
+
+    def connect(self) -> None:
+        """Lets the sampler say which schedules there are."""
+
+        def schedules(sampler: str, schedule: str) -> Any:
+            choices = _schedules(sampler)
+            kept = schedule if schedule in [name for _, name in choices] else ""
+            return gr.update(choices=choices, value=kept, interactive=len(choices) > 1)
+
+        sampler, schedule = self._fields["sampler"], self._fields["schedule"]
+        sampler.change(schedules, [sampler, schedule], schedule, preprocess=False, **QUICK)
+
+
+def _schedules(sampler: str) -> list[tuple[str, str]]:
+    """What is said and what is meant. Raises `InvalidRequest` for a sampler that is none."""
+    check_text("sampler", sampler)
+    return [(say("schedule_own"), ""), *((name, name) for name in find_sampler(sampler).schedules)]
 
 
 def _slider(name: str, least: float, most: float, value: float, step: float) -> gr.Slider:
     return gr.Slider(
         least, most, value, step=step, label=say(name), info=say(f"{name}_hint"), elem_id=name, min_width=180
     )
+
+
+def read_seed(field: str, value: Any) -> int:
+    """A seed that was typed. Raises `InvalidRequest` for anything but digits."""
+    text = str(value).strip()
+    if not (text.isascii() and text.isdecimal()) or len(text) > len(str(LARGEST_SEED)):
+        raise InvalidRequest(field, text, f"a whole number from 0 to {LARGEST_SEED}")
+    return int(text)
 
 
 class SeedControls:
@@ -254,10 +302,7 @@ class SeedControls:
         """Raises `InvalidRequest` for anything but digits."""
         if given[self.mode] == "random":
             return random.randrange(RANDOM_SEEDS)
-        text = str(given[self.number]).strip()
-        if not (text.isascii() and text.isdecimal()) or len(text) > len(str(LARGEST_SEED)):
-            raise InvalidRequest("seed", text, f"a whole number from 0 to {LARGEST_SEED}")
-        return int(text)
+        return read_seed("seed", given[self.number])
 
     def write(self, request: Request) -> Update:
         return {self.number: str(request.seed)}

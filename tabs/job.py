@@ -177,7 +177,8 @@ class Job:
 
         def restore(browser: str | None) -> dict[str, Any]:
             latest = self._desk.latest(browser, self._tab) if browser else None
-            return stamped() if latest is None else _filled(write, latest[1]).get(editor, stamped())
+            value = {} if latest is None else _filled(write, latest[1]).get(editor, {})
+            return value if value.get("source") or value.get("boxes") else stamped()
 
         editor.ready(restore, self._browser, editor, **QUICK)
 

@@ -38,6 +38,10 @@ class ModelPicker:
             raise InvalidRequest("model", name, f"one of: {known}")
         return found
 
+    @property
+    def loras(self) -> list[str]:
+        return self._client.loras()
+
     def refreshed(self, name: str = "") -> Any:
         """The packs that there are now, and which is chosen, if one is named."""
         names = [state.info.name for state in self._client.packs()]

@@ -26,6 +26,11 @@ def showing_picture(picture: Pixels, note: str = "") -> dict[str, Any]:
     return stamped(source=describe(picture), note=note)
 
 
+def emptied() -> dict[str, Any]:
+    """The editor's value where there is no picture (any more)."""
+    return stamped(empty=True)
+
+
 def showing_note(note: str) -> dict[str, Any]:
     """A line under the picture, which stays."""
     return stamped(note=note)

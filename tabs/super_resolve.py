@@ -83,6 +83,7 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
     job.connect(form, read, write, seed.write)
     examples.connect(form, write, store, picker)
     seed.connect()
+    sampling.connect()
     for changed in (editor.input, scale.input):
         changed(
             note,

@@ -3,19 +3,63 @@ them appear. Everything else is folded away and has a good first value."""
 
 from __future__ import annotations
 
+import random
+from typing import Any
+
 import gradio as gr
 
 from studio.client import EngineClient
+from studio.gallery.store import Store
+from studio.images.pixels import Pixels
+from studio.requests.limits import LEAST_STRENGTH, RANDOM_SEEDS
 from studio.requests.text_to_image import TextToImage
-from tabs.controls import DrawingControls, SizeControls, followers
+from tabs.controls import DrawingControls, SizeControls, followers, read_seed
 from tabs.door import BrowserName
 from tabs.examples import Examples
 from tabs.job import Desk, Given, Job, Receiver, Update
 from tabs.picker import ModelPicker
+from tabs.picture_editor import PictureEditor, emptied, showing_picture
 from tabs.words import say
 
 TITLE = "text_to_image"
 ORDER = 1
+
+
+class _BeginningControls:
+    """What drawing begins from, if not from the noise of one seed: a picture, or noise between two seeds."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._editor = PictureEditor(elem_id="start")
+        self._strength = gr.Slider(
+            LEAST_STRENGTH, 1, TextToImage.strength, step=0.05, label=say("begin_strength"),
+            info=say("begin_strength_hint"), elem_id="begin-strength",
+        )  # fmt: skip
+        self._variation = gr.Slider(
+            0, 1, 0, step=0.05, label=say("variation"), info=say("variation_hint"), elem_id="variation"
+        )
+        self._seed = gr.Textbox(
+            str(random.randrange(RANDOM_SEEDS)), label=say("variation_seed"), elem_id="variation-seed", max_length=19
+        )
+
+    def inputs(self) -> set[gr.Component]:
+        return {self._editor, self._strength, self._variation, self._seed}
+
+    def read(self, given: Given) -> dict[str, Any]:
+        image, seed = given[self._editor] or "", read_seed("variation_seed", given[self._seed])
+        return {
+            "image": image, "strength": given[self._strength], "variation": given[self._variation],
+            "variation_seed": seed,
+        }  # fmt: skip
+
+    def write(self, request: TextToImage) -> Update:
+        (picture,) = self._store.sources_of(request) or (None,)
+        return {
+            self._editor: showing_picture(picture) if isinstance(picture, Pixels) else emptied(),
+            self._strength: request.strength,
+            self._variation: request.variation,
+            self._seed: str(request.variation_seed),
+        }
 
 
 def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelPicker) -> Receiver:
@@ -32,17 +76,19 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
             with gr.Accordion(say("more"), open=False, elem_id="more"):
                 drawing.add_finer_points()
                 size.add_sides()
+            with gr.Accordion(say("begin_from"), open=False, elem_id="begin"):
+                beginning = _BeginningControls(desk.store)
             gr.Markdown(say("tab_text_to_image_about"), elem_classes="studio-about")
         with gr.Column(scale=3, min_width=320, elem_classes="studio-view"):
             job.add_view()
 
     def read(given: Given) -> TextToImage:
-        return TextToImage(**drawing.read(given), **size.read(given))
+        return TextToImage(**drawing.read(given), **size.read(given), **beginning.read(given))
 
     def write(request: TextToImage) -> Update:
-        return {**drawing.write(request), **size.write(request)}
+        return {**drawing.write(request), **size.write(request), **beginning.write(request)}
 
-    form = {*drawing.inputs(), *size.inputs()}
+    form = {*drawing.inputs(), *size.inputs(), *beginning.inputs()}
     job.connect(form, read, write, drawing.echo)
     examples.connect(form, write, desk.store, picker)
     size.connect()

@@ -282,6 +282,38 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "Zähmt die Farben starker Führung",
     ),
     "sampler": ("Sampler", "采样器", "Sampler"),
+    "schedule": ("Noise schedule", "噪声调度", "Rauschplan"),
+    "schedule_own": ("The sampler's own", "采样器自带", "Der des Samplers"),
+    "clip_skip": ("CLIP skip", "CLIP 跳层", "CLIP-Schichten auslassen"),
+    "clip_skip_hint": (
+        "Layers of the text encoder that are left out at its end",
+        "略去文本编码器末尾的层数",
+        "Wie viele der letzten Schichten des Textmodells wegfallen",
+    ),
+    "lora": ("Add a LoRA", "添加 LoRA", "LoRA hinzufügen"),
+    "lora_hint": (
+        "Goes into the prompt, with its strength behind the colon",
+        "写入提示词，冒号后为强度",
+        "Kommt in die Beschreibung, mit der Stärke hinter dem Doppelpunkt",
+    ),
+    "begin_from": (
+        "Begin from a picture or a second seed",
+        "从图片或第二个种子开始",
+        "Von einem Bild oder zweiten Startwert aus",
+    ),
+    "begin_strength": ("How much is drawn anew", "重绘程度", "Wie viel neu gezeichnet wird"),
+    "begin_strength_hint": (
+        "Little keeps the picture, 1 keeps nothing of it",
+        "越小越接近原图，1 则完全重画",
+        "Wenig behält das Bild, 1 nichts davon",
+    ),
+    "variation": ("Variation", "变化程度", "Abwandlung"),
+    "variation_hint": (
+        "How far towards the second seed; 0 is not at all. The first seed stays, the second counts up",
+        "朝第二个种子靠近的程度，0 为无。第一个种子不变，第二个递增",
+        "Wie weit zum zweiten Startwert hin; 0 gar nicht. Der erste bleibt, der zweite zählt hoch",
+    ),
+    "variation_seed": ("Second seed", "第二个种子", "Zweiter Startwert"),
     "eta": ("Eta (DDIM)", "Eta（DDIM）", "Eta (DDIM)"),
     "eta_hint": (
         "Noise added at each DDIM step; 0 is none",

@@ -11,7 +11,6 @@ from studio.images.pixels import Pixels
 from studio.images.resizing import working_size
 from studio.packs.catalogue import PackInfo
 from studio.requests.limits import RANDOM_SEEDS
-from studio.samplers.catalogue import DEFAULT_SAMPLER
 
 
 def add_size(command: argparse.ArgumentParser) -> None:
@@ -37,13 +36,15 @@ def add_guidance(command: argparse.ArgumentParser) -> None:
     command.add_argument("--negative", default="", help="what should not be in the picture")
     command.add_argument("--guidance", type=number, help="1 to 30; the pack's own if not given")
     command.add_argument("--rescale", type=number, default=0.0, help="guidance rescale, 0 to 1")
+    command.add_argument("--clip-skip", type=number, default=0, help="last layers of the text encoder to leave out")
 
 
 def add_sampling(command: argparse.ArgumentParser, count: str = "--count", usual: int = 1) -> None:
     """What every way of drawing takes; ``count`` is what the number of pictures is called."""
     command.add_argument("--seed", type=number, help="0 to 2^63-1; random if not given")
     command.add_argument("--steps", type=number, help="1 to 150; the pack's own if not given")
-    command.add_argument("--sampler", default=DEFAULT_SAMPLER, help="see: python -m studio samplers")
+    command.add_argument("--sampler", help="see: python -m studio samplers; the pack's own if not given")
+    command.add_argument("--schedule", help="Uniform, Karras, Exponential, Beta or SGM Uniform; the sampler's own else")
     command.add_argument("--eta", type=number, default=0.0, help="noise of DDIM, 0 to 1")
     command.add_argument(count, dest="count", type=number, default=usual, help="1 to 16 pictures")
     command.add_argument("--film", action="store_true", help="keep what each step was heading for, as 0.film.webp, ...")
@@ -70,6 +71,7 @@ def drawing(given: argparse.Namespace, pack: PackInfo) -> dict[str, Any]:
         "negative": given.negative,
         "guidance": pack.guidance if given.guidance is None else given.guidance,
         "rescale": given.rescale,
+        "clip_skip": given.clip_skip,
         **sampling(given, pack),
     }
 
@@ -80,11 +82,18 @@ def sampling(given: argparse.Namespace, pack: PackInfo) -> dict[str, Any]:
         "pack": pack.name,
         "seed": random.randrange(RANDOM_SEEDS) if given.seed is None else given.seed,
         "steps": pack.steps if given.steps is None else given.steps,
-        "sampler": given.sampler,
+        "sampler": given.sampler or pack.sampler,
+        "schedule": _schedule(given, pack),
         "eta": given.eta,
         "count": given.count,
         "trajectory": given.film,
     }
+
+
+def _schedule(given: argparse.Namespace, pack: PackInfo) -> str:
+    if given.schedule is not None:
+        return str(given.schedule)
+    return "" if given.sampler else pack.schedule
 
 
 def size(given: argparse.Namespace, pack: PackInfo) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def from_json(text: str) -> Recipe:
 def to_parameters(recipe: Recipe) -> str:
     """The recipe as AUTOMATIC1111's "parameters" text: prompt, negative prompt, one line of settings."""
     request = recipe.request
-    sampler, schedule = find_sampler(request.sampler).known_as
+    sampler, schedule = find_sampler(request.sampler).on(request.schedule).known_as
     settings: dict[str, Any] = {
         "Steps": request.steps,
         "Sampler": sampler,
@@ -80,7 +80,8 @@ def to_parameters(recipe: Recipe) -> str:
         "Model": request.pack,
         "CFG Rescale": _number(request.rescale) if isinstance(request, Prompted) and request.rescale else None,
         "Eta DDIM": _number(request.eta) if request.eta else None,
-        **_inpainting(request),
+        "Clip skip": request.clip_skip + 1 if isinstance(request, Prompted) and request.clip_skip else None,
+        **_beginning(request),
         "RNG": "CPU",
         "Version": "Latent Studio",
     }
@@ -90,8 +91,12 @@ def to_parameters(recipe: Recipe) -> str:
     return "\n".join([request.caption, *negative, line])
 
 
-def _inpainting(request: Request) -> dict[str, Any]:
-    """What other programs write of a picture that was made from another one."""
+def _beginning(request: Request) -> dict[str, Any]:
+    """What other programs write of a picture that did not begin from the noise of one seed."""
+    if isinstance(request, TextToImage):
+        varied = {"Variation seed": request.variation_seed, "Variation seed strength": _number(request.variation)}
+        begun = {"Denoising strength": _number(request.strength)}
+        return {**(varied if request.variation else {}), **(begun if request.image else {})}
     if isinstance(request, SuperResolve):
         return {"Upscale by": request.scale}
     if isinstance(request, Vary):
@@ -117,6 +122,7 @@ def from_parameters(text: str) -> Recipe:
     negative = "\n".join(lines[start:]).removeprefix(NEGATIVE).removeprefix(" ")
     try:
         width, height = (int(side) for side in settings["Size"].split("x"))
+        sampler, schedule = _sampler_named(settings["Sampler"], settings.get("Schedule type", "Automatic"))
         request = TextToImage(
             prompt="\n".join(lines[:start]),
             negative=negative,
@@ -125,10 +131,14 @@ def from_parameters(text: str) -> Recipe:
             height=height,
             seed=int(settings["Seed"]),
             steps=int(settings["Steps"]),
-            sampler=_sampler_named(settings["Sampler"], settings.get("Schedule type", "Automatic")),
+            sampler=sampler,
+            schedule=schedule,
             guidance=float(settings["CFG scale"]),
             rescale=float(settings.get("CFG Rescale", 0)),
             eta=float(settings.get("Eta DDIM", 0)),
+            clip_skip=int(settings.get("Clip skip", 1)) - 1,
+            variation=float(settings.get("Variation seed strength", 0)),
+            variation_seed=int(settings.get("Variation seed", 0)),
         )
     except (KeyError, ValueError) as error:
         raise NoRecipe(f"This picture's parameters lack something or cannot be read: {error}") from None
@@ -180,13 +190,14 @@ def _unquote(value: str) -> str:
         return value
 
 
-def _sampler_named(sampler: str, schedule: str) -> str:
-    """Our name for another program's sampler and schedule type. Raises `InvalidRequest` if there is none."""
+def _sampler_named(sampler: str, schedule: str) -> tuple[str, str]:
+    """Our names for another program's sampler and schedule type. Raises `InvalidRequest` if there are none."""
     for known in SAMPLERS.values():
         if known.known_as == (sampler, schedule):
-            return known.name
-    if schedule == "Automatic":  # others mean "the sampler's usual schedule"
-        for known in SAMPLERS.values():
-            if known.known_as[0] == sampler:
-                return known.name
-    return find_sampler(sampler if schedule == "Automatic" else f"{sampler} {schedule}").name
+            return known.name, ""
+    for known in SAMPLERS.values():
+        if known.known_as[0] == sampler and schedule == "Automatic":  # others mean "the sampler's usual schedule"
+            return known.name, ""
+        if known.known_as[0] == sampler and schedule in known.schedules:
+            return known.name, schedule
+    return find_sampler(sampler if schedule == "Automatic" else f"{sampler} {schedule}").name, ""

@@ -137,6 +137,11 @@ def packs_in(folder: Path) -> list[PackState]:
     return found
 
 
+def lora_names(models: Path) -> list[str]:
+    """What a prompt may name of the LoRAs in the folder ``models``."""
+    return [file.stem for file in _entries(models / LORAS) if file.suffix == ".safetensors"]
+
+
 def _entries(folder: Path) -> list[Path]:
     """What lies in ``folder``, by name; nothing where it is not there or not to be read."""
     try:

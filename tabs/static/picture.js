@@ -10,8 +10,12 @@ async function load(next) {
 
 function take(value) {
   if (value.note !== undefined) find('.picture-note').textContent = value.note;
-  if (value.source) load(value.source);
-  else props.value = { source }; // without an input event, which would ask for a note again
+  if (value.source) return load(value.source);
+  if (value.empty) {
+    source = null;
+    root.dataset.state = 'empty';
+  }
+  props.value = { source }; // without an input event, which would ask for a note again
 }
 
 function remove() {

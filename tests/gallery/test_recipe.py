@@ -49,6 +49,23 @@ def test_every_sampler_is_read_back_from_its_name_elsewhere(sampler: str) -> Non
     assert from_parameters(to_parameters(recipe)).request.sampler == sampler
 
 
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_every_schedule_that_was_chosen_is_read_back(sampler: str) -> None:
+    """As this sampler's, or as that of the entry that has it for its own."""
+    for schedule in SAMPLERS[sampler].schedules:
+        read = from_parameters(to_parameters(Recipe(ask(sampler=sampler, schedule=schedule, steps=10)))).request
+        chosen, expected = SAMPLERS[read.sampler].on(read.schedule), SAMPLERS[sampler].on(schedule)
+        assert (chosen.scheduler, chosen.known_as) == (expected.scheduler, expected.known_as)
+
+
+def test_what_drawing_began_from_is_told_as_others_tell_it() -> None:
+    recipe = Recipe(ask(variation=0.25, variation_seed=9, clip_skip=1, seed=3))
+    text = to_parameters(recipe)
+    assert "Clip skip: 2, Variation seed: 9, Variation seed strength: 0.25" in text
+    assert from_parameters(text) == recipe
+    assert "Denoising strength: 0.5" in to_parameters(Recipe(ask(image="0" * 64, strength=0.5)))
+
+
 def test_a_text_of_another_program_is_read() -> None:
     text = (
         "girl with a beret, (detailed:1.2)\nblue eyes\nNegative prompt: ugly, blurry\n"

@@ -13,7 +13,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from studio.errors import InvalidRequest
-from studio.samplers.catalogue import SAMPLERS, Sampler, find_sampler
+from studio.samplers.catalogue import SAMPLERS, SCHEDULES, Sampler, find_sampler
 from studio.samplers.table import (
     NoiseSchedule,
     SamplerTable,
@@ -88,14 +88,18 @@ def _table_loop(table: SamplerTable, model: Model, x: torch.Tensor, noises: list
 @pytest.mark.parametrize("steps", [4, 20, 50])
 @pytest.mark.parametrize("middle", [False, True], ids=["from the start", "from the middle"])
 def test_table_equals_the_diffusers_loop(sampler: Sampler, prediction: str, steps: int, middle: bool) -> None:
-    schedule = NoiseSchedule(prediction)
+    assert _error(sampler, NoiseSchedule(prediction), steps, middle=middle) <= 1e-5
+
+
+def _error(sampler: Sampler, schedule: NoiseSchedule, steps: int, *, middle: bool) -> float:
+    """Relative, of the table's loop against the scheduler's."""
     first_call = steps // 2 * sampler.calls if middle else 0
     table = trace(sampler, schedule, steps, first_call=first_call, eta=ETA)
     x = torch.randn(SHAPE, generator=torch.Generator().manual_seed(3)) * table.initial_scale
     expected = _diffusers_loop(sampler, schedule, steps, first_call, _toy_model(), x, _noises(table))
     actual = _table_loop(table, _toy_model(), x, _noises(table))
     assert torch.isfinite(expected).all()
-    assert (actual - expected).norm() / expected.norm() <= 1e-5
+    return float((actual - expected).norm() / expected.norm())
 
 
 @EVERY_SAMPLER
@@ -197,3 +201,22 @@ def test_tables_are_traced_once_and_forgotten_in_the_end(monkeypatch: pytest.Mon
     for steps in (8, 9, 10):
         tables.table(euler, steps)
     assert tables.table(euler, 5) is not first
+
+
+EVERY_SCHEDULE = pytest.mark.parametrize(
+    "sampler",
+    [each.on(schedule) for each in SAMPLERS.values() for schedule in each.schedules],
+    ids=lambda sampler: sampler.name,
+)
+
+
+@EVERY_SCHEDULE
+@pytest.mark.parametrize("middle", [False, True], ids=["from the start", "from the middle"])
+def test_every_schedule_that_can_be_chosen_is_traced_as_the_scheduler_goes(sampler: Sampler, middle: bool) -> None:
+    assert _error(sampler, NoiseSchedule(), 8, middle=middle) <= 1e-5
+
+
+def test_distilled_models_keep_their_own_schedule() -> None:
+    assert find_sampler("LCM").schedules == ()
+    assert set(find_sampler("Euler").schedules) == set(SCHEDULES)
+    assert set(find_sampler("DDIM").schedules) == {"Uniform", "SGM Uniform"}

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
+from studio.errors import InvalidRequest
 from studio.packs.pack import Pack
+from studio.packs.spherical import slerp
 from studio.tasks.text_to_image import cost, prepare
-from tests.miniature import SIDE, ask
+from tests.miniature import SIDE, SOURCE, ask
 
 
 def test_each_picture_is_a_row_with_its_own_seed_and_noise(pack: Pack) -> None:
@@ -60,3 +62,39 @@ def test_a_panorama_is_seen_by_tiles_that_share_their_calls_with_pictures_of_the
     one, seven = (cost(ask(width=width), pack) for width in (SIDE, 4 * SIDE))
     assert seven == pytest.approx(7 * one)
     assert wide.latent.shape == (4, SIDE // 8, 4 * SIDE // 8)
+
+
+def test_drawing_begins_from_a_picture_with_as_much_noise_as_is_asked_for(pack: Pack) -> None:
+    """The pipelines of diffusers are the reference (benchmarks/exactness.py); this is about what may be asked."""
+    images = {SOURCE.digest: SOURCE}
+    few, many = (
+        prepare("job", ask(image=SOURCE.digest, strength=strength, steps=10, sampler="DDIM"), pack, images)[0]
+        for strength in (0.2, 0.9)
+    )
+    assert (few.table.calls, many.table.calls) == (2, 9)
+    (whole,) = prepare("job", ask(image=SOURCE.digest, strength=1.0, seed=3), pack, images)
+    (plain,) = prepare("job", ask(seed=3), pack, {})
+    assert torch.equal(whole.latent, plain.latent), "at 1 nothing of it is left"
+    with pytest.raises(InvalidRequest, match="give it again"):
+        prepare("job", ask(image=SOURCE.digest), pack, {})
+
+
+def test_variations_of_a_seed_lie_on_the_way_to_others(pack: Pack) -> None:
+    noise = [torch.randn((4, 8, 8), generator=torch.Generator().manual_seed(seed)) for seed in (7, 40, 41)]
+    request = ask(seed=7, variation=0.3, variation_seed=40, count=2, sampler="DDIM")
+    rows = prepare("job", request, pack, {})
+    for row, other in zip(rows, noise[1:], strict=True):
+        assert torch.allclose(row.latent, slerp(noise[0], other, 0.3), atol=1e-5)
+    assert [row.request.seed for row in rows] == [7, 7]
+    assert [row.request.variation_seed for row in rows] == [40, 41]
+    (again,) = prepare("job", rows[1].request, pack, {})
+    assert torch.equal(again.latent, rows[1].latent)
+
+
+def test_a_schedule_changes_where_the_noise_levels_lie_and_nothing_else(pack: Pack) -> None:
+    (own,) = prepare("job", ask(sampler="Euler"), pack, {})
+    (karras,) = prepare("job", ask(sampler="Euler", schedule="Karras"), pack, {})
+    (known,) = prepare("job", ask(sampler="Euler Karras"), pack, {})
+    assert torch.equal(karras.table.timesteps, known.table.timesteps)
+    assert not torch.equal(karras.table.timesteps, own.table.timesteps)
+    assert karras.batch_key == own.batch_key
