@@ -22,7 +22,7 @@ from studio.packs.image_prompt import ImageAttention, add_image_attention, publi
 from studio.packs.single_file import clip_tokenizer
 
 BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
-WIDTH = 32
+WIDTH, SECOND_WIDTH = 32, 48  # of text encoders; in a single file the two are told apart by it
 END = 49407
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
@@ -109,13 +109,13 @@ def _stable_diffusion(**unet: Any) -> dict[str, Any]:
 def _stable_diffusion_xl(**unet: Any) -> dict[str, Any]:
     """The width that the U-Net reads is that of both text encoders together."""
     usual = {
-        "cross_attention_dim": 2 * WIDTH, "addition_embed_type": "text_time", "addition_time_embed_dim": 8,
+        "cross_attention_dim": WIDTH + SECOND_WIDTH, "addition_embed_type": "text_time", "addition_time_embed_dim": 8,
         "transformer_layers_per_block": (1, 2), "projection_class_embeddings_input_dim": 6 * 8 + WIDTH,
         "use_linear_projection": True, "attention_head_dim": (2, 4),
     }  # fmt: skip
     return {
         "unet": _unet(**{**usual, **unet}), "vae": _autoencoder(scaling_factor=0.13025), "text_encoder": _text(),
-        "text_encoder_2": _text(kind=transformers.CLIPTextModelWithProjection, padding=0),
+        "text_encoder_2": _text(SECOND_WIDTH, transformers.CLIPTextModelWithProjection, padding=0),
         "tokenizer": clip_tokenizer(END), "tokenizer_2": clip_tokenizer(0),
         "scheduler": _scheduler("EulerDiscreteScheduler"),
     }  # fmt: skip
@@ -180,6 +180,112 @@ def write(family: str, folder: Path, *, shard: str = "5GB") -> Path:
         statistics = {"image_mean": CLIP_MEAN, "image_std": CLIP_STD}
         (folder / "image_encoder" / PREPROCESSING).write_text(json.dumps(statistics))
     return folder
+
+
+def write_original(family: str, file: Path, *, configured: bool = True) -> Path:
+    """A checkpoint of ``family``, Stable Diffusion or SDXL, in the original layout: one ``file``, with a folder of the
+    same name beside it that holds the configuration of models so small, if it is ``configured``."""
+    parts, is_xl = FAMILIES[family](), family == "SDXL"
+    tensors = {f"model.diffusion_model.{name}": value for name, value in original_unet(parts["unet"]).items()}
+    tensors |= {f"first_stage_model.{name}": value for name, value in _original_autoencoder(parts["vae"]).items()}
+    first = "conditioner.embedders.0.transformer" if is_xl else "cond_stage_model.transformer"
+    tensors |= {f"{first}.text_model.{name}": value for name, value in parts["text_encoder"].state_dict().items()}
+    if is_xl:
+        second = _open_clip(parts["text_encoder_2"]).items()
+        tensors |= {f"conditioner.embedders.1.model.{name}": value for name, value in second}
+    save_file({name: value.contiguous() for name, value in tensors.items()}, file)
+    if configured:
+        write(family, file.with_suffix(""))
+        for weights in file.with_suffix("").rglob("*.safetensors"):
+            weights.unlink()
+    return file
+
+
+def original_unet(unet: Any) -> dict[str, torch.Tensor]:
+    """The weights of a U-Net under the names that CompVis and Stability AI gave them."""
+    layers, kinds = unet.config.layers_per_block, unet.config.down_block_types
+    names = {
+        "conv_in": "input_blocks.0.0", "time_embedding.linear_1": "time_embed.0",
+        "time_embedding.linear_2": "time_embed.2", "add_embedding.linear_1": "label_emb.0.0",
+        "add_embedding.linear_2": "label_emb.0.2", "conv_norm_out": "out.0", "conv_out": "out.2",
+        "mid_block.resnets.0": "middle_block.0", "mid_block.attentions.0": "middle_block.1",
+        "mid_block.resnets.1": "middle_block.2",
+    }  # fmt: skip
+    place = 0
+    for level in range(len(kinds)):
+        for layer in range(layers):
+            place += 1
+            names[f"down_blocks.{level}.resnets.{layer}"] = f"input_blocks.{place}.0"
+            names[f"down_blocks.{level}.attentions.{layer}"] = f"input_blocks.{place}.1"
+        place += 1
+        names[f"down_blocks.{level}.downsamplers.0.conv"] = f"input_blocks.{place}.0.op"
+    for level, kind in enumerate(unet.config.up_block_types):
+        for layer in range(layers + 1):
+            place = level * (layers + 1) + layer
+            names[f"up_blocks.{level}.resnets.{layer}"] = f"output_blocks.{place}.0"
+            names[f"up_blocks.{level}.attentions.{layer}"] = f"output_blocks.{place}.1"
+        names[f"up_blocks.{level}.upsamplers.0"] = f"output_blocks.{place}.{2 if 'CrossAttn' in kind else 1}"
+    inside = {
+        "norm1": "in_layers.0", "conv1": "in_layers.2", "time_emb_proj": "emb_layers.1", "norm2": "out_layers.0",
+        "conv2": "out_layers.3", "conv_shortcut": "skip_connection",
+    }  # fmt: skip
+    return _renamed(unet, names, inside)
+
+
+def _original_autoencoder(autoencoder: Any) -> dict[str, torch.Tensor]:
+    levels = len(autoencoder.config.block_out_channels)
+    names = {"conv_norm_out": "norm_out", "mid_block.attentions.0": "mid.attn_1"}
+    names |= {f"mid_block.resnets.{number}": f"mid.block_{number + 1}" for number in range(2)}
+    for level in range(levels):
+        names[f"down_blocks.{level}.downsamplers.0"] = f"down.{level}.downsample"
+        names[f"up_blocks.{level}.upsamplers.0"] = f"up.{levels - 1 - level}.upsample"
+        for layer in range(autoencoder.config.layers_per_block + 1):
+            names[f"down_blocks.{level}.resnets.{layer}"] = f"down.{level}.block.{layer}"
+            names[f"up_blocks.{level}.resnets.{layer}"] = f"up.{levels - 1 - level}.block.{layer}"
+    names = {f"{side}.{name}": f"{side}.{other}" for side in ("encoder", "decoder") for name, other in names.items()}
+    inside = {
+        "conv_shortcut": "nin_shortcut", "group_norm": "norm", "to_q": "q", "to_k": "k", "to_v": "v",
+        "to_out.0": "proj_out",
+    }  # fmt: skip
+    weights = _renamed(autoencoder, names, inside)
+    return {
+        name: value[:, :, None, None] if ".attn_1." in name and value.ndim == 2 else value
+        for name, value in weights.items()
+    }
+
+
+def _renamed(model: nn.Module, modules: Mapping[str, str], inside: Mapping[str, str]) -> dict[str, torch.Tensor]:
+    """``modules`` by the beginnings of their names, then the parts ``inside`` them."""
+    renamed = {}
+    for name, value in model.state_dict().items():
+        begin = max((each for each in modules if name.startswith(f"{each}.")), key=len, default=None)
+        rest = name if begin is None else name.removeprefix(f"{begin}.")
+        part = max((each for each in inside if rest.startswith(f"{each}.")), key=len, default=None)
+        rest = rest if part is None else inside[part] + rest.removeprefix(part)
+        renamed[rest if begin is None else f"{modules[begin]}.{rest}"] = value
+    return renamed
+
+
+def _open_clip(model: Any) -> dict[str, torch.Tensor]:
+    """The weights of a text encoder under the names that OpenCLIP gives them."""
+    weights = {name.removeprefix("text_model."): value for name, value in model.state_dict().items()}
+    renamed = {
+        "token_embedding.weight": weights["embeddings.token_embedding.weight"],
+        "positional_embedding": weights["embeddings.position_embedding.weight"],
+        "ln_final.weight": weights["final_layer_norm.weight"], "ln_final.bias": weights["final_layer_norm.bias"],
+        "text_projection": weights["text_projection.weight"].T,
+    }  # fmt: skip
+    parts = {
+        "ln_1": "layer_norm1", "ln_2": "layer_norm2", "mlp.c_fc": "mlp.fc1", "mlp.c_proj": "mlp.fc2",
+        "attn.out_proj": "self_attn.out_proj",
+    }  # fmt: skip
+    for layer in range(model.config.num_hidden_layers):
+        here, there = f"transformer.resblocks.{layer}", f"encoder.layers.{layer}"
+        for kind in ("weight", "bias"):
+            renamed |= {f"{here}.{one}.{kind}": weights[f"{there}.{other}.{kind}"] for one, other in parts.items()}
+            stacked = [weights[f"{there}.self_attn.{each}_proj.{kind}"] for each in "qkv"]
+            renamed[f"{here}.attn.in_proj_{kind}"] = torch.cat(stacked)
+    return renamed
 
 
 def _write_image_prompt(folder: Path, unet: Any) -> None:

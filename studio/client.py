@@ -52,7 +52,16 @@ Suspect: TypeAlias = tuple[str, Request]  # whose address or name, and what they
 
 
 class EngineClient(Protocol):
-    """What the pages and the command line know of the engine."""
+    """What the pages and the command line know of the engine.
+
+    device: what it runs on; empty until it is there
+    inputs: most model inputs that a call holds; None until it is there
+    pulse:  what it did about a second ago
+    """
+
+    device: str
+    inputs: float | None
+    pulse: Alive
 
     def packs(self) -> tuple[PackState, ...]:
         """The packs that requests may name, as they are now; the one that is loaded first comes first."""
@@ -135,6 +144,8 @@ class LocalClient:
         self._suspects: OrderedDict[Suspect, list[float]] = OrderedDict()  # when engines died of them
         self._refusal: StudioError | None = None
         self.inputs: float | None = None  # most model inputs in a call, once the engine is there
+        self.device = ""  # likewise
+        self.pulse = Alive()
         self._closing = threading.Event()
         self._process: EngineProcess | None = None
         self._start()
@@ -240,13 +251,13 @@ class LocalClient:
     def _hear(self, message: Message) -> None:
         match message:
             case Alive():
-                pass
+                self.pulse = message
             case Broken(error=error):
                 self._refusal = error
             case Packs(states=states):
                 self._states = states
             case Ready(device=device, inputs=inputs):
-                self.inputs = inputs
+                self.inputs, self.device = inputs, device
                 logger.info("the engine runs on %s, %g model inputs a call", device, inputs)
             case events:
                 for event in events:
@@ -270,7 +281,7 @@ class LocalClient:
     def _recover(self) -> None:
         """The process is gone: what it was drawing fails, and unless it cannot live at all, another one is started."""
         with self._lock:
-            self._process, self._states = None, {}
+            self._process, self._states, self.pulse = None, {}, Alive()
             cancelled = [name for name, job in self._jobs.items() if job.is_cancelled]
             failed = self._casualties()
         error = self._refusal or EngineStopped(

@@ -217,16 +217,14 @@ class SamplingControls:
         samplers = [(say(sampler_key(sampler)), sampler.name) for sampler in SAMPLERS.values()]
         self._picker, self._is_guided = picker, is_guided
         with gr.Group(elem_classes="studio-sampling"):
-            with gr.Row():
-                self._fields: dict[str, gr.Component] = {
-                    "sampler": gr.Dropdown(
-                        samplers, value=DEFAULT_SAMPLER, label=say("sampler"), elem_id="sampler", filterable=False,
-                        scale=2,
-                    )
-                }  # fmt: skip
-                self._fields["schedule"] = gr.Dropdown(
+            self._fields: dict[str, gr.Component] = {
+                "sampler": gr.Dropdown(
+                    samplers, value=DEFAULT_SAMPLER, label=say("sampler"), elem_id="sampler", filterable=False
+                ),
+                "schedule": gr.Dropdown(
                     _schedules(DEFAULT_SAMPLER), value="", label=say("schedule"), elem_id="schedule", filterable=False
-                )
+                ),
+            }
             with gr.Row():
                 self._fields["steps"] = _slider("steps", 1, MOST_STEPS, pack.steps, 1)
                 if is_guided:

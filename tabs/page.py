@@ -22,6 +22,7 @@ from studio.settings import Settings
 from tabs import STATIC
 from tabs.animations import animation_routes
 from tabs.door import BrowserName, StudioBlocks, first_language, language_of
+from tabs.engine_panel import build_panel
 from tabs.job import QUICK, Desk, Receiver, Update
 from tabs.picker import ModelPicker
 from tabs.pictures import finished_picture, picture_routes
@@ -82,6 +83,7 @@ def build_page(client: EngineClient, store: Store) -> gr.Blocks:
                 with gr.Tab(say(f"tab_{tab.TITLE}"), id=tab.TITLE, elem_id=f"tab-{tab.TITLE}"):
                     notices[_task_of(tab)] = gr.Markdown(visible=False, elem_classes="studio-notice")
                     built.append(tab.build(client, desk, browser, picker))
+        build_panel(client)
         _connect(built, store, tabs_)
         _connect_picker(picker, client, built, notices)
 

@@ -234,6 +234,19 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "{model} 无法完成此任务。可用的模型：{others}",
         "{model} kann das nicht. Diese können es: {others}",
     ),
+    "engine": ("The engine", "引擎", "Die Maschine"),
+    "engine_device": ("Runs on", "运行于", "Läuft auf"),
+    "engine_rows": (
+        "Pictures in flight (jobs that wait)",
+        "正在绘制的图片（等待的任务）",
+        "Bilder in Arbeit (wartende Aufträge)",
+    ),
+    "engine_inputs": (
+        "Model inputs in the last call / at most",
+        "上次调用的模型输入 / 上限",
+        "Eingaben im letzten Aufruf / höchstens",
+    ),
+    "engine_steps": ("Steps a second, of all pictures", "每秒步数（所有图片）", "Schritte je Sekunde, aller Bilder"),
     "live_loading": (
         "The model is being loaded: {share} %",
         "正在载入模型：{share}%",

@@ -64,7 +64,18 @@ class Packs:
 
 @dataclass(frozen=True)
 class Alive:
-    """Nothing new; the worker is well."""
+    """The worker is well, and this is what it does.
+
+    rows:    pictures in flight
+    waiting: jobs in the queue
+    inputs:  model inputs of the last call; 0 where there is none
+    steps_a_second: of all pictures together, since the last time
+    """
+
+    rows: int = 0
+    waiting: int = 0
+    inputs: int = 0
+    steps_a_second: float = 0.0
 
 
 @dataclass(frozen=True)

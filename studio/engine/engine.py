@@ -76,10 +76,22 @@ class Engine:
         self._running: dict[str, _Job] = {}
         self._job_turns, self._row_turns = Turns(), Turns()
         self.calls = 0  # model calls so far
+        self.steps = 0  # of all rows
+        self.inputs = 0  # of the last call
 
     @property
     def has_work(self) -> bool:
         return bool(self._waiting or self._running)
+
+    @property
+    def rows(self) -> int:
+        """Pictures in flight."""
+        return sum(len(job.rows) for job in self._running.values())
+
+    @property
+    def waiting(self) -> int:
+        """Jobs in the queue."""
+        return len(self._waiting)
 
     @property
     def packs(self) -> tuple[str, ...]:
@@ -176,7 +188,7 @@ class Engine:
     def _admit(self) -> list[Event]:
         """Starts waiting jobs while there is room; one that is too large waits for an empty engine."""
         events: list[Event] = []
-        in_flight = sum(len(job.rows) for job in self._running.values())
+        in_flight = self.rows
         while self._waiting:
             job = self._job_turns.order(self._waiting)[0]
             if in_flight and in_flight + job.request.count > self._limits.rows:
@@ -237,6 +249,7 @@ class Engine:
         begun = time.perf_counter()
         try:
             self.calls += 1
+            self.inputs = sum(row.inputs for row in batch)
             stepped = step_rows(batch, _padding(batch[0], resident.room) if self._limits.strict else None)
         except Exception as error:
             if _is_beyond_repair(error):
@@ -272,6 +285,7 @@ class Engine:
                 events += self._fail(row, problem)
             else:
                 row.move(result.state, result.x0)
+                self.steps += 1
                 moved.setdefault(row.latent.shape, []).append(row)
         for rows in moved.values():
             with contextlib.suppress(Exception):  # a picture that cannot be previewed can still be drawn

@@ -1,7 +1,7 @@
 """The engine's process: loads the pack, then turns the crank, listening to the client between steps.
 
 The client sends commands; the worker answers with `Ready` or `Broken` once, lists of events, `Packs` whenever one of
-them has changed, and `Alive` wherever a second passes without any. It ends when the client sends None, or is gone. No
+them has changed, and `Alive` about once a second. It ends when the client sends None, or is gone. No
 command can end it: what one raises is that job's failure.
 """
 
@@ -118,7 +118,8 @@ def _load(pipe: Connection, options: WorkerOptions) -> Residency | None:
 
 
 def _serve(pipe: Connection, inbox: Inbox, residency: Residency, patience: float) -> None:
-    engine, beat, told = residency.engine, time.monotonic(), dict(residency.states)
+    engine, told = residency.engine, dict(residency.states)
+    beat, steps = time.monotonic(), engine.steps
     while True:
         try:
             is_idle = not engine.has_work
@@ -135,11 +136,11 @@ def _serve(pipe: Connection, inbox: Inbox, residency: Residency, patience: float
             pipe.send(Packs(told))
         if events:
             pipe.send(events)
-        elif time.monotonic() - beat < BEAT_SECONDS:
-            continue
-        else:
-            pipe.send(Alive())
-        beat = time.monotonic()
+        passed = time.monotonic() - beat
+        if passed >= BEAT_SECONDS:
+            inputs = engine.inputs if engine.rows else 0
+            pipe.send(Alive(engine.rows, engine.waiting, inputs, (engine.steps - steps) / passed))
+            beat, steps = time.monotonic(), engine.steps
 
 
 def _obey(residency: Residency, command: Command) -> list[Event]:
