@@ -19,7 +19,7 @@ from transformers import CLIPTextConfig, CLIPVisionConfig
 from studio.packs.catalogue import IMAGE_PROMPT
 from studio.packs.clip import PREPROCESSING
 from studio.packs.image_prompt import ImageAttention, add_image_attention, published
-from studio.packs.single_file import clip_tokenizer
+from studio.packs.tokenizers import clip_tokenizer
 
 BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 WIDTH, SECOND_WIDTH = 32, 48  # of text encoders; in a single file the two are told apart by it

@@ -19,9 +19,9 @@ from studio.packs.loading import load_pack, pick_dtype
 from studio.packs.original import CONFIGURATIONS
 from studio.packs.pack import Denoiser, Pack
 from studio.packs.parts import read_schedule
-from studio.packs.single_file import clip_tokenizer
 from studio.packs.stable_diffusion import Checkpoint, assembled, is_xl, two_encoders
 from studio.packs.text_encoders import TextEncoders, Tower
+from studio.packs.tokenizers import clip_tokenizer
 from studio.prompts import Lora
 
 FAMILIES = {"sd15": "stable-diffusion-1", "sdxl": "stable-diffusion-xl"}

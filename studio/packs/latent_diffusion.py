@@ -13,9 +13,10 @@ from diffusers.pipelines.latent_diffusion.pipeline_latent_diffusion import LDMBe
 from studio.packs.catalogue import PackInfo
 from studio.packs.hashing import hash_of_folder
 from studio.packs.pack import Pack
-from studio.packs.parts import autoencoder_dtype, load_model, load_tokenizer, read_preview, read_schedule
+from studio.packs.parts import autoencoder_dtype, load_model, read_preview, read_schedule
 from studio.packs.stable_diffusion import Checkpoint, assembled
 from studio.packs.text_encoders import TextEncoders, Tower
+from studio.packs.tokenizers import load_tokenizer
 
 
 def load_folder(

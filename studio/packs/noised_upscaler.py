@@ -15,9 +15,10 @@ from studio.packs.catalogue import PackInfo, read_json
 from studio.packs.first_stage import FirstStage
 from studio.packs.hashing import hash_of_folder
 from studio.packs.pack import Augmentation, Denoiser, Pack
-from studio.packs.parts import autoencoder_dtype, load_model, load_tokenizer, read_preview, read_schedule, schedule_of
+from studio.packs.parts import autoencoder_dtype, load_model, read_preview, read_schedule, schedule_of
 from studio.packs.stable_diffusion import predict
 from studio.packs.text_encoders import TextEncoders, Tower
+from studio.packs.tokenizers import load_tokenizer
 from studio.samplers.table import Tables
 
 FACTOR = 4  # pixels a latent

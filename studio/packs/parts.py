@@ -10,7 +10,6 @@ import torch
 from diffusers import AutoencoderKL
 from safetensors.torch import load_file
 from torch import nn
-from transformers import AutoTokenizer
 
 from studio.errors import PackError
 from studio.packs.catalogue import VAE, read_json
@@ -105,13 +104,6 @@ def schedule_of(config: dict[str, Any]) -> NoiseSchedule:
 
 def _is_count(steps: Any) -> bool:
     return isinstance(steps, int) and not isinstance(steps, bool) and 1 <= steps <= MOST_TRAIN_STEPS
-
-
-def load_tokenizer(folder: Path) -> Any:
-    try:
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except Exception as error:
-        raise refusal_of(folder, error) from None
 
 
 def read_preview(folder: Path, autoencoder: Any) -> LinearDecoder:

@@ -3,7 +3,6 @@ or one that ships with the studio (`assets/configurations`). Nothing is fetched.
 
 from __future__ import annotations
 
-import gzip
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +11,20 @@ from diffusers import UNet2DConditionModel
 from diffusers.loaders.single_file_utils import create_diffusers_clip_model_from_ldm
 from safetensors import safe_open
 from safetensors.torch import load_file
-from transformers import AutoTokenizer, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from studio.errors import PackError
 from studio.packs.catalogue import PackInfo, read_json
 from studio.packs.hashing import hash_of_files
-from studio.packs.inspection import check_config, check_tensors, first_line
+from studio.packs.inspection import check_config, check_keys, check_tensors, first_line
 from studio.packs.linear_decoder import preview_of
-from studio.packs.original import CONFIGURATIONS, configuration_of
+from studio.packs.original import configuration_of
 from studio.packs.pack import Pack
 from studio.packs.parts import autoencoder_dtype, override_of, read_autoencoder, read_schedule, schedule_of
 from studio.packs.stable_diffusion import Checkpoint, assembled, is_xl, two_encoders
 from studio.packs.text_encoders import TextEncoders, Tower
+from studio.packs.tokenizers import clip_tokenizer, load_tokenizer
 
-MERGES = CONFIGURATIONS / "clip_merges.txt.gz"
-LONGEST_PROMPT = 77
 FIRST_LAYER = "model.diffusion_model.input_blocks.0.0.weight"
 PREDICTIONS = {"v": "v_prediction", "v_prediction": "v_prediction", "epsilon": "epsilon", "eps": "epsilon"}
 
@@ -57,20 +55,28 @@ def _read(file: Path, folder: Path, device: torch.device, dtype: torch.dtype) ->
     channels = {"in_channels": weights[FIRST_LAYER].shape[1]}
     unet = UNet2DConditionModel.from_single_file(weights, subfolder="unet", dtype=dtype, **channels, **config)
     autoencoder = read_autoencoder(override_of(file) or file, folder, autoencoder_dtype(dtype))
-    text = _read_text(weights, folder, unet, dtype, device)
+    text = _read_text(file, weights, folder, unet, dtype, device)
     return Checkpoint(
         unet, autoencoder, text, _schedule(file, weights, folder), preview_of(autoencoder), hash_of_files([file])
     )
 
 
 def _read_text(
-    weights: dict[str, torch.Tensor], folder: Path, unet: UNet2DConditionModel, dtype: torch.dtype, device: torch.device
+    file: Path,
+    weights: dict[str, torch.Tensor],
+    folder: Path,
+    unet: UNet2DConditionModel,
+    dtype: torch.dtype,
+    device: torch.device,
 ) -> TextEncoders:
     def tower(kind: Any, name: str, tokenizer: str) -> tuple[Any, Any]:
         model = create_diffusers_clip_model_from_ldm(
-            kind, weights, subfolder=name, config=str(folder), torch_dtype=dtype, local_files_only=True
+            kind, weights, subfolder=name, config=str(folder), local_files_only=True
         )
-        return model.eval().requires_grad_(False).to(device), _tokenizer(folder / tokenizer, model.config.pad_token_id)
+        check_keys(file, [key for key, value in model.named_parameters() if value.is_meta], ())
+        return model.eval().requires_grad_(False).to(device, dtype), _tokenizer(
+            folder / tokenizer, model.config.pad_token_id
+        )
 
     first, tokenizer = tower(CLIPTextModel, "text_encoder", "tokenizer")
     if not is_xl(unet):
@@ -91,27 +97,4 @@ def _schedule(file: Path, weights: dict[str, torch.Tensor], folder: Path) -> Any
 
 
 def _tokenizer(folder: Path, padding: int) -> Any:
-    if folder.is_dir():
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    return clip_tokenizer(padding)
-
-
-def clip_tokenizer(padding: int) -> CLIPTokenizer:
-    """CLIP's own tokenizer, which pads with the token of that number."""
-    merges = gzip.decompress(MERGES.read_bytes()).decode("utf-8").split("\n")[:-1]
-    letters = _letters()
-    tokens = [*letters, *(f"{letter}</w>" for letter in letters), *(merge.replace(" ", "") for merge in merges)]
-    tokens += ["<|startoftext|>", "<|endoftext|>"]
-    pairs = [tuple(merge.split(" ")) for merge in merges]
-    return CLIPTokenizer(
-        vocab={token: number for number, token in enumerate(tokens)}, merges=pairs, pad_token=tokens[padding],
-        model_max_length=LONGEST_PROMPT,
-    )  # fmt: skip
-
-
-def _letters() -> list[str]:
-    """A printable character for each byte, in the order of CLIP's vocabulary: those that are printable in Latin-1 stand
-    for themselves, the others come behind with characters from U+0100 on."""
-    printable = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAC + 1), *range(0xAE, 0xFF + 1)]
-    others = 256 - len(printable)
-    return [*map(chr, printable), *(chr(256 + number) for number in range(others))]
+    return load_tokenizer(folder) if folder.is_dir() else clip_tokenizer(padding)

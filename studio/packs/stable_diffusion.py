@@ -29,8 +29,9 @@ from studio.packs.hashing import hash_of_folder
 from studio.packs.image_prompt import ImagePrompts, take_image_prompt
 from studio.packs.linear_decoder import LinearDecoder
 from studio.packs.pack import INPAINTING_CHANNELS, Denoiser, Pack
-from studio.packs.parts import load_autoencoder, load_model, load_tokenizer, read_preview, read_schedule, settled
+from studio.packs.parts import load_autoencoder, load_model, read_preview, read_schedule, settled
 from studio.packs.text_encoders import TextEncoders, Tower
+from studio.packs.tokenizers import load_tokenizer
 from studio.packs.vocabulary import read_vocabulary
 from studio.samplers.table import NoiseSchedule, Tables
 

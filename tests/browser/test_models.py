@@ -4,21 +4,36 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from playwright.sync_api import Browser, Page, expect
+from safetensors.torch import save_file
 
+from benchmarks.checkpoints import write, write_original
 from studio.gallery.recipe import read_recipe
-from tests.browser.person import MINUTE, generate, open_tab, set_steps, write
-from tests.miniature import write_pack
+from studio.packs.catalogue import LORAS
+from tests.browser.person import MINUTE, generate, open_tab, set_steps
+from tests.browser.person import write as write_prompt
+from tests.miniature import make_unet, write_pack
 from tests.running import Studio, running_studio
+
+TEXT = "#tab-text_to_image "
+LONGEST_GAP = 1500.0  # milliseconds between two signs of life, on a machine with other things to do
 
 
 @pytest.fixture(scope="module")
 def with_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    """A studio with a folder of models: one in shards, one that is damaged, and a pickle."""
+    """A studio with a folder of models: a folder, one in shards, a single file, one that is damaged, and a pickle; and
+    with a LoRA."""
     models = tmp_path_factory.mktemp("models")
+    write("Stable Diffusion", models / "whole")
+    write_original("Stable Diffusion", models / "single.safetensors")
+    _write_lora(models / LORAS / "soft style.safetensors")
+    write("SDXL", models / "later")
     write_pack(models / "tiny", shard="200KB")
     assert len(list((models / "tiny" / "unet").glob("*-of-*.safetensors"))) > 1
     damaged = write_pack(models / "damaged") / "unet" / "diffusion_pytorch_model.safetensors"
@@ -26,6 +41,17 @@ def with_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     (models / "old.ckpt").write_bytes(b"PK\x03\x04 not opened")
     with running_studio(tmp_path_factory.mktemp("data"), STUDIO_MODELS=str(models)) as studio:
         yield studio
+
+
+def _write_lora(file: Path) -> None:
+    """For "tiny"."""
+    file.parent.mkdir()
+    generator, weights = torch.Generator().manual_seed(0), {}
+    for name, part in make_unet(7, sees_masks=False, takes_boxes=False).named_modules():
+        if name.endswith(("to_q", "to_v")):
+            weights[f"unet.{name}.lora_A.weight"] = torch.randn(4, part.in_features, generator=generator)
+            weights[f"unet.{name}.lora_B.weight"] = torch.randn(part.out_features, 4, generator=generator)
+    save_file(weights, file)
 
 
 @pytest.fixture
@@ -49,7 +75,7 @@ def test_another_model_draws_and_the_form_follows_it(page: Page, with_models: St
     page.locator("#tab-text_to_image #more button").first.click()
     expect(page.locator("#tab-text_to_image #width input")).to_have_value("64")
     set_steps(page, 3, tab="#tab-text_to_image ")
-    write(page, "anything")
+    write_prompt(page, "anything")
     picture, request = generate(page, with_models, "#tab-text_to_image")
     assert request.pack == "tiny"
     assert picture.shape == (64, 64, 3)
@@ -63,6 +89,64 @@ def test_another_model_draws_and_the_form_follows_it(page: Page, with_models: St
     expect(page.locator("#tab-text_to_image #width input")).to_have_value("128")
     picture, request = generate(page, with_models, "#tab-text_to_image")
     assert (request.pack, picture.shape) == ("storybook", (128, 128, 3))
+
+
+@pytest.mark.parametrize("title", ["whole", "single", "tiny"], ids=["a folder", "a single file", "shards"])
+def test_a_model_in_any_form_draws(page: Page, with_models: Studio, title: str) -> None:
+    _choose(page, title)
+    set_steps(page, 3, tab="#tab-text_to_image ")
+    write_prompt(page, "anything")
+    picture, request = generate(page, with_models, "#tab-text_to_image")
+    assert (request.pack, picture.shape) == (title, (64, 64, 3))
+
+
+def test_a_lora_is_put_on_and_taken_off_and_leaves_no_trace(page: Page, with_models: Studio) -> None:
+    _choose(page, "tiny")
+    set_steps(page, 4, tab=TEXT)
+    page.locator(TEXT + "#seed-mode").get_by_label("Keep").check()
+    write_prompt(page, "a red house")
+    before, _ = generate(page, with_models, TEXT)
+    page.locator(TEXT + "#lora input").click()
+    page.get_by_role("option", name="soft style").click()
+    expect(page.locator(TEXT + "#prompt textarea")).to_have_value("a red house <lora:soft style:0.8>")
+    styled, _ = generate(page, with_models, TEXT)
+    write_prompt(page, "a red house")
+    after, _ = generate(page, with_models, TEXT)
+    assert np.abs(styled.astype(int) - before).mean() > 1
+    assert np.array_equal(after, before)
+    write_prompt(page, "a red house <lora:nowhere:1>")
+    page.locator(TEXT + "#generate").click()
+    expect(page.locator(TEXT + ".live")).to_contain_text("soft style", timeout=MINUTE)
+
+
+def test_a_model_that_is_loaded_does_not_stop_the_steps_of_others(
+    page: Page, with_models: Studio, chromium: Browser
+) -> None:
+    """Their steps are written down as the page shows them."""
+    _choose(page, "Storybook")
+    set_steps(page, 150, tab=TEXT)
+    write_prompt(page, "a red house")
+    page.evaluate(
+        """() => { window.seen = []; const live = document.querySelector('#tab-text_to_image .live');
+        new MutationObserver(() => window.seen.push(performance.now())).observe(live, {subtree: true, childList: true,
+        characterData: true, attributes: true}); }"""
+    )
+    page.locator(TEXT + "#generate").click()
+    page.wait_for_function("window.seen.length > 20")
+    somebody = chromium.new_context(locale="en-US").new_page()
+    somebody.goto(with_models.url)
+    somebody.locator(".live-empty-title").first.wait_for(timeout=MINUTE)
+    begun = page.evaluate("performance.now()")
+    _choose(somebody, "later")
+    engine = somebody.locator("#engine")
+    engine.locator("button").first.click()
+    expect(engine.locator("tr", has_text="later")).to_contain_text("MB", timeout=MINUTE)
+    expect(engine.locator("tr", has_text="Pictures in flight")).to_contain_text("1 (0)")
+    seen = [begun, *page.evaluate("(begun) => window.seen.filter((time) => time > begun)", begun)]
+    somebody.context.close()
+    page.locator(TEXT + "#discard").click()
+    assert len(seen) > 10
+    assert max(later - earlier for earlier, later in pairwise(seen)) < LONGEST_GAP, "milliseconds"
 
 
 def test_a_tab_that_a_model_cannot_serve_says_which_can(page: Page) -> None:
@@ -79,7 +163,7 @@ def test_a_model_that_cannot_be_used_says_why_and_the_next_picture_comes(
     page: Page, with_models: Studio, title: str, reason: str
 ) -> None:
     _choose(page, title)
-    write(page, "anything")
+    write_prompt(page, "anything")
     page.locator("#tab-text_to_image #generate").click()
     status = page.locator('#tab-text_to_image .live[data-state="failed"]')
     status.wait_for(timeout=MINUTE)

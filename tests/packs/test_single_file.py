@@ -17,7 +17,7 @@ from studio.packs.catalogue import VAE, find_pack
 from studio.packs.loading import load_pack, models_of
 from studio.packs.original import CONFIGURATIONS, FAMILIES, family_of
 from studio.packs.pack import Pack
-from studio.packs.single_file import clip_tokenizer
+from studio.packs.tokenizers import clip_tokenizer
 from studio.requests.text_to_image import TextToImage
 from studio.tasks import find_task
 
