@@ -61,7 +61,13 @@ class ModelPicker:
         return gr.update(value=text, visible=True)
 
     def _choices(self) -> list[tuple[str, str]]:
-        return [(state.info.title, state.info.name) for state in self._client.packs()]
+        return [(_label(state), state.info.name) for state in self._client.packs()]
+
+
+def _label(state: PackState) -> str:
+    """A pack that may have to be downloaded first says how large it is."""
+    is_far = state.status == "available" and state.info.gigabytes
+    return f"{state.info.title} · {state.info.gigabytes:g} GB" if is_far else state.info.title
 
 
 def _can(state: PackState, task: str) -> bool:

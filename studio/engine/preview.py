@@ -12,13 +12,13 @@ from torch.nn import functional as F
 
 from studio.images.animation import shown
 from studio.packs.first_stage import to_bytes
-from studio.packs.linear_decoder import LinearDecoder
+from studio.packs.linear_decoder import PreviewDecoder
 
 LARGEST_SIDE = 384  # pixels; the latents of larger pictures are averaged down, because encoding is what costs
 QUALITY, FRAME_QUALITY = 80, 95
 
 
-def encode_previews(clean: torch.Tensor, decoder: LinearDecoder) -> list[bytes]:
+def encode_previews(clean: torch.Tensor, decoder: PreviewDecoder) -> list[bytes]:
     """Clean latents [B, C, h, w] -> a JPEG of each whole picture. One decoding and one transfer serve all of them."""
     shrink = -(-max(clean.shape[-2:]) * decoder.block // LARGEST_SIDE)
     if shrink > 1:

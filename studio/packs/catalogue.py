@@ -20,6 +20,9 @@ MOST_LATENTS = 512  # a side, of a U-Net's own size
 FACTOR = 8  # pixels a latent, for every autoencoder of the Stable Diffusion family
 
 
+MOST_TASKS = ("text-to-image", "inpaint", "super-resolve", "vary", "forward-process")
+
+
 @dataclass(frozen=True)
 class PackInfo:
     """What a page needs to know of a pack. ``source`` is a folder, a file, or a repository on the Hub.
@@ -27,7 +30,8 @@ class PackInfo:
     ``size`` is the side in pixels that the pack draws best (a folder's configuration knows better, see `find_pack`);
     ``guidance``, ``steps`` and ``sampler`` with its ``schedule`` are good first values.
     ``revision`` pins a Hub repository to one commit. ``tasks`` are what it can be asked for, as requests call it.
-    ``family`` is the module in `studio.packs` that loads it.
+    ``family`` is the module in `studio.packs` that loads it. ``licence`` and ``gigabytes``, about what it takes in
+    half precision, are of repositories on the Hub.
     """
 
     name: str
@@ -39,8 +43,10 @@ class PackInfo:
     sampler: str = DEFAULT_SAMPLER
     schedule: str = ""
     revision: str | None = None
-    tasks: tuple[str, ...] = ("text-to-image", "inpaint", "super-resolve", "vary", "forward-process")
+    tasks: tuple[str, ...] = MOST_TASKS
     family: str = "stable_diffusion"
+    licence: str = ""
+    gigabytes: float = 0.0
 
 
 UPSCALING_CHANNELS = 7  # latent 4, small picture 3
@@ -83,7 +89,38 @@ PACKS = {
         PackInfo(STORYBOOK, "Storybook", str(ASSETS / STORYBOOK), size=128, guidance=4.0, steps=12),
         PackInfo(
             "stable-diffusion-1.5", "Stable Diffusion 1.5", "stable-diffusion-v1-5/stable-diffusion-v1-5", size=512,
-            revision="451f4fe16113bff5a5d2269ed5ad43b0592e9a14",
+            revision="451f4fe16113bff5a5d2269ed5ad43b0592e9a14", licence="CreativeML OpenRAIL-M", gigabytes=2.2,
+        ),
+        PackInfo(
+            "stable-diffusion-1.5-inpainting", "Stable Diffusion 1.5, inpainting",
+            "stable-diffusion-v1-5/stable-diffusion-inpainting", size=512, licence="CreativeML OpenRAIL-M",
+            gigabytes=2.2,
+        ),
+        PackInfo(
+            "gligen", "GLIGEN (Stable Diffusion 1.4 with boxes)", "masterful/gligen-1-4-generation-text-box", size=512,
+            licence="CreativeML OpenRAIL-M", gigabytes=2.6, tasks=(*MOST_TASKS, "layout-to-image"),
+        ),
+        PackInfo(
+            "sdxl", "Stable Diffusion XL", "stabilityai/stable-diffusion-xl-base-1.0", size=1024, guidance=5.0,
+            steps=25, revision="462165984030d82259a11f4367a4eed129e94a7b", licence="CreativeML OpenRAIL++-M",
+            gigabytes=6.9,
+        ),
+        PackInfo(
+            "sdxl-turbo", "SDXL Turbo", "stabilityai/sdxl-turbo", size=512, guidance=1.0, steps=4, sampler="Euler a",
+            schedule="SGM Uniform", licence="Stability AI Community Licence", gigabytes=6.9,
+        ),
+        PackInfo(
+            "lcm-dreamshaper", "LCM Dreamshaper", "SimianLuo/LCM_Dreamshaper_v7", size=768, guidance=8.0, steps=4,
+            sampler="LCM", licence="MIT", gigabytes=2.2,
+        ),
+        PackInfo(
+            "x4-upscaler", "Stable Diffusion x4 upscaler", "stabilityai/stable-diffusion-x4-upscaler", size=512,
+            licence="CreativeML OpenRAIL++-M", gigabytes=1.8, tasks=("super-resolve",), family="noised_upscaler",
+        ),
+        PackInfo(
+            "image-variations", "Stable Diffusion image variations", "lambdalabs/sd-image-variations-diffusers",
+            size=512, guidance=3.0, revision="v2.0", licence="CreativeML OpenRAIL-M", gigabytes=2.4, tasks=("vary",),
+            family="image_variation",
         ),
     )
 }  # fmt: skip
@@ -97,7 +134,7 @@ def find_pack(name: str) -> PackInfo:
         if not folder.is_dir():
             return pack
         described = _describe(folder)
-        return replace(pack, size=described.size, tasks=described.tasks)
+        return replace(pack, size=described.size, tasks=described.tasks, family=described.family)
     path = Path(name).expanduser()
     try:
         path.is_dir()

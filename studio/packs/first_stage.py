@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from studio.errors import NotFinite
 from studio.images.tiles import tiled
-from studio.packs.linear_decoder import LinearDecoder
+from studio.packs.linear_decoder import PreviewDecoder
 from studio.packs.tiles import blended, cut
 
 OVERLAP = 8  # latents that two pieces share when a large canvas is decoded
@@ -19,14 +19,14 @@ OVERLAP = 8  # latents that two pieces share when a large canvas is decoded
 
 @dataclass(eq=False)
 class FirstStage:
-    """An autoencoder, KL- or VQ-regularised, with a linear stand-in for its decoder.
+    """An autoencoder, KL- or VQ-regularised, with a stand-in for its decoder that is cheap enough for every step.
 
     ``factor`` pixels a latent. A canvas with more than ``piece`` latents a side is decoded in pieces, so that memory
     does not grow with it; None decodes everything at once.
     """
 
     model: AutoencoderKL | VQModel
-    preview: LinearDecoder
+    preview: PreviewDecoder
     factor: int
     piece: int | None = None
 

@@ -9,9 +9,8 @@ from pathlib import Path
 
 def hash_of_folder(folder: Path) -> str:
     """Of a diffusers folder: its denoiser's, as recipes name it."""
-    name = "diffusion_pytorch_model"
-    shards = sorted((folder / "unet").glob(f"{name}-?????-of-?????.safetensors"))
-    return hash_of_files(shards or [folder / "unet" / f"{name}.safetensors"])
+    files = sorted((folder / "unet").glob("*.safetensors"))
+    return hash_of_files([file for file in files if ".fp16" not in file.name] or files)
 
 
 def hash_of_files(files: Sequence[Path]) -> str:

@@ -9,7 +9,7 @@ table of four colours.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch.nn import functional as F
@@ -36,6 +36,37 @@ X4_UPSCALER = (
     (-0.2833, -0.2349, -0.3741),
     (0.2523, -0.0055, -0.1651),
 )
+
+
+class PreviewDecoder(Protocol):
+    """What stands in for a decoder at every step: scaled latents [B, C, h, w] to pictures [B, 3, h * block, w * block],
+    about -1..1."""
+
+    @property
+    def block(self) -> int: ...
+
+    def __call__(self, latents: torch.Tensor) -> torch.Tensor: ...
+
+    def to(self, device: torch.device) -> PreviewDecoder: ...
+
+
+@dataclass(frozen=True)
+class TinyDecoder:
+    """``model`` was distilled from a whole decoder (TAESD): sharper than a linear map, and a hundred times its work."""
+
+    model: Any
+
+    @property
+    def block(self) -> int:
+        return int(2 ** (len(self.model.config.decoder_block_out_channels) - 1))
+
+    def __call__(self, latents: torch.Tensor) -> torch.Tensor:
+        with torch.inference_mode():
+            pictures: torch.Tensor = self.model.decode(latents.to(self.model.dtype)).sample.float()
+        return pictures
+
+    def to(self, device: torch.device) -> TinyDecoder:
+        return TinyDecoder(self.model.to(device))
 
 
 @dataclass(frozen=True)

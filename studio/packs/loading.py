@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast
 
 import torch
 
@@ -17,11 +17,24 @@ from studio.packs.catalogue import EMBEDDINGS, LORAS, PackInfo, find_pack
 from studio.packs.embeddings import read_embeddings, teach
 from studio.packs.loras import Loras
 from studio.packs.pack import Pack
+from studio.packs.parts import HALF
 
 logger = logging.getLogger(__name__)
 
+
+class Family(Protocol):
+    """What a module offers that loads the packs of a family."""
+
+    def load_folder(
+        self, info: PackInfo, folder: Path, device: torch.device, dtype: torch.dtype, report: Callable[[float], None]
+    ) -> Pack: ...
+
+
 WEIGHTS = "diffusion_pytorch_model"
-MODELS = {"unet": WEIGHTS, "vae": WEIGHTS, "text_encoder": "model", "text_encoder_2": "model"}
+MODELS = {
+    "unet": WEIGHTS, "vae": WEIGHTS, "vqvae": WEIGHTS, "text_encoder": "model", "text_encoder_2": "model",
+    "image_encoder": "model",
+}  # fmt: skip
 
 
 def pick_device(setting: str) -> torch.device:
@@ -55,8 +68,7 @@ def load_pack(
         else:
             folder = source if source.is_dir() else _download(info)
             described = info if source.is_dir() else replace(info, family=find_pack(str(folder)).family)
-            family = importlib.import_module(f"studio.packs.{described.family}")
-            pack = family.load_folder(described, folder, device, pick_dtype(device), report)
+            pack = find_family(described).load_folder(described, folder, device, pick_dtype(device), report)
     except PackError:
         raise
     except Exception as error:
@@ -68,6 +80,11 @@ def load_pack(
     return pack if models is None or not pack.text.towers else _extended(pack, models)
 
 
+def find_family(info: PackInfo) -> Family:
+    """The module that loads packs like this one."""
+    return cast(Family, importlib.import_module(f"studio.packs.{info.family}"))
+
+
 def _extended(pack: Pack, models: Path) -> Pack:
     words = read_embeddings(models / EMBEDDINGS)
     towers = tuple(replace(each, words=teach(each.model, each.tokenizer, words)) for each in pack.text.towers)
@@ -77,10 +94,10 @@ def _extended(pack: Pack, models: Path) -> Pack:
 
 def bytes_needed(info: PackInfo) -> float:
     """About how much memory a pack takes while it is loaded: its files, which are mapped, and the models made of them,
-    in float32 where the files may be float16. 0 where nobody can know before it has been downloaded."""
+    in float32 where the files may be float16; what the catalogue says of one that has not been downloaded."""
     source = Path(info.source)
     files = [source] if source.is_file() else list(source.rglob("*.safetensors")) if source.is_dir() else []
-    return 2.0 * sum(file.stat().st_size for file in files)
+    return 2.0 * sum(file.stat().st_size for file in files) or info.gigabytes * 2**30
 
 
 def bytes_of(pack: Pack) -> float:
@@ -93,7 +110,12 @@ def _download(info: PackInfo) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(info.source, revision=info.revision, allow_patterns=_hub_files()))
+        for variant in (f".{HALF}", ""):  # half of the bytes, where there is such a thing
+            files = _hub_files(variant)
+            folder = Path(snapshot_download(info.source, revision=info.revision, allow_patterns=files))
+            if any((folder / "unet").glob("*.safetensors")):
+                break
+        return folder
     except Exception as error:
         raise PackError(
             f"{info.title} is not on this machine and could not be downloaded ({type(error).__name__}). "
@@ -101,12 +123,17 @@ def _download(info: PackInfo) -> Path:
         ) from error
 
 
-def _hub_files() -> list[str]:
+def _hub_files(variant: str) -> list[str]:
     """What a pack needs and nothing else: a repository may hold every model in half a dozen variants."""
-    files = ["model_index.json", "scheduler/scheduler_config.json", "tokenizer/*", "tokenizer_2/*"]
+    files = ["model_index.json", "*scheduler/scheduler_config.json", "tokenizer/*", "tokenizer_2/*"]
     for folder, name in MODELS.items():
-        files += [f"{folder}/config.json", f"{folder}/{name}.safetensors", f"{folder}/{name}.safetensors.index.json"]
-        files += [f"{folder}/{name}-?????-of-?????.safetensors"]
+        files += [
+            f"{folder}/config.json",
+            f"{folder}/preprocessor_config.json",
+            f"{folder}/{name}{variant}.safetensors",
+        ]
+        files += [f"{folder}/{name}.safetensors.index{variant}.json"]
+        files += [f"{folder}/{name}{variant}-?????-of-?????.safetensors"]
     return files
 
 

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderKL, AutoencoderTiny
 from safetensors.torch import load_file
 from torch import nn
 
 from studio.errors import PackError
 from studio.packs.catalogue import VAE, read_json
 from studio.packs.inspection import check_folder, check_keys, check_tensors, first_line, refusal_of
-from studio.packs.linear_decoder import LinearDecoder, preview_of
+from studio.packs.linear_decoder import LinearDecoder, PreviewDecoder, TinyDecoder, preview_of
 from studio.samplers.table import NoiseSchedule
 
 logger = logging.getLogger(__name__)
@@ -25,6 +25,8 @@ PREDICTIONS = ("epsilon", "v_prediction", "sample")
 BETA_SCHEDULES = ("linear", "scaled_linear", "squaredcos_cap_v2")
 MOST_TRAIN_STEPS = 10_000
 PREVIEW_FILE = "preview.safetensors"
+TINY_DECODER = "taesd"  # the folder in a pack's with a distilled decoder (`diffusers.AutoencoderTiny`)
+HALF = "fp16"
 ONLY_SAFE: dict[str, Any] = {"use_safetensors": True, "local_files_only": True}
 
 
@@ -38,13 +40,20 @@ def load_model(kind: Any, folder: Path, dtype: torch.dtype, device: torch.device
     """The model of class ``kind`` (diffusers' or transformers') in ``folder``, whole and for inference. Raises
     `PackError`, which names what is wrong with which file."""
     check_folder(folder)
+    options = {**ONLY_SAFE, "variant": variant_of(folder), "dtype": dtype}
     try:
-        model, found = kind.from_pretrained(folder, dtype=dtype, output_loading_info=True, **ONLY_SAFE)
+        model, found = kind.from_pretrained(folder, output_loading_info=True, **options)
     except Exception as error:
         logger.info("a model cannot be loaded", exc_info=error)
         raise refusal_of(folder, error) from None
     check_keys(folder, found["missing_keys"], found["unexpected_keys"])
     return settled(model, device)
+
+
+def variant_of(folder: Path) -> str | None:
+    """ "fp16" where the weights in ``folder`` are there in half precision only, as diffusers names them; else None."""
+    whole = [file for file in folder.glob("*.safetensors") if f".{HALF}" not in file.name]
+    return None if whole else HALF
 
 
 def load_autoencoder(pack: Path, source: Path, dtype: torch.dtype, device: torch.device) -> AutoencoderKL:
@@ -106,8 +115,11 @@ def _is_count(steps: Any) -> bool:
     return isinstance(steps, int) and not isinstance(steps, bool) and 1 <= steps <= MOST_TRAIN_STEPS
 
 
-def read_preview(folder: Path, autoencoder: Any) -> LinearDecoder:
-    """The linear decoder in ``folder``; what is known of autoencoders like ``autoencoder`` where there is none."""
+def read_preview(folder: Path, autoencoder: Any) -> PreviewDecoder:
+    """What decodes previews: the tiny decoder or the linear one in ``folder``; what is known of autoencoders like
+    ``autoencoder`` where there is neither."""
+    if (folder / TINY_DECODER).is_dir():
+        return TinyDecoder(load_model(AutoencoderTiny, folder / TINY_DECODER, torch.float32, torch.device("cpu")))
     path = folder / PREVIEW_FILE
     if not path.exists():
         return preview_of(autoencoder)

@@ -27,7 +27,7 @@ from studio.packs.first_stage import FirstStage
 from studio.packs.grounding import take_grounding
 from studio.packs.hashing import hash_of_folder
 from studio.packs.image_prompt import ImagePrompts, take_image_prompt
-from studio.packs.linear_decoder import LinearDecoder
+from studio.packs.linear_decoder import PreviewDecoder
 from studio.packs.pack import INPAINTING_CHANNELS, Denoiser, Pack
 from studio.packs.parts import load_autoencoder, load_model, read_preview, read_schedule, settled
 from studio.packs.text_encoders import TextEncoders, Tower
@@ -46,7 +46,7 @@ class Checkpoint:
     autoencoder: AutoencoderKL
     text: TextEncoders
     schedule: NoiseSchedule
-    preview: LinearDecoder
+    preview: PreviewDecoder
     model_hash: str
 
 

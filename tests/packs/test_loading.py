@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from diffusers import AutoencoderTiny
 from safetensors.torch import load_file, save_file
 
+from studio.engine.preview import encode_previews
 from studio.errors import PackError
 from studio.packs.catalogue import PACKS, STORYBOOK, PackInfo, find_pack
-from studio.packs.loading import load_pack, pick_device, pick_dtype
+from studio.packs.loading import find_family, load_pack, pick_device, pick_dtype
+from studio.requests import kinds
+from studio.samplers.catalogue import find_sampler
 
 CPU = torch.device("cpu")
 
@@ -99,3 +103,42 @@ def test_cuda_where_there_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_the_catalogue_ships_storybook() -> None:
     assert Path(PACKS[STORYBOOK].source).is_dir()
+
+
+def test_weights_in_half_precision_alone_are_found_under_their_names(copy: Path) -> None:
+    """As repositories name them, in one file or in shards."""
+    whole = load_pack(find_pack(str(copy)), CPU)
+    for folder in ("unet", "vae", "text_encoder"):
+        for file in (copy / folder).glob("*.safetensors"):
+            half = {name: value.half() for name, value in load_file(file).items()}
+            file.unlink()
+            save_file(half, file.with_name(file.name.replace(".safetensors", ".fp16.safetensors")), {"format": "pt"})
+    pack = load_pack(find_pack(str(copy)), CPU)
+    weight, expected = pack.denoiser.unet.conv_in.weight, whole.denoiser.unet.conv_in.weight
+    assert weight.dtype == torch.float32
+    assert torch.allclose(weight, expected, atol=1e-3)
+    assert len(pack.model_hash) == 10
+
+
+def test_a_tiny_decoder_that_lies_in_a_pack_makes_its_previews(copy: Path) -> None:
+    tiny = AutoencoderTiny(
+        encoder_block_out_channels=(8, 8, 8, 8), decoder_block_out_channels=(8, 8, 8, 8),
+        num_encoder_blocks=(1, 1, 1, 1), num_decoder_blocks=(1, 1, 1, 1),
+    )  # fmt: skip
+    tiny.save_pretrained(copy / "taesd")
+    pack = load_pack(find_pack(str(copy)), CPU)
+    decoder, latents = pack.first_stage.preview, torch.randn(2, 4, 8, 8)
+    assert decoder.block == 8
+    assert torch.allclose(decoder(latents), tiny.decode(latents).sample, atol=1e-5)
+    assert len(encode_previews(latents, decoder)) == 2
+
+
+@pytest.mark.parametrize("info", PACKS.values(), ids=list(PACKS))
+def test_every_entry_of_the_catalogue_is_whole(info: PackInfo) -> None:
+    assert find_family(info)
+    assert set(info.tasks) <= set(kinds())
+    assert find_sampler(info.sampler).on(info.schedule)
+    if not Path(info.source).is_dir():
+        assert info.licence
+        assert info.gigabytes > 1
+        assert info.source.count("/") == 1
