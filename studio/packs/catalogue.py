@@ -93,11 +93,12 @@ PACKS = {
         ),
         PackInfo(
             "stable-diffusion-1.5-inpainting", "Stable Diffusion 1.5, inpainting",
-            "stable-diffusion-v1-5/stable-diffusion-inpainting", size=512, licence="CreativeML OpenRAIL-M",
-            gigabytes=2.2,
+            "stable-diffusion-v1-5/stable-diffusion-inpainting", size=512,
+            revision="8a4288a76071f7280aedbdb3253bdb9e9d5d84bb", licence="CreativeML OpenRAIL-M", gigabytes=2.2,
         ),
         PackInfo(
             "gligen", "GLIGEN (Stable Diffusion 1.4 with boxes)", "masterful/gligen-1-4-generation-text-box", size=512,
+            revision="d2820dc1e9ba6ca082051ce79cfd3eb468ae2c83",
             licence="CreativeML OpenRAIL-M", gigabytes=2.6, tasks=(*MOST_TASKS, "layout-to-image"),
         ),
         PackInfo(
@@ -107,19 +108,22 @@ PACKS = {
         ),
         PackInfo(
             "sdxl-turbo", "SDXL Turbo", "stabilityai/sdxl-turbo", size=512, guidance=1.0, steps=4, sampler="Euler a",
-            schedule="SGM Uniform", licence="Stability AI Community Licence", gigabytes=6.9,
+            schedule="SGM Uniform", revision="71153311d3dbb46851df1931d3ca6e939de83304",
+            licence="Stability AI Community Licence", gigabytes=6.9,
         ),
         PackInfo(
             "lcm-dreamshaper", "LCM Dreamshaper", "SimianLuo/LCM_Dreamshaper_v7", size=768, guidance=8.0, steps=4,
-            sampler="LCM", licence="MIT", gigabytes=2.2,
+            sampler="LCM", revision="a85df6a8bd976cdd08b4fd8f3b73f229c9e54df5", licence="MIT", gigabytes=2.2,
         ),
         PackInfo(
             "x4-upscaler", "Stable Diffusion x4 upscaler", "stabilityai/stable-diffusion-x4-upscaler", size=512,
+            revision="572c99286543a273bfd17fac263db5a77be12c4c",
             licence="CreativeML OpenRAIL++-M", gigabytes=1.8, tasks=("super-resolve",), family="noised_upscaler",
         ),
         PackInfo(
             "image-variations", "Stable Diffusion image variations", "lambdalabs/sd-image-variations-diffusers",
-            size=512, guidance=3.0, revision="v2.0", licence="CreativeML OpenRAIL-M", gigabytes=2.4, tasks=("vary",),
+            size=512, guidance=3.0, revision="42bc0ee1726b141d49f519a6ea02ccfbf073db2e",
+            licence="CreativeML OpenRAIL-M", gigabytes=2.4, tasks=("vary",),
             family="image_variation",
         ),
     )
