@@ -1,8 +1,11 @@
 """Latent Studio: settings -> engine and gallery -> page. ``python app.py``, or the entry point on Spaces."""
 
+import contextlib
 import logging
 import os
+import signal
 import sys
+import threading
 
 
 def write_log() -> None:
@@ -19,29 +22,37 @@ def main() -> int:
     # Imported here, because the engine's process imports this file too, and has no use for a page.
     from studio.client import LocalClient
     from studio.errors import StudioError
-    from studio.gallery.store import Store
+    from studio.gallery import open_gallery
     from studio.recorder import Recorder
     from studio.settings import read_settings
     from tabs.page import build_page, launch_options, policy_of
 
     write_log()
-    try:
-        settings = read_settings(os.environ)
-        store = Store(settings.data)
-        client = LocalClient(settings, Recorder(store))
-    except (StudioError, OSError) as error:
-        print(f"Latent Studio cannot start: {error}", file=sys.stderr)
-        return 2
-    with client:
-        page = build_page(client, store)
-        address = {"server_name": settings.host, "server_port": settings.port}
+    with contextlib.ExitStack() as ends:
         try:
-            page.launch(prevent_thread_lock=True, quiet=True, **address, **launch_options(store, policy_of(settings)))
+            settings = read_settings(os.environ)
+            store, ledger = open_gallery(settings.data, everybody=settings.single)
+            ends.callback(ledger.close)
+            recorder = Recorder(store, ledger)
+            client = ends.enter_context(LocalClient(settings, recorder, recorder.accept))
+        except (StudioError, OSError) as error:
+            print(f"Latent Studio cannot start: {error}", file=sys.stderr)
+            return 2
+        page = build_page(client, store, ledger)
+        address = {"server_name": settings.host, "server_port": settings.port}
+        options = launch_options(store, policy_of(settings))
+        is_over = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: is_over.set())
+        try:
+            page.launch(prevent_thread_lock=True, quiet=True, **address, **options)
         except OSError:
             print(f"Port {settings.port} is taken; set STUDIO_PORT to another one.", file=sys.stderr)
             return 2
         print(f"Latent Studio is at http://{settings.host}:{settings.port}", flush=True)
-        page.block_thread()
+        is_over.wait()
+        client.drain(settings.grace)
+        page.close(verbose=False)
     return 0
 
 

@@ -46,6 +46,7 @@ COUNTED_SECONDS = 120.0  # deaths longer ago say nothing of how soon the next is
 LONGEST_PAUSE_SECONDS = 30.0  # before an engine that keeps dying is started again
 MOST_LIVES = 2  # engines that may die while one job waits in them, or one request is drawn
 KEPT_SUSPECTS = 1000
+DRAIN_LOOK_SECONDS = 0.1
 SUSPECTED_SECONDS = 600.0  # after which a request may be tried again: perhaps something else was to blame
 
 Suspect: TypeAlias = tuple[str, Request]  # whose address or name, and what they asked for, whatever its seed
@@ -104,10 +105,11 @@ def _worker_options(pack: PackInfo, settings: Settings) -> WorkerOptions:
 
 @dataclasses.dataclass
 class _Job:
-    """What must be known of a job until it ends, should the engine die: what was ``asked``, whether it ``has_started``
-    or ``is_cancelled``, and how many engines have died while it waited."""
+    """What must be known of a job until it ends, should the engine die: what was ``asked``, whether it ``is_sent``,
+    ``has_started`` or ``is_cancelled``, and how many engines have died while it waited."""
 
     asked: Submit
+    is_sent: bool = False
     has_started: bool = False
     is_cancelled: bool = False
     deaths: int = 0
@@ -122,7 +124,8 @@ class _Job:
 
 
 class LocalClient:
-    """An engine process on this machine. ``record`` sees each event before anybody else and may replace it.
+    """An engine process on this machine. ``record`` sees each event before anybody else and may replace it; ``accept``
+    is told of each job, its owner and its request before it is sent, and may refuse it by raising `StudioError`.
 
     An engine that dies is started again, sooner or later as it has been dying lately. Jobs that were being drawn fail;
     those that waited go on waiting. What was being drawn when the engine died twice is not taken from the same people
@@ -131,12 +134,17 @@ class LocalClient:
     Use as a context manager, or call `close`.
     """
 
-    def __init__(self, settings: Settings, record: Callable[[Event], Event] = lambda event: event) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        record: Callable[[Event], Event] = lambda event: event,
+        accept: Callable[[str, str, Request], None] = lambda job, owner, request: None,
+    ) -> None:
         self._options = _worker_options(find_pack(settings.pack), settings)
         self._models = settings.models
         self._states: Mapping[str, PackState] = {}  # of packs that somebody has asked for
         self._most_jobs = settings.queue + settings.rows  # more than these the engine never has
-        self._record = record
+        self._record, self._accept = record, accept
         self._lock = threading.Lock()
         self._logs: OrderedDict[str, JobLog] = OrderedDict()
         self._jobs: dict[str, _Job] = {}
@@ -196,12 +204,28 @@ class LocalClient:
         with self._lock:
             self._logs[name] = log
             self._forget_old()
-            if refusal := refusal or self._refusal_of(job):
-                log.add(Failed(name, refusal))
-            else:
+            refusal = refusal or self._refusal_of(job)
+            if refusal is None:
                 self._jobs[name] = job
-                self._send(job.asked)
+        if refusal is None:
+            refusal = self._sent(job)
+        if refusal is not None:
+            log.add(Failed(name, refusal))
         return name
+
+    def _sent(self, job: _Job) -> StudioError | None:
+        """Why a job could not be sent, after all: it must be written down first."""
+        name = job.asked.job
+        try:
+            self._accept(name, job.asked.owner, job.asked.request)
+        except StudioError as error:
+            with self._lock:
+                self._jobs.pop(name, None)
+            return error
+        with self._lock:
+            job.is_sent = True
+            self._send(job.asked)
+        return None
 
     def _refusal_of(self, job: _Job) -> StudioError | None:
         if self._refusal:
@@ -224,12 +248,22 @@ class LocalClient:
 
     def cancel(self, job: str, *, keep: bool = False) -> None:
         with self._lock:
-            if self._process is not None:
+            has_engine, is_known = self._process is not None, job in self._jobs
+            if has_engine:
                 self._send(Cancel(job, keep))
-                if job in self._jobs:
-                    self._jobs[job].is_cancelled = True  # should this engine not live to hear it
-            elif self._jobs.pop(job, None):  # it waits for an engine that is not there
-                self._logs[job].add(Cancelled(job))
+            if is_known:
+                self._jobs[job].is_cancelled = True  # should this engine not live to hear it
+        if is_known and not has_engine:
+            self._publish(Cancelled(job))
+
+    def drain(self, seconds: float) -> None:
+        """Takes no further jobs, and waits until those that are being drawn have ended, but no longer than so many
+        seconds. Those that wait are left, for the next start."""
+        with self._lock:
+            self._refusal = EngineStopped("The studio is being closed. Please try again in a minute.")
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and any(job.has_started for job in [*self._jobs.values()]):
+            time.sleep(DRAIN_LOOK_SECONDS)
 
     def close(self) -> None:
         """Ends the engine process; running jobs end with it."""
@@ -246,7 +280,8 @@ class LocalClient:
     def _start(self) -> None:
         self._process = EngineProcess(self._options, self._hear, self._recover)
         for job in self._jobs.values():
-            self._send(job.asked)
+            if job.is_sent:
+                self._send(job.asked)
 
     def _hear(self, message: Message) -> None:
         match message:
@@ -290,17 +325,29 @@ class LocalClient:
         for job in cancelled:
             self._publish(Cancelled(job))
         for job in failed:
-            self._publish(Failed(job, error))
+            self._end(job, error)
         if self._refusal is None and not self._closing.wait(self._pause()):
             with self._lock:
                 if not self._closing.is_set():
                     self._start()
 
+    def _end(self, job: str, error: StudioError) -> None:
+        """Fails a job that was in the engine. Where the studio is being closed nothing of it is recorded, so that it
+        counts as interrupted."""
+        if not self._closing.is_set():
+            self._publish(Failed(job, error))
+            return
+        with self._lock:
+            self._jobs.pop(job, None)
+            log = self._logs.get(job)
+        if log is not None:
+            log.add(Failed(job, error))
+
     def _casualties(self) -> list[str]:
         """The jobs that end with the engine, and are suspected of its death."""
         failed = []
         for name, job in self._jobs.items():
-            if job.is_cancelled:
+            if job.is_cancelled or not job.is_sent:
                 continue
             job.deaths += 1
             if self._refusal or self._closing.is_set():

@@ -91,5 +91,9 @@ class MissingImage(StudioError):
     """An image that a request names, by its digest, is not in the data folder."""
 
 
+class LedgerError(StudioError):
+    """What should be kept cannot be written down."""
+
+
 class NoRecipe(StudioError):
     """A picture carries no recipe that can be read."""

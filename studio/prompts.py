@@ -11,11 +11,14 @@ Nothing in a prompt is an error: what cannot be read as notation is words.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 MORE, LESS = 1.1, 1 / 1.1
 MOST_WEIGHT = 10.0
 MOST_LORAS = 8
+KEPT = 256  # prompts that have been read
 LONGEST_LORA = 200  # characters of a name
 _LORA = re.compile(r"<lora:([^:<>]{1,200})(?::([+-]?\d{0,6}(?:\.\d{0,6})?))?(?::[^<>]{0,200})?>")
 _TOKEN = re.compile(
@@ -52,6 +55,7 @@ class Prompt:
         return " ".join("".join(piece.words for piece in section).strip() for section in self.sections).strip()
 
 
+@lru_cache(maxsize=KEPT)
 def read_prompt(text: str) -> Prompt:
     """Never fails."""
     plain, loras = _without_loras(text)
@@ -69,37 +73,42 @@ def _without_loras(text: str) -> tuple[str, tuple[Lora, ...]]:
 
 
 def _sections(text: str) -> list[tuple[Piece, ...]]:
+    tokens = list(_TOKEN.finditer(text))
+    factors, ends = _brackets(tokens)
     sections: list[list[Piece]] = [[]]
-    opened: list[tuple[str, int, int]] = []  # bracket, and the section and piece that it stands before
-    for match in _TOKEN.finditer(text):
+    weights = [1.0]  # of everything inside so many brackets
+    for at, match in enumerate(tokens):
         token = match[0]
-        if token in "([" and token:
-            opened.append((token, len(sections) - 1, len(sections[-1])))
+        if at in factors:
+            weights.append(weights[-1] * factors[at])
+        elif at in ends:
+            weights.pop()
         elif token == "BREAK":
             sections.append([])
-        elif token in (")", "]") or (token.startswith(":") and token.endswith(")") and match[1]):
-            factor = {")": MORE, "]": LESS}.get(token) or _number(match[1], 1.0)
-            bracket = "[" if token == "]" else "("
-            if opened and opened[-1][0] == bracket:
-                _, section, piece = opened.pop()
-                _weigh(sections, section, piece, factor)
-            else:
-                sections[-1].append(Piece(token))
         else:
-            sections[-1].append(Piece(token[1:] if len(token) == 2 and token[0] == "\\" else token))
-    for bracket, section, piece in reversed(opened):  # what was never closed counts to the end
-        _weigh(sections, section, piece, MORE if bracket == "(" else LESS)
+            words = token[1:] if len(token) == 2 and token[0] == "\\" else token
+            weight = max(-MOST_WEIGHT, min(MOST_WEIGHT, weights[-1]))
+            sections[-1].append(Piece(words, weight))
     return [_merged(section) for section in sections]
 
 
-def _weigh(sections: list[list[Piece]], section: int, piece: int, factor: float) -> None:
-    """Multiplies all weights from a piece of a section on."""
-    for at in range(section, len(sections)):
-        begin = piece if at == section else 0
-        sections[at][begin:] = [
-            Piece(each.words, max(-MOST_WEIGHT, min(MOST_WEIGHT, each.weight * factor)))
-            for each in sections[at][begin:]
-        ]
+def _brackets(tokens: Sequence[re.Match[str]]) -> tuple[dict[int, float], set[int]]:
+    """What each token that opens a bracket multiplies by, and which tokens close one; all others are words."""
+    opened: list[int] = []
+    factors: dict[int, float] = {}
+    ends: set[int] = set()
+    for at, match in enumerate(tokens):
+        token = match[0]
+        if token in ("(", "["):
+            opened.append(at)
+        elif token in (")", "]") or (token[0] == ":" and match[1]):
+            bracket = "[" if token == "]" else "("
+            if opened and tokens[opened[-1]][0] == bracket:
+                factors[opened.pop()] = {")": MORE, "]": LESS}.get(token) or _number(match[1], 1.0)
+                ends.add(at)
+    for at in opened:  # what was never closed counts to the end
+        factors[at] = MORE if tokens[at][0] == "(" else LESS
+    return factors, ends
 
 
 def _merged(section: list[Piece]) -> tuple[Piece, ...]:

@@ -7,16 +7,22 @@ picture is drawn.
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from studio.errors import JobFailed
-from studio.events import ENDS, Drawn, Event, Failed, Previewed
+from studio.errors import JobFailed, LedgerError
+from studio.events import ENDS, Cancelled, Drawn, Event, Failed, Finished, Previewed, Started
+from studio.gallery.ledger import Ledger
 from studio.gallery.recipe import Recipe
 from studio.gallery.store import Store
+from studio.requests.request import Request
 
 logger = logging.getLogger(__name__)
+
+STATES: Mapping[type, str] = {Started: "running", Finished: "done", Failed: "failed", Cancelled: "cancelled"}
 
 
 class Trajectories:
@@ -38,20 +44,37 @@ class Trajectories:
 
 
 class Recorder:
-    """Call it with each event; it returns the event to pass on. Not thread-safe: events come one after the other."""
+    """Call it with each event; it returns the event to pass on. Not thread-safe: events come one after the other; but
+    for `accept`, which may be called from any thread."""
 
-    def __init__(self, store: Store) -> None:
-        self._store, self._trajectories = store, Trajectories()
+    def __init__(self, store: Store, ledger: Ledger) -> None:
+        self._store, self._ledger, self._trajectories = store, ledger, Trajectories()
+
+    def accept(self, job: str, owner: str, request: Request) -> None:
+        """A job that is about to be sent to the engine. Raises `LedgerError` where it cannot be written down, as its
+        pictures could not be, either."""
+        self._ledger.accept(job, owner, request)
 
     def __call__(self, event: Event) -> Event:
         self._trajectories.see(event)
-        if not isinstance(event, Drawn) or event.pixels is None:
-            return event
+        event = self._write(event) if isinstance(event, Drawn) and event.pixels is not None else event
+        if type(event) in STATES:
+            reason = str(event.error) if isinstance(event, Failed) else ""
+            with _logged("what became of a job could not be written down"):
+                self._ledger.note(event.job, STATES[type(event)], reason)
+        return event
+
+    def _write(self, event: Drawn) -> Event:
+        """The file, then its row, and only then does anybody hear of it."""
+        assert event.pixels is not None
+        recipe = Recipe(event.request, event.model_hash, event.stopped_at)
         try:
-            path = self._store.add(event.pixels, Recipe(event.request, event.model_hash, event.stopped_at))
+            path = self._store.add(event.pixels, recipe)
         except OSError as error:
             reason = error.strerror or type(error).__name__
             return Failed(event.job, JobFailed(f"The picture could not be written to the data folder: {reason}."))
+        with _logged("a picture has no row, and is adopted at the next start"):
+            self._ledger.add(path, recipe, event.job, seconds=event.seconds)
         self._add_trajectory(path, self._trajectories.take(event))
         return replace(event, pixels=None, path=str(path))
 
@@ -62,3 +85,12 @@ class Recorder:
                 self._store.add_trajectory(path, frames)
         except OSError:
             logger.exception("a trajectory could not be written")
+
+
+@contextlib.contextmanager
+def _logged(what: str) -> Iterator[None]:
+    """What is on the disk already is worth more than what is known of it."""
+    try:
+        yield
+    except LedgerError as error:
+        logger.error("%s: %s", what, error)

@@ -14,6 +14,8 @@ STUDIO_QUEUE   64          most jobs that wait; further ones are refused
 STUDIO_EACH    32          most jobs of one browser that wait
 STUDIO_EACH_ADDRESS 48     most jobs from one network address that wait, whatever browsers they name
 STUDIO_PATIENCE 300        seconds after which a step counts as stuck and the engine is started anew; 0 is never
+STUDIO_SINGLE  auto        1: everybody sees all pictures; auto is 1 where only this machine can reach the page
+STUDIO_GRACE   20          seconds that what is being drawn may take when the studio is ended; the rest waits
 STUDIO_STRICT  0           1: the same seed gives the same bits whoever else draws (fixed batches, slower alone)
 """
 
@@ -29,6 +31,7 @@ from pathlib import Path
 from studio.errors import InvalidRequest
 
 PREFIX = "STUDIO_"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ class Settings:
     each_address: int = 48
     patience: int = 300
     strict: bool = False
+    single: bool = True
+    grace: int = 20
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -61,9 +66,10 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         raise InvalidRequest(f"{PREFIX}DEVICE", device, "auto, cpu, cuda or cuda:N")
     batch = environment.get(f"{PREFIX}BATCH", "auto")
     is_space = "SPACE_ID" in environment
+    host = environment.get(f"{PREFIX}HOST", environment.get("GRADIO_SERVER_NAME", defaults.host))
     port_name = f"{PREFIX}PORT" if f"{PREFIX}PORT" in environment else "GRADIO_SERVER_PORT"
     return Settings(
-        host=environment.get(f"{PREFIX}HOST", environment.get("GRADIO_SERVER_NAME", defaults.host)),
+        host=host,
         port=_integer(environment, port_name, defaults.port, 1, 65535),
         hosts=_hosts(environment),
         proxies=_integer(environment, f"{PREFIX}PROXIES", 1 if is_space else 0, 0, 10),
@@ -79,6 +85,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         each_address=_integer(environment, f"{PREFIX}EACH_ADDRESS", defaults.each_address, 1, 100_000),
         patience=_integer(environment, f"{PREFIX}PATIENCE", defaults.patience, 0, 86_400),
         strict=_integer(environment, f"{PREFIX}STRICT", 0, 0, 1) == 1,
+        single=_integer(environment, f"{PREFIX}SINGLE", 1 if host in LOOPBACK and not is_space else 0, 0, 1) == 1,
+        grace=_integer(environment, f"{PREFIX}GRACE", defaults.grace, 0, 3600),
     )
 
 

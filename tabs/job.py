@@ -115,6 +115,8 @@ class Job:
             self.discard = gr.Button(say("discard"), size="lg", visible=False, elem_id="discard", min_width=100)
         self.name = gr.State("")  # what Stop stops: another page of the same browser may show another job
         self.view: LiveView
+        self.form: set[gr.Component] = set()
+        self.write: Callable[[Any], Update] = lambda request: {}
 
     def add_view(self) -> None:
         self.view = LiveView(elem_id="live")
@@ -129,6 +131,8 @@ class Job:
         """Wires the buttons. ``read`` makes the request from the values of ``form`` (it may raise `StudioError`);
         ``write`` gives the values of the form for a request, and is asked when a page finds its job again; ``echo``
         gives those that were not settled before the request was made, and nothing that a person may be typing in."""
+
+        self.form, self.write = form, write
 
         def generate(given: Given, page: gr.Request) -> Iterator[Update]:
             given = {component: _checked(component, value) for component, value in given.items()}

@@ -14,6 +14,7 @@ import gradio as gr
 import tabs
 from studio.client import EngineClient
 from studio.errors import MissingImage
+from studio.gallery.ledger import Ledger
 from studio.gallery.recipe import read_recipe
 from studio.gallery.store import Store
 from studio.hosting.guard import Policy, guarded_by
@@ -23,6 +24,8 @@ from tabs import STATIC
 from tabs.animations import animation_routes
 from tabs.door import BrowserName, StudioBlocks, first_language, language_of
 from tabs.engine_panel import build_panel
+from tabs.exports import export_routes
+from tabs.gallery import build_gallery
 from tabs.job import QUICK, Desk, Receiver, Update
 from tabs.picker import ModelPicker
 from tabs.pictures import finished_picture, picture_routes
@@ -68,7 +71,7 @@ def _task_of(tab: ModuleType) -> str:
     return str(tab.TITLE).replace("_", "-")
 
 
-def build_page(client: EngineClient, store: Store) -> gr.Blocks:
+def build_page(client: EngineClient, store: Store, ledger: Ledger) -> gr.Blocks:
     """The whole page, ready to be launched with `launch_options`."""
     desk = Desk(store)
     with StudioBlocks(title="Latent Studio", analytics_enabled=False, fill_width=True) as page:
@@ -83,6 +86,8 @@ def build_page(client: EngineClient, store: Store) -> gr.Blocks:
                 with gr.Tab(say(f"tab_{tab.TITLE}"), id=tab.TITLE, elem_id=f"tab-{tab.TITLE}"):
                     notices[_task_of(tab)] = gr.Markdown(visible=False, elem_classes="studio-notice")
                     built.append(tab.build(client, desk, browser, picker))
+            with gr.Tab(say("tab_gallery"), id="gallery", elem_id="tab-gallery"):
+                build_gallery(store, ledger, browser, picker, {each.tab: each.job for each in built}, tabs_)
         build_panel(client)
         _connect(built, store, tabs_)
         _connect_picker(picker, client, built, notices)
@@ -181,7 +186,7 @@ def launch_options(store: Store, policy: Policy) -> dict[str, Any]:
         "state_session_capacity": KEPT_SESSIONS,
         "app_kwargs": {
             "lifespan": guarded_by(policy),
-            "routes": [*picture_routes(store), *animation_routes(store), *source_routes(store)],
+            "routes": [*picture_routes(store), *animation_routes(store), *source_routes(store), *export_routes(store)],
         },
     }
 

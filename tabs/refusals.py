@@ -265,6 +265,33 @@ TEMPLATES: dict[str, tuple[str, str]] = {
         "Das Bild ließ sich nicht dekodieren: Seine Zahlen liefen ins Unendliche. "
         "Versuchen Sie einen anderen Startwert.",
     ),
+    "Another studio is using the folder {folder}; give this one another folder with STUDIO_DATA.": (
+        "另一个工作室正在使用文件夹 {folder}；请用 STUDIO_DATA 指定其他文件夹。",
+        "Ein anderes Studio benutzt den Ordner {folder}; geben Sie diesem mit STUDIO_DATA einen anderen.",
+    ),
+    "The data folder was written by a newer version of the studio; update this one.": (
+        "数据文件夹由更新版本写入；请更新本程序。",
+        "Der Datenordner stammt von einer neueren Version; aktualisieren Sie diese.",
+    ),
+    "The data folder cannot be written to ({reason}).": (
+        "无法写入数据文件夹（{reason}）。",
+        "In den Datenordner kann nicht geschrieben werden ({reason}).",
+    ),
+    "No tab of this page draws such pictures.": (
+        "此页面没有能绘制这种图片的标签页。",
+        "Kein Reiter dieser Seite zeichnet solche Bilder.",
+    ),
+    "From 1 to {most} pictures can be packed at once.": (
+        "一次可打包 1 到 {most} 张图片。",
+        "Es lassen sich 1 bis {most} Bilder auf einmal packen.",
+    ),
+    "a list of at most {most} names": ("最多 {most} 个名称的列表", "eine Liste von höchstens {most} Namen"),
+    "at most {most} characters": ("最多 {most} 个字符", "höchstens {most} Zeichen"),
+    "the last picture's time and name": ("最后一张图片的时间和名称", "Zeit und Name des letzten Bildes"),
+    "The studio is being closed. Please try again in a minute.": (
+        "工作室正在关闭。请稍后再试。",
+        "Das Studio wird gerade geschlossen. Bitte in einer Minute noch einmal.",
+    ),
     # the guard in front of the page
     "This took too long and was given up. Please try again later.": (
         "耗时过长，已放弃。请稍后再试。",

@@ -38,7 +38,7 @@ def running_studio(data: Path, **settings: str) -> Iterator[Studio]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    own = {"STUDIO_PORT": str(port), "STUDIO_DATA": str(data), "STUDIO_DEVICE": "cpu"}
+    own = {"STUDIO_PORT": str(port), "STUDIO_DATA": str(data), "STUDIO_DEVICE": "cpu", "STUDIO_GRACE": "0"}
     begun = time.monotonic()
     with (data / "log").open("w") as log:
         environment = {**os.environ, **own, **settings}

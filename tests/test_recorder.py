@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from studio.engine.preview import encode_frame
-from studio.errors import MissingImage
+from studio.errors import LedgerError, MissingImage
 from studio.events import Drawn, Failed, Finished, Previewed, Started
 from studio.gallery import store as store_module
+from studio.gallery.ledger import Ledger, Wanted
 from studio.gallery.recipe import read_recipe
 from studio.gallery.store import Store
 from studio.images.animation import decoded
@@ -19,11 +20,16 @@ from studio.images.pixels import Pixels
 from studio.recorder import Recorder
 from tests.miniature import ask
 
+
+def _recorder(data: Path) -> Recorder:
+    return Recorder(Store(data), Ledger(data))
+
+
 DRAWN = Drawn("job", 0, ask(seed=4), "abc", 1.5, stopped_at=7, pixels=Pixels(1, 1, b"rgb"))
 
 
 def test_drawn_comes_out_with_a_path_and_without_pixels(tmp_path: Path) -> None:
-    event = Recorder(Store(tmp_path))(DRAWN)
+    event = _recorder(tmp_path)(DRAWN)
     assert isinstance(event, Drawn)
     assert event.pixels is None
     assert event.path is not None
@@ -33,14 +39,14 @@ def test_drawn_comes_out_with_a_path_and_without_pixels(tmp_path: Path) -> None:
 
 def test_other_events_pass_as_they_are(tmp_path: Path) -> None:
     for event in (Started("job"), Finished("job")):
-        assert Recorder(Store(tmp_path))(event) is event
+        assert _recorder(tmp_path)(event) is event
 
 
 def test_a_full_disk_is_a_failure_that_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    recorder = Recorder(Store(tmp_path))
+    recorder = _recorder(tmp_path)
     monkeypatch.setattr(store_module.os, "fsync", full)
     event = recorder(DRAWN)
     assert isinstance(event, Failed)
@@ -49,7 +55,7 @@ def test_a_full_disk_is_a_failure_that_says_so(tmp_path: Path, monkeypatch: pyte
 
 
 def test_the_frames_of_a_film_are_kept_beside_its_picture_and_nobody_elses(tmp_path: Path) -> None:
-    recorder = Recorder(Store(tmp_path))
+    recorder = _recorder(tmp_path)
     for step, level in enumerate((0, 100, 200), 1):
         jpeg = encode_frame(np.full((32, 32, 3), level, np.uint8))
         recorder(Previewed("job", 0, step, 3, jpeg, None, is_frame=True))
@@ -64,7 +70,7 @@ def test_the_frames_of_a_film_are_kept_beside_its_picture_and_nobody_elses(tmp_p
 
 
 def test_the_frames_of_a_job_that_ends_without_a_picture_are_forgotten(tmp_path: Path) -> None:
-    recorder = Recorder(Store(tmp_path))
+    recorder = _recorder(tmp_path)
     recorder(Previewed("job", 0, 1, 3, encode_frame(np.zeros((32, 32, 3), np.uint8)), None, is_frame=True))
     recorder(Finished("job"))
     drawn = recorder(DRAWN)
@@ -74,7 +80,7 @@ def test_the_frames_of_a_job_that_ends_without_a_picture_are_forgotten(tmp_path:
 
 
 def test_a_picture_is_safe_although_its_film_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    recorder, store = Recorder(Store(tmp_path)), Store(tmp_path)
+    recorder, store = _recorder(tmp_path), Store(tmp_path)
     recorder(Previewed("job", 0, 1, 3, encode_frame(np.zeros((32, 32, 3), np.uint8)), None, is_frame=True))
 
     def full(store: Store, picture: Path, jpegs: list[bytes]) -> None:
@@ -86,3 +92,33 @@ def test_a_picture_is_safe_although_its_film_is_not(tmp_path: Path, monkeypatch:
     assert Path(str(drawn.path)).exists()
     with pytest.raises(MissingImage):
         store.trajectory(Path(str(drawn.path)).name)
+
+
+def test_a_row_follows_the_file_and_the_job_s_end_is_written_down(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    recorder = Recorder(Store(tmp_path), ledger)
+    recorder.accept("job", "me", ask(seed=4))
+    for event in (Started("job"), DRAWN, Finished("job")):
+        recorder(event)
+    (picture,) = ledger.find("me", Wanted())
+    assert (picture.seed, picture.seconds, picture.model_hash) == (4, 1.5, "abc")
+    ledger.repair(Store(tmp_path).folder)
+    assert ledger.interrupted("me") == []
+
+
+def test_a_picture_is_passed_on_although_its_row_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is on the disk with its recipe, and is adopted at the next start."""
+    ledger = Ledger(tmp_path)
+    recorder = Recorder(Store(tmp_path), ledger)
+
+    def broken(*given: object, **more: object) -> None:
+        raise LedgerError("no")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Ledger, "add", broken)
+        drawn = recorder(DRAWN)
+    assert isinstance(drawn, Drawn)
+    ledger.repair(Store(tmp_path).folder)
+    assert [each.id for each in ledger.find("", Wanted())] == [Path(str(drawn.path)).stem]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import time
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,19 +22,25 @@ from studio.images.pixels import Image, Mask, Pixels
 from studio.requests.limits import DIGEST
 from studio.requests.request import Request
 
-ABANDONED_AFTER_SECONDS = 3600.0
-
 
 class Store:
     """Two folders. Names of pictures are random, so that nobody can guess one; sources are named by their digests."""
 
     def __init__(self, data: Path) -> None:
         self.folder, self._sources = (data / "pictures").absolute(), (data / "sources").absolute()
+        self.thumbnails = (data / "thumbnails").absolute()  # small copies, which can be made again
         for folder in (self.folder, self._sources):
             folder.mkdir(parents=True, exist_ok=True)
+
+    def drop_parts(self) -> None:
+        """Drops what an ended process left half written; for the only one that writes here."""
+        for folder in (self.folder, self._sources, self.thumbnails):
             for part in folder.glob("*.part"):
-                if time.time() - part.stat().st_mtime > ABANDONED_AFTER_SECONDS:  # another studio may be writing now
-                    part.unlink(missing_ok=True)
+                part.unlink(missing_ok=True)
+
+    def write(self, path: Path, save: Callable[[BinaryIO], object]) -> None:
+        """What ``save`` writes, at ``path``, whole or not at all."""
+        _write(path, save)
 
     def add(self, pixels: Pixels, recipe: Recipe) -> Path:
         """Writes a picture and returns its path once it is safe on the disk: a crash leaves all of it or nothing."""
@@ -93,7 +98,8 @@ def write_picture(path: Path, pixels: Pixels, recipe: Recipe) -> None:
 
 
 def _write(path: Path, save: Callable[[BinaryIO], object]) -> None:
-    """Writes beside, flushes, then renames into place."""
+    """Writes beside, flushes, then renames into place. A folder that somebody has deleted is made again."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(f".{secrets.token_hex(4)}.part")
     try:
         with part.open("wb") as file:

@@ -48,6 +48,8 @@ OPEN: dict[str, Access] = {
     "/gradio_api/cancel": Access(("POST",), 64 * KILOBYTE),
     # our own
     "/studio/pictures/{name}": Access(),
+    "/studio/thumbnails/{name}.webp": Access(READ, 0, 60.0),
+    "/studio/export.zip": Access(READ, 0, 300.0),
     "/studio/deviation.png": Access(READ, 0, 120.0),
     "/studio/animations/{kind}": Access(READ, 0, 300.0),
     "/studio/sources": Access(("POST",), LARGEST_PICTURE, 120.0),

@@ -34,6 +34,7 @@ import sys
 from pathlib import Path
 import gradio as gr
 from studio.client import LocalClient
+from studio.gallery.ledger import Ledger
 from studio.gallery.store import Store
 from studio.settings import Settings
 from tabs.page import build_page, launch_options, policy_of
@@ -41,7 +42,7 @@ from tabs.page import build_page, launch_options, policy_of
 LocalClient._start = lambda self: None
 store, settings = Store(Path(sys.argv[1])), Settings()
 options = launch_options(store, policy_of(settings))["app_kwargs"]
-app = gr.routes.App.create_app(build_page(LocalClient(settings), store), app_kwargs=options)
+app = gr.routes.App.create_app(build_page(LocalClient(settings), store, Ledger(Path(sys.argv[1]))), app_kwargs=options)
 for route in app.routes:
     inner = getattr(route, "original_router", None)
     for each in inner.routes if inner is not None else [route]:

@@ -47,9 +47,10 @@ def test_every_word_of_the_table_is_said() -> None:
     text = "".join(file.read_text() for file in files)
     quoted = {*re.findall(r"['\"](\w+)['\"]", text), *re.findall(r"words\.(\w+)", text)}
     for key in WORDS:
-        plain = re.sub("^(live|editor|shape|fill)_", "", key).removesuffix("_hint")
+        plain = re.sub("^(live|editor|shape|fill|gallery|gallery_fact)_", "", key).removesuffix("_hint")
         tab = key.removeprefix("tab_").removesuffix("_about")
-        assert {key, plain, tab} & quoted, f"{key} is never said"
+        fact = plain.removeprefix("fact_")
+        assert {key, plain, tab, fact} & quoted, f"{key} is never said"
 
 
 def test_the_live_view_gets_its_words_in_every_language() -> None:

@@ -1,0 +1,182 @@
+"""What is kept of pictures and jobs: found again, whose they are, and whole after whatever has happened."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from studio.errors import LedgerError, MissingImage, StudioError
+from studio.gallery import open_gallery
+from studio.gallery.ledger import FILE, KEPT_IN_BIN, PAGE, Ledger, Wanted
+from studio.gallery.recipe import Recipe
+from studio.gallery.store import Store
+from studio.images.pixels import Pixels
+from studio.requests.text_to_image import TextToImage
+from tests.miniature import ask
+
+ME, YOU = "a" * 32, "b" * 32
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    opened = Ledger(tmp_path)
+    yield opened
+    opened.close()
+
+
+def _draw(data: Path, ledger: Ledger, request: TextToImage, owner: str = ME, job: str = "") -> str:
+    path = Store(data).add(Pixels(1, 1, b"rgb"), Recipe(request, "abc"))
+    ledger.add(path, Recipe(request, "abc"), job, owner, seconds=1.5)
+    return path.stem
+
+
+def _found(ledger: Ledger, owner: str = ME, **wanted: object) -> list[str]:
+    return [each.id for each in ledger.find(owner, Wanted(**wanted))]  # type: ignore[arg-type]
+
+
+def test_pictures_are_found_by_their_words_in_three_languages(tmp_path: Path, ledger: Ledger) -> None:
+    ids = {
+        prompt: _draw(tmp_path, ledger, ask(prompt, sampler="Heun", seed=41))
+        for prompt in (
+            "a red house by the sea",
+            "夜晚海边的红房子",
+            "ein Haus am Meer",
+            'odd "quotes" OR (brackets:1.2)*',
+        )
+    }
+    red, chinese, german, odd = ids.values()
+    assert _found(ledger) == [odd, german, chinese, red], "the latest first"
+    assert _found(ledger, words="red") == [red]
+    assert _found(ledger, words="RED hou") == [red], "the last word may be unfinished, and case does not matter"
+    assert _found(ledger, words="红房子") == [chinese]
+    assert _found(ledger, words="海边") == [chinese]
+    assert _found(ledger, words="haus meer") == [german]
+    assert _found(ledger, words='"quotes" OR (brackets') == [odd]
+    assert _found(ledger, words="nothing like it") == []
+    assert len(_found(ledger, words="heun")) == 4
+    for hostile in ('"', "*", "NEAR(", "a AND NOT", "\0", "'; DROP TABLE pictures; --", "^", "-x"):
+        _found(ledger, words=hostile)
+    assert len(_found(ledger)) == 4
+
+
+def test_pages_follow_one_another_without_gaps(tmp_path: Path, ledger: Ledger) -> None:
+    ids = [_draw(tmp_path, ledger, ask(seed=seed)) for seed in range(PAGE + 5)]
+    first = ledger.find(ME, Wanted())
+    rest = ledger.find(ME, Wanted(before=(first[-1].made, first[-1].id)))
+    assert [each.id for each in (*first, *rest)] == ids[::-1]
+
+
+def test_each_sees_their_own_and_a_studio_of_one_person_shows_all(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "many")
+    mine, yours = _draw(tmp_path, ledger, ask()), _draw(tmp_path, ledger, ask(), YOU)
+    assert (_found(ledger), _found(ledger, YOU)) == ([mine], [yours])
+    with pytest.raises(MissingImage):
+        ledger.picture(ME, yours)
+    ledger.delete(ME, [yours])
+    ledger.favour(ME, [yours], is_favourite=True)
+    assert _found(ledger, YOU) == [yours]
+    assert not ledger.picture(YOU, yours).is_favourite
+    ledger.close()
+    single = Ledger(tmp_path / "many", everybody=True)
+    assert set(_found(single, "anybody")) == {mine, yours}
+    single.close()
+
+
+def test_what_is_deleted_can_be_brought_back_until_the_bin_is_emptied(tmp_path: Path, ledger: Ledger) -> None:
+    one, two = (_draw(tmp_path, ledger, ask(seed=seed)) for seed in (1, 2))
+    pictures = Store(tmp_path).folder
+    ledger.delete(ME, [one, two])
+    assert (_found(ledger), _found(ledger, deleted=True)) == ([], [two, one])
+    ledger.restore(ME, [one])
+    ledger.empty_bin(pictures, time.time() - KEPT_IN_BIN)
+    assert (pictures / f"{two}.png").is_file()
+    ledger.empty_bin(pictures, time.time() + 1)
+    assert not (pictures / f"{two}.png").exists()
+    assert (pictures / f"{one}.png").is_file()
+    assert (_found(ledger), _found(ledger, deleted=True), _found(ledger, words="house")) == ([one], [], [one])
+
+
+def test_a_picture_whose_row_was_lost_is_adopted_and_is_its_job_s_owner_s(tmp_path: Path) -> None:
+    store, ledger = open_gallery(tmp_path)
+    asked = ask("a lost house", seed=5, count=3)
+    ledger.accept("job", ME, asked)
+    lost = store.add(Pixels(1, 1, b"rgb"), Recipe(asked.alone(1), "abc"))
+    (store.folder / "half.1234.part").write_bytes(b"half")
+    (store.folder / f"{'f' * 32}.png").write_bytes(b"no picture")
+    gone = _draw(tmp_path, ledger, ask("a gone house"))
+    (store.folder / f"{gone}.png").unlink()
+    ledger.close()
+    _, again = open_gallery(tmp_path)
+    adopted, missing = again.picture(ME, lost.stem), again.picture(ME, gone)
+    assert (adopted.text, adopted.request, adopted.is_missing) == ("a lost house", asked.alone(1), False)
+    assert missing.is_missing
+    assert not list(store.folder.glob("*.part"))
+    assert [each.request for each in again.interrupted(ME)] == [asked]
+    again.close()
+
+
+def test_jobs_that_had_not_ended_are_offered_to_whoever_asked(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    for job, state in (("a", ""), ("b", "running"), ("c", "done"), ("d", "failed"), ("e", "cancelled")):
+        ledger.accept(job, ME, ask(job))
+        if state:
+            ledger.note(job, state)
+    assert ledger.interrupted(ME) == [], "they are under way"
+    ledger.repair(tmp_path)
+    assert {each.job for each in ledger.interrupted(ME)} == {"a", "b"}
+    assert ledger.interrupted(YOU) == []
+    ledger.dismiss(YOU, "a")
+    ledger.dismiss(ME, "b")
+    assert [each.job for each in ledger.interrupted(ME)] == ["a"]
+    ledger.close()
+
+
+def test_a_second_studio_on_the_same_folder_is_refused(tmp_path: Path, ledger: Ledger) -> None:
+    code = f"from pathlib import Path; from studio.gallery.ledger import Ledger; Ledger(Path({str(tmp_path)!r}))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "Another studio is using the folder" in done.stderr
+    ledger.close()
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_a_ledger_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    Ledger(tmp_path).close()
+    database = sqlite3.connect(tmp_path / FILE)
+    database.execute("PRAGMA user_version = 99")
+    database.close()
+    with pytest.raises(StudioError, match="newer version"):
+        Ledger(tmp_path)
+
+
+def test_what_cannot_be_written_is_an_error_that_says_so_and_leaves_nothing_half(
+    tmp_path: Path, ledger: Ledger
+) -> None:
+    path = Store(tmp_path).add(Pixels(1, 1, b"rgb"), Recipe(ask(), "abc"))
+    ledger.add(path, Recipe(ask(), "abc"), owner=ME)
+    with pytest.raises(LedgerError, match="cannot be written"):
+        ledger.add(path, Recipe(ask(), "abc"), owner=ME)  # twice
+    assert len(_found(ledger)) == 1
+    ledger.favour(ME, [path.stem], is_favourite=True)
+    assert _found(ledger, favourites=True) == [path.stem]
+
+
+def test_a_request_that_no_version_can_make_any_more_is_left_out(tmp_path: Path, ledger: Ledger) -> None:
+    kept, odd = _draw(tmp_path, ledger, ask()), _draw(tmp_path, ledger, ask(seed=2))
+    database = sqlite3.connect(tmp_path / FILE)
+    database.execute("UPDATE pictures SET request = '{\"task\": 7}' WHERE id = ?", (odd,))
+    database.commit()
+    database.close()
+    assert _found(ledger) == [kept]
+
+
+def test_the_largest_seed_is_kept_exactly(tmp_path: Path, ledger: Ledger) -> None:
+    id_ = _draw(tmp_path, ledger, replace(ask(), seed=2**63 - 1))
+    assert ledger.picture(ME, id_).seed == 2**63 - 1
