@@ -347,13 +347,13 @@ class LocalClient:
         """The jobs that end with the engine, and are suspected of its death."""
         failed = []
         for name, job in self._jobs.items():
-            if job.is_cancelled or not job.is_sent:
+            if not job.is_sent:
                 continue
             job.deaths += 1
-            if self._refusal or self._closing.is_set():
-                failed.append(name)
-            elif job.has_started or job.deaths == MOST_LIVES:
+            is_hit = job.has_started or job.deaths == MOST_LIVES
+            if is_hit and not self._refusal and not self._closing.is_set():  # whoever asked may have cancelled it since
                 self._suspects[job.suspect] = [*self._suspects.pop(job.suspect, []), time.monotonic()]
+            if not job.is_cancelled and (is_hit or self._refusal or self._closing.is_set()):
                 failed.append(name)
         while len(self._suspects) > KEPT_SUSPECTS:
             self._suspects.popitem(last=False)

@@ -192,7 +192,7 @@ class Row:
         if not self.table.draws[self.call]:
             return None
         if self._drawn is None or self._drawn[0] != self.call:
-            self._drawn = self.call, torch.randn(self.latent.shape, generator=self.generator)
+            self._drawn = self.call, torch.randn(self.latent.shape, dtype=torch.float32, generator=self.generator)
         return self._drawn[1]
 
 
@@ -201,10 +201,12 @@ def begin(job: str, index: int, request: Request, process: ReverseProcess) -> Ro
     table, denoiser, canvas = process.table, process.denoiser, process.tiling
     generator = torch.Generator().manual_seed(request.seed)
     shape = (denoiser.channels, canvas.rows, canvas.columns)
-    noise = torch.randn(shape, generator=generator)
+    noise = torch.randn(shape, dtype=torch.float32, generator=generator)
     if request.towards is not None:
         seed, position = request.towards
-        noise = slerp(noise, torch.randn(shape, generator=torch.Generator().manual_seed(seed)), position)
+        noise = slerp(
+            noise, torch.randn(shape, dtype=torch.float32, generator=torch.Generator().manual_seed(seed)), position
+        )
     state = torch.zeros((1 + table.memory, *noise.shape))
     if process.start is None:
         state[0] = noise * table.initial_scale
@@ -225,6 +227,8 @@ def guided(request: Prompted, pack: Pack, tiling: Tiling, *others: str, concat: 
         raise PackError(f"The pack {pack.info.title} makes pictures larger and nothing else; choose another one.")
     if not pack.text.towers:
         return _unprompted(request, pack)
+    if request.clip_skip and not all(tower.can_skip for tower in pack.text.towers):
+        raise InvalidRequest("clip_skip", request.clip_skip, f"0 with {pack.info.title}")
     if concat is None:
         concat = pack.blank_concat(tiling.rows, tiling.columns)
     prompts = [request.caption, *others, *([request.negative] if request.guidance > 1 else [])]

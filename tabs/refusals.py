@@ -390,6 +390,15 @@ TEMPLATES: dict[str, tuple[str, str]] = {
         "nichts, denn hier gibt es keinen Ordner für LoRAs",
     ),
     "empty with {sampler}": ("使用 {sampler} 时留空", "leer mit {sampler}"),
+    "The pack {pack} cannot do this; choose another one.": (
+        "模型包 {pack} 无法完成此任务；请换一个。",
+        "Das Paket {pack} kann das nicht; wählen Sie ein anderes.",
+    ),
+    "0 with {pack}": ("使用 {pack} 时为 0", "0 mit {pack}"),
+    "The pack's vqvae/config.json has no block_out_channels that can be right.": (
+        "模型包的 vqvae/config.json 中 block_out_channels 不合理。",
+        "Die vqvae/config.json des Pakets hat keine block_out_channels, die stimmen können.",
+    ),
     "nothing, as {pack} reads no words": ("留空，因为 {pack} 不读取文字", "nichts, denn {pack} liest keine Worte"),
     "The pack {pack} does not see pictures; with less strength it can begin from one. Or choose another one.": (
         "模型包 {pack} 看不懂图片；降低强度可以从图片开始。也可以换一个。",

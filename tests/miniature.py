@@ -28,6 +28,7 @@ from studio.packs.image_prompt import add_image_attention
 from studio.packs.linear_decoder import LinearDecoder, four_colours
 from studio.packs.pack import Denoiser, Pack
 from studio.packs.text_encoders import TextEncoders, Tower
+from studio.requests import kinds
 from studio.requests.interpolate import Interpolate
 from studio.requests.layout_to_image import LayoutToImage
 from studio.requests.request import Request
@@ -66,7 +67,7 @@ def make_pack(
     first_stage, projection = FirstStage(autoencoder, four_colours(), FACTOR), make_image_prompt(unet)
     predict, tables = stable_diffusion.predict, Tables(NoiseSchedule(prediction))
     denoiser = Denoiser(unet, predict, tables, first_stage, 4, area, grounding, projection)
-    info, upscaler = PackInfo(NAME, "Miniature", "", size=SIDE), make_upscaler(prediction)
+    info, upscaler = PackInfo(NAME, "Miniature", "", size=SIDE, tasks=tuple(kinds())), make_upscaler(prediction)
     words = TextEncoders((Tower(text, tokenizer),))
     return Pack(info, denoiser, words, model_hash="0123456789", upscaler=upscaler, clip=make_clip())
 

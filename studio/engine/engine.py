@@ -126,6 +126,8 @@ class Engine:
             loaded = ", ".join(self._packs)
             return [Failed(job, PackError(f"The pack {request.pack!r} is not loaded; there is {loaded}."))]
         pack, resident.used = resident.pack, time.monotonic()
+        if request.TASK not in pack.info.tasks:
+            return [Failed(job, PackError(f"The pack {pack.info.title} cannot do this; choose another one."))]
         if refusal := self._refusal(owner, address):
             return [Failed(job, refusal)]
         try:

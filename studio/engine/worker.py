@@ -105,6 +105,10 @@ def _load(pipe: Connection, options: WorkerOptions) -> Residency | None:
                 limits, pace = _tune(pack, options)
             except PackError as error:
                 problem = str(error)
+            except Exception as error:  # an engine that ends here would be started again for ever
+                logger.exception("the pack %s cannot be loaded", options.pack.title)
+                kind, pack = type(error).__name__, None
+                problem = f"The pack {options.pack.title} cannot be loaded ({kind}); the log says more."
             load = partial(load_pack, device=device, models=options.models)
             residency = Residency(Engine(limits=limits), lambda info, report: load(info, report=report), memory)
             if pack is None:
@@ -169,7 +173,8 @@ def _tune(pack: Pack, options: WorkerOptions) -> tuple[Limits, Pace]:
         from studio.engine.denoise import use_same_algorithms
 
         use_same_algorithms()
-    if not options.calibrates or options.limits.strict:
+    draws_from_words = bool(pack.text.towers) and pack.denoiser is not pack.upscaler  # which is what is tried
+    if not options.calibrates or options.limits.strict or not draws_from_words:
         return options.limits, Pace()
     from studio.engine.calibration import calibrate
 

@@ -49,6 +49,7 @@ class PackInfo:
     gigabytes: float = 0.0
 
 
+MOST_LEVELS = 8  # of an autoencoder
 UPSCALING_CHANNELS = 7  # latent 4, small picture 3
 TASKS: dict[str, tuple[str, ...]] = {  # of the families that cannot do what most can
     "unconditional": ("text-to-image",),
@@ -205,8 +206,20 @@ def _describe(folder: Path) -> PackInfo:
         tasks.append("layout-to-image")
     if (folder / IMAGE_PROMPT).is_file():
         tasks.append("interpolate")
-    info = PackInfo(folder.name, folder.name, str(folder), FACTOR * side, tasks=tuple(tasks), family=family)
+    info = PackInfo(
+        folder.name, folder.name, str(folder), _factor(folder, family) * side, tasks=tuple(tasks), family=family
+    )
     return replace(info, **_first_values(folder, config))
+
+
+def _factor(folder: Path, family: str) -> int:
+    """Pixels a latent."""
+    if family != "unconditional":
+        return FACTOR
+    levels = read_json(folder / "vqvae" / "config.json").get("block_out_channels")
+    if not isinstance(levels, list) or not 1 <= len(levels) <= MOST_LEVELS:
+        raise PackError("The pack's vqvae/config.json has no block_out_channels that can be right.")
+    return int(2 ** (len(levels) - 1))
 
 
 def _family(folder: Path, unet: dict[str, Any]) -> str:

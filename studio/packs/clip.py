@@ -15,6 +15,7 @@ from transformers import CLIPVisionModelWithProjection
 from studio.images.resizing import covering
 from studio.packs.catalogue import IMAGE_ENCODER, read_json
 from studio.packs.first_stage import to_pictures
+from studio.packs.parts import load_model
 
 PREPROCESSING = "preprocessor_config.json"
 TEXT_PROJECTION = "text_projection.safetensors"
@@ -52,11 +53,9 @@ def load_clip(pack: Path, device: torch.device, dtype: torch.dtype) -> Clip | No
     folder = pack / IMAGE_ENCODER
     if not folder.is_dir():
         return None
-    vision = CLIPVisionModelWithProjection.from_pretrained(
-        folder, dtype=dtype, use_safetensors=True, local_files_only=True
-    )
+    vision = load_model(CLIPVisionModelWithProjection, folder, dtype, device)
     settings = read_json(folder / PREPROCESSING)
     mean, std = (torch.tensor(settings[name])[:, None, None] for name in ("image_mean", "image_std"))
     path = pack / TEXT_PROJECTION
     projection = load_file(path)["weight"].float().to(device) if path.is_file() else None
-    return Clip(vision.eval().requires_grad_(False).to(device), 2 * mean - 1, 2 * std, projection)
+    return Clip(vision, 2 * mean - 1, 2 * std, projection)

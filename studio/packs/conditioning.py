@@ -96,6 +96,7 @@ def _stacked(parts: Sequence[torch.Tensor | None]) -> torch.Tensor:
 
 def _numbers(parts: Sequence[float | None], device: torch.device) -> torch.Tensor | None:
     known = [part for part in parts if part is not None]
+    assert len(known) in (0, len(parts)), "inputs of one denoiser all have a part, or none has it"
     return torch.tensor(known, device=device) if known else None
 
 

@@ -16,8 +16,7 @@ import torch
 from safetensors.torch import load_file
 from tokenizers import AddedToken
 
-from studio.errors import PackError
-from studio.packs.inspection import check_tensors
+from studio.packs.inspection import check_tensors, first_line
 
 logger = logging.getLogger(__name__)
 
@@ -31,11 +30,10 @@ def read_embeddings(folder: Path) -> dict[str, list[torch.Tensor]]:
     for file in sorted(folder.glob("*.safetensors")) if folder.is_dir() else ():
         try:
             check_tensors(file)
-            vectors = [_as_rows(value) for value in load_file(file).values()]
-        except PackError as error:
-            logger.warning("a word cannot be read: %s", error)
-            continue
-        words[file.stem] = [each for each in vectors if each.numel() and torch.isfinite(each).all()]
+            vectors = [_as_rows(value.float()) for value in load_file(file).values()]
+            words[file.stem] = [each for each in vectors if each.numel() and torch.isfinite(each).all()]
+        except Exception as error:  # whatever is wrong with it, the packs can do without
+            logger.warning("the word %s cannot be read: %s", file.stem, first_line(error))
     return words
 
 
@@ -46,7 +44,7 @@ def _as_rows(value: torch.Tensor) -> torch.Tensor:
 
 def teach(model: Any, tokenizer: Any, words: Mapping[str, list[torch.Tensor]]) -> dict[str, str]:
     """Gives a text encoder those of ``words`` that have its width. Returns what each is written as from now on."""
-    width, written = model.config.hidden_size, {}
+    width, written = getattr(model.config, "hidden_size", None), {}
     for word, several in words.items():
         vectors = next((each for each in several if each.shape[1] == width), None)
         if vectors is None:
@@ -58,7 +56,7 @@ def teach(model: Any, tokenizer: Any, words: Mapping[str, list[torch.Tensor]]) -
         with torch.no_grad():
             table[tokenizer.convert_tokens_to_ids(tokens)] = vectors.to(table.device, table.dtype)
         written[word] = "".join(tokens)
-    if written and model.config.eos_token_id == LEGACY_END:
+    if written and getattr(model.config, "eos_token_id", None) == LEGACY_END:
         end = tokenizer("").input_ids[-1]
         for part in (model, getattr(model, "text_model", model)):
             part.config.eos_token_id = part.eos_token_id = end
@@ -67,8 +65,13 @@ def teach(model: Any, tokenizer: Any, words: Mapping[str, list[torch.Tensor]]) -
 
 def spelled(text: str, written: Mapping[str, str]) -> str:
     """``text`` with every such word, whatever its case, as the tokenizer reads it."""
-    for word, tokens in written.items():
-        text = re.sub(
-            rf"(?<![\w<-]){re.escape(word)}(?![\w>-])", tokens.replace("\\", r"\\"), text, flags=re.IGNORECASE
-        )
-    return text
+    if not written:
+        return text
+    tokens = {word.casefold(): tokens for word, tokens in written.items()}
+    longest_first = "|".join(re.escape(word) for word in sorted(written, key=len, reverse=True))
+    return re.sub(
+        rf"(?<![\w<-])(?:{longest_first})(?![\w>-])",
+        lambda match: tokens[match[0].casefold()],
+        text,
+        flags=re.IGNORECASE,
+    )

@@ -89,7 +89,9 @@ def _extended(pack: Pack, models: Path) -> Pack:
     words = read_embeddings(models / EMBEDDINGS)
     towers = tuple(replace(each, words=teach(each.model, each.tokenizer, words)) for each in pack.text.towers)
     loras = Loras(models / LORAS, pack.denoiser.unet, [tower.model for tower in towers])
-    return replace(pack, text=replace(pack.text, towers=towers), denoiser=replace(pack.denoiser, loras=loras))
+    denoiser = replace(pack.denoiser, loras=loras)
+    upscaler = denoiser if pack.upscaler is pack.denoiser else pack.upscaler
+    return replace(pack, text=replace(pack.text, towers=towers), denoiser=denoiser, upscaler=upscaler)
 
 
 def bytes_needed(info: PackInfo) -> float:

@@ -21,6 +21,7 @@ from safetensors.torch import load_file
 
 from studio.errors import InvalidRequest, PackError
 from studio.packs.inspection import check_tensors, first_line
+from studio.packs.parts import BUILDING
 from studio.prompts import Lora
 
 logger = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ class Loras:
         layers = f"lora_{self._count}"
         try:
             check_tensors(file)
-            with warnings.catch_warnings():
+            with BUILDING, warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # several at once are meant
                 self._add(file, layers)
         except Exception as error:
@@ -106,11 +107,12 @@ class Loras:
         state, alphas = kind.lora_state_dict(weights, unet_config=self.unet.config)
         if not state or not all("lora" in name for name in state):
             raise PackError(f"{file.name} holds no LoRA.")
-        kind.load_lora_into_unet(state, alphas, self.unet, adapter_name=layers)
+        plainly: dict[str, Any] = {"adapter_name": layers, "low_cpu_mem_usage": False}
+        kind.load_lora_into_unet(state, alphas, self.unet, **plainly)
         for number, encoder in enumerate(self.text_encoders):
             prefix = "text_encoder" if number == 0 else f"text_encoder_{number + 1}"
             if any(name.startswith(f"{prefix}.") for name in state):
-                kind.load_lora_into_text_encoder(state, alphas, encoder, prefix=prefix, adapter_name=layers)
+                kind.load_lora_into_text_encoder(state, alphas, encoder, prefix=prefix, **plainly)
         if not any(_has(model, layers) for model in self._models):
             raise PackError(f"{file.name} fits none of this pack's models.")
 

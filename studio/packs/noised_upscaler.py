@@ -22,6 +22,7 @@ from studio.packs.tokenizers import load_tokenizer
 from studio.samplers.table import Tables
 
 FACTOR = 4  # pixels a latent
+DECODED_PIECE = 192  # latents a side that are decoded at once
 LEVEL = 20  # of 1000 training times: how much noise the small picture gets, as the published pipeline has it
 NATIVE_AREA = 64**2  # latents, twice as wide as the tiles that it is shown
 
@@ -36,8 +37,8 @@ def load_folder(
     noising = schedule_of(read_json(folder / "low_res_scheduler" / "scheduler_config.json"))
     denoiser = Denoiser(
         unet, predict, Tables(read_schedule(folder)),
-        FirstStage(autoencoder, read_preview(folder, autoencoder).to(device), FACTOR), unet.config.out_channels,
-        NATIVE_AREA, augmentation=Augmentation(noising, LEVEL),
+        FirstStage(autoencoder, read_preview(folder, autoencoder).to(device), FACTOR, DECODED_PIECE),
+        unet.config.out_channels, NATIVE_AREA, augmentation=Augmentation(noising, LEVEL),
     )  # fmt: skip
     words = TextEncoders((Tower(text, load_tokenizer(folder / "tokenizer")),))
     return Pack(info, denoiser, words, hash_of_folder(folder), upscaler=denoiser)

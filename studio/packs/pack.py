@@ -50,7 +50,7 @@ class Augmentation:
 
     def __call__(self, picture: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Of any shape."""
-        noise = torch.randn(picture.shape, generator=generator)
+        noise = torch.randn(picture.shape, dtype=torch.float32, generator=generator)
         return add_noise(self.schedule, picture, noise, self.level)
 
 
@@ -187,11 +187,12 @@ class Pack:
             time_ids = torch.tensor([height, width, 0, 0, height, width], dtype=torch.float32, device=self.device)
         return Conditioning(said.text, said.pooled if self.knows_sizes else None, time_ids, concat=concat)
 
-    def encode_boxes(self, boxes: Sequence[Boxed]) -> torch.Tensor:
-        """The tokens that layers for boxes attend to, [MOST_BOXES, width] float32 on the device; places that are not
-        needed hold the token of no box. Raises `PackError` where the pack takes no boxes."""
+    def encode_boxes(self, boxes: Sequence[Boxed], loras: tuple[Lora, ...] = ()) -> torch.Tensor:
+        """The tokens that layers for boxes attend to, [MOST_BOXES, width] float32 on the device, read with ``loras``;
+        places that are not needed hold the token of no box. Raises `PackError` where the pack takes no boxes."""
         if self.denoiser.grounding is None:
             raise PackError(f"The pack {self.info.title} cannot be steered by boxes; choose another one.")
+        self.denoiser.put_on(loras)
         corners = torch.zeros(1, MOST_BOXES, 4, device=self.device)
         phrases = torch.zeros(1, MOST_BOXES, self.tower.model.config.hidden_size, device=self.device)
         masks = torch.zeros(1, MOST_BOXES, device=self.device)
@@ -229,6 +230,7 @@ class Pack:
         the pack has no text tower for it."""
         if self.clip is None or self.clip.text_projection is None:
             raise PackError(f"The pack {self.info.title} cannot compare words with pictures; choose another one.")
+        self.denoiser.put_on(())  # as the vision tower was trained with
         tokens, model = self.tower.tokens([words]), self.tower.model
         with torch.inference_mode():
             hidden = model(tokens).last_hidden_state.float()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +19,9 @@ from studio.packs.linear_decoder import LinearDecoder, PreviewDecoder, TinyDecod
 from studio.samplers.table import NoiseSchedule
 
 logger = logging.getLogger(__name__)
+
+# diffusers and peft make their models by patching torch for the whole process while they do so: one at a time.
+BUILDING = threading.RLock()
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -42,7 +46,8 @@ def load_model(kind: Any, folder: Path, dtype: torch.dtype, device: torch.device
     check_folder(folder)
     options = {**ONLY_SAFE, "variant": variant_of(folder), "dtype": dtype}
     try:
-        model, found = kind.from_pretrained(folder, output_loading_info=True, **options)
+        with BUILDING:
+            model, found = kind.from_pretrained(folder, output_loading_info=True, **options)
     except Exception as error:
         logger.info("a model cannot be loaded", exc_info=error)
         raise refusal_of(folder, error) from None
@@ -75,9 +80,10 @@ def read_autoencoder(file: Path, config: Path, dtype: torch.dtype) -> Autoencode
     """The autoencoder in a single file; its configuration is in the folder ``config``."""
     check_tensors(file)
     try:
-        return AutoencoderKL.from_single_file(
-            load_file(file), config=str(config), subfolder="vae", local_files_only=True, dtype=dtype
-        )
+        with BUILDING:
+            return AutoencoderKL.from_single_file(
+                load_file(file), config=str(config), subfolder="vae", local_files_only=True, dtype=dtype
+            )
     except Exception as error:
         raise PackError(f"{file.name} is no autoencoder for this pack: {first_line(error)}") from None
 

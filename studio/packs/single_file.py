@@ -20,7 +20,7 @@ from studio.packs.inspection import check_config, check_keys, check_tensors, fir
 from studio.packs.linear_decoder import preview_of
 from studio.packs.original import configuration_of
 from studio.packs.pack import Pack
-from studio.packs.parts import autoencoder_dtype, override_of, read_autoencoder, read_schedule, schedule_of
+from studio.packs.parts import BUILDING, autoencoder_dtype, override_of, read_autoencoder, read_schedule, schedule_of
 from studio.packs.stable_diffusion import Checkpoint, assembled, is_xl, two_encoders
 from studio.packs.text_encoders import TextEncoders, Tower
 from studio.packs.tokenizers import clip_tokenizer, load_tokenizer
@@ -53,7 +53,8 @@ def _read(file: Path, folder: Path, device: torch.device, dtype: torch.dtype) ->
     weights = load_file(file)
     config: dict[str, Any] = {"config": str(folder), "local_files_only": True, "device": str(device)}
     channels = {"in_channels": weights[FIRST_LAYER].shape[1]}
-    unet = UNet2DConditionModel.from_single_file(weights, subfolder="unet", dtype=dtype, **channels, **config)
+    with BUILDING:
+        unet = UNet2DConditionModel.from_single_file(weights, subfolder="unet", dtype=dtype, **channels, **config)
     autoencoder = read_autoencoder(override_of(file) or file, folder, autoencoder_dtype(dtype))
     text = _read_text(file, weights, folder, unet, dtype, device)
     return Checkpoint(
@@ -70,9 +71,10 @@ def _read_text(
     device: torch.device,
 ) -> TextEncoders:
     def tower(kind: Any, name: str, tokenizer: str) -> tuple[Any, Any]:
-        model = create_diffusers_clip_model_from_ldm(
-            kind, weights, subfolder=name, config=str(folder), local_files_only=True
-        )
+        with BUILDING:
+            model = create_diffusers_clip_model_from_ldm(
+                kind, weights, subfolder=name, config=str(folder), local_files_only=True
+            )
         check_keys(file, [key for key, value in model.named_parameters() if value.is_meta], ())
         return model.eval().requires_grad_(False).to(device, dtype), _tokenizer(
             folder / tokenizer, model.config.pad_token_id

@@ -35,6 +35,7 @@ from studio.packs.tokenizers import load_tokenizer
 from studio.packs.vocabulary import read_vocabulary
 from studio.samplers.table import NoiseSchedule, Tables
 
+DECODED_PIECE = 256  # latents a side that are decoded at once: the largest picture that can be asked for
 GUIDANCE_UNIT = 1000.0  # the scale of guidance is embedded as if it were a time
 
 
@@ -110,7 +111,7 @@ def assembled(info: PackInfo, parts: Checkpoint, device: torch.device) -> Pack:
         unet=unet,
         predict=predict,
         tables=Tables(parts.schedule),
-        first_stage=FirstStage(autoencoder, parts.preview.to(device), FACTOR),
+        first_stage=FirstStage(autoencoder, parts.preview.to(device), FACTOR, DECODED_PIECE),
         channels=unet.config.out_channels,
         native_area=(info.size // FACTOR) ** 2,
         grounding=take_grounding(unet),

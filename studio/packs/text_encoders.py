@@ -52,6 +52,11 @@ class Tower:
     words: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def can_skip(self) -> bool:
+        """Whether layers can be left out."""
+        return self.layer == "penultimate" or hasattr(getattr(self.model, "text_model", self.model), "final_layer_norm")
+
+    @property
     def length(self) -> int:
         """How many tokens it reads at once, the begin and the end among them."""
         return int(min(self.tokenizer.model_max_length, self.model.config.max_position_embeddings))

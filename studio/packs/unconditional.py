@@ -26,9 +26,8 @@ def load_folder(
     unet = load_model(UNet2DModel, folder / "unet", dtype, device)
     report(0.6)
     autoencoder = load_model(VQModel, folder / "vqvae", autoencoder_dtype(dtype), device)
-    first_stage = FirstStage(
-        autoencoder, read_preview(folder, autoencoder).to(device), 2 ** (len(autoencoder.config.block_out_channels) - 1)
-    )
+    factor = 2 ** (len(autoencoder.config.block_out_channels) - 1)
+    first_stage = FirstStage(autoencoder, read_preview(folder, autoencoder).to(device), factor)
     area = (info.size // first_stage.factor) ** 2
     denoiser = Denoiser(unet, predict, Tables(read_schedule(folder)), first_stage, unet.config.out_channels, area)
     return Pack(info, denoiser, TextEncoders(()), hash_of_folder(folder))

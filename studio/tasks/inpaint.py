@@ -55,7 +55,9 @@ def prepare(job: str, request: Inpaint, pack: Pack, images: Mapping[str, Image])
     for row in rows:
         row.finish = _join(source, mask, piece.box, request.feather)
         if known is not None:
-            noise = torch.randn(known.shape, generator=torch.Generator().manual_seed(row.request.seed))
+            noise = torch.randn(
+                known.shape, dtype=torch.float32, generator=torch.Generator().manual_seed(row.request.seed)
+            )
             row.keep = Keep(known, noise.to(known.device), cells)  # the very noise that the row begins from
     return rows
 

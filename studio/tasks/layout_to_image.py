@@ -21,8 +21,9 @@ def prepare(job: str, request: LayoutToImage, pack: Pack, images: Mapping[str, I
     denoiser = pack.denoiser
     size = latent_size(request, denoiser)
     table = table_of(request, denoiser)
-    boxes, none = pack.encode_boxes(request.boxes), pack.encode_boxes(())
-    guidance = with_each(guided(request, pack, whole(*size)), {"boxes": boxes}, {"boxes": none})
+    plain = guided(request, pack, whole(*size))
+    boxes, none = (pack.encode_boxes(each, plain.loras) for each in (request.boxes, ()))
+    guidance = with_each(plain, {"boxes": boxes}, {"boxes": none})
     guidance = replace(guidance, grounded_calls=round(request.grounding * table.calls))
     return begin_all(job, request, ReverseProcess(denoiser, table, guidance, whole(*size)))
 

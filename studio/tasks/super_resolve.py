@@ -8,6 +8,7 @@ picture's noise comes from its own generator and is drawn for the whole canvas, 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from studio.packs.first_stage import to_pictures
 from studio.packs.pack import Denoiser, Pack
 from studio.packs.tiles import blended
 from studio.requests.super_resolve import SuperResolve
-from studio.rows import Finish, Guidance, ReverseProcess, Row, begin_all, first_call, source_of, table_of
+from studio.rows import Finish, Guidance, ReverseProcess, Row, begin, begin_all, first_call, source_of, table_of
 from studio.samplers.catalogue import find_sampler
 
 MODEL_SCALE = 4
@@ -45,13 +46,17 @@ def _upscaled(job: str, request: SuperResolve, pack: Pack, source: NDArray[np.ui
     assert upscaler is not None
     height, width = source.shape[:2]
     padded = np.pad(source, ((0, tiling.rows - height), (0, tiling.columns - width), (0, 0)), "edge")
-    small, table = to_pictures(padded[None])[0], table_of(request, upscaler)
-    words, level = NO_WORDS.to(upscaler.device), None
-    if upscaler.augmentation is not None:
-        words, level = pack.text.encode("").text, upscaler.augmentation.level
-        small = upscaler.augmentation(small, torch.Generator().manual_seed(another_seed(request.seed)))
-    guidance = Guidance(Conditioning(words, concat=small.to(upscaler.device), level=level))
-    return begin_all(job, request, ReverseProcess(upscaler, table, guidance, tiling))
+    small, table = to_pictures(padded[None])[0].to(upscaler.device), table_of(request, upscaler)
+    if upscaler.augmentation is None:
+        guidance = Guidance(Conditioning(NO_WORDS.to(upscaler.device), concat=small))
+        return begin_all(job, request, ReverseProcess(upscaler, table, guidance, tiling))
+    words, rows = pack.condition("", (tiling.height, tiling.width)), []
+    for index in range(request.count):
+        alone = request.alone(index)
+        noised = upscaler.augmentation(small.cpu(), torch.Generator().manual_seed(another_seed(alone.seed)))
+        guidance = Guidance(replace(words, concat=noised.to(upscaler.device), level=upscaler.augmentation.level))
+        rows.append(begin(job, index, alone, ReverseProcess(upscaler, table, guidance, tiling)))
+    return rows
 
 
 def _redrawn(job: str, request: SuperResolve, pack: Pack, source: NDArray[np.uint8]) -> list[Row]:
@@ -64,9 +69,10 @@ def _redrawn(job: str, request: SuperResolve, pack: Pack, source: NDArray[np.uin
     pixels = to_pictures(np.pad(enlarged, ((0, down), (0, across), (0, 0)), "edge")[None])
     tile = tiling.scaled(factor)
     pieces = [pack.first_stage.encode(pixels[:, :, y : y + tile.height, x : x + tile.width])[0] for y, x in tile.places]
-    guidance = Guidance(
-        pack.condition("", (tiling.height, tiling.width), pack.blank_concat(tiling.rows, tiling.columns))
-    )
+    blank = pack.blank_concat(tiling.height, tiling.width)  # of a tile, as all are alike
+    concat = None if blank is None else blended([blank] * len(tiling.places), tiling)
+    words = pack.condition("", (tiling.height, tiling.width), concat)
+    guidance = Guidance(replace(words, guidance=0.0) if denoiser.embeds_guidance else words)
     process = ReverseProcess(denoiser, table_of(request, denoiser, first), guidance, tiling, blended(pieces, tiling))
     return begin_all(job, request, process)
 
