@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -33,8 +34,9 @@ class Studio:
 
 
 @contextlib.contextmanager
-def running_studio(data: Path, **settings: str) -> Iterator[Studio]:
-    """``python app.py`` on a free port, with the data folder ``data`` and these settings beside the first values."""
+def running_studio(data: Path, *, ends: signal.Signals = signal.SIGTERM, **settings: str) -> Iterator[Studio]:
+    """``python app.py`` on a free port, with the data folder ``data`` and these settings beside the first values; ended
+    by the signal ``ends``."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -48,7 +50,7 @@ def running_studio(data: Path, **settings: str) -> Iterator[Studio]:
             _wait_until_served(url, process, data / "log")
             yield Studio(url, data, process.pid, time.monotonic() - begun)
         finally:
-            process.terminate()
+            process.send_signal(ends)
             process.wait(30)
 
 

@@ -34,6 +34,7 @@ FILE, LOCK = "ledger.db", "ledger.lock"
 DAY = 86_400.0  # seconds
 KEPT_IN_BIN = 30 * DAY
 PAGE = 60  # pictures
+MOST_OFFERED = 20  # interrupted jobs
 LONGEST_SEARCH = 200  # characters
 HAN = re.compile(r"([\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])")
 
@@ -173,18 +174,21 @@ class Ledger:
 
     def interrupted(self, owner: str) -> list[Interrupted]:
         """The owner's jobs that had not ended when the studio did, the latest first."""
-        query = "SELECT id, request FROM jobs WHERE state = 'interrupted' AND owner = ? ORDER BY begun DESC LIMIT 20"
+        conditions, values = self._visible(owner)
+        where = " AND ".join([*conditions, "state = 'interrupted'"])
+        query = f"SELECT id, request FROM jobs WHERE {where} ORDER BY begun DESC LIMIT {MOST_OFFERED}"
         return [
             Interrupted(row["id"], request)
-            for row in self._read(query, (owner,))
+            for row in self._read(query, values)
             if (request := _request(row["request"])) is not None
         ]
 
     def dismiss(self, owner: str, job: str) -> None:
         """An interrupted job that nobody needs to be told of any more."""
-        query = "UPDATE jobs SET state = 'cancelled' WHERE id = ? AND owner = ? AND state = 'interrupted'"
+        conditions, values = self._visible(owner)
+        where = " AND ".join([*conditions, "id = ?", "state = 'interrupted'"])
         with self._change() as database:
-            database.execute(query, (job, owner))
+            database.execute(f"UPDATE jobs SET state = 'cancelled' WHERE {where}", [*values, job])
 
     # pictures
 

@@ -8,6 +8,7 @@ const large = find('.gallery-large');
 const chosenBar = find('.gallery-chosen');
 const undo = find('.gallery-undo');
 const MOST_IN_ZIP = 200;
+const AHEAD = 800; // pixels below the window
 const TASKS = ['text_to_image', 'layout_to_image', 'inpaint', 'super_resolve', 'vary', 'forward_process'];
 let pictures = [];
 let hasMore = false;
@@ -178,9 +179,10 @@ function take() {
   if (!value.append) grid.replaceChildren();
   grid.append(...value.pictures.map(makeOne));
   if (value.interrupted) offer(value.interrupted);
-  find('.gallery-count').textContent = value.all === undefined ? '' : say('all', { count: value.all });
+  if (!value.append) find('.gallery-count').textContent = value.all === undefined ? '' : say('all', { count: value.all });
   find('.gallery-empty').hidden = pictures.length > 0;
   paintChosen();
+  requestAnimationFrame(look);
 }
 
 const search = find('.gallery-words');
@@ -230,13 +232,15 @@ grid.addEventListener('keydown', (event) => {
   event.preventDefault();
   next.focus();
 });
-new IntersectionObserver((seen) => {
-  if (!seen.some((each) => each.isIntersecting)) return;
-  if (pictures.length) askForMore();
-}, { rootMargin: '600px' }).observe(find('.gallery-end'));
+// Near the end of what is shown, the next page follows.
+function look() {
+  const end = find('.gallery-end').getBoundingClientRect();
+  if (root.offsetParent !== null && end.top < window.innerHeight + AHEAD) askForMore();
+}
+window.addEventListener('scroll', look, { passive: true, capture: true });
 // Whenever the tab comes into view it shows what there is now.
 new IntersectionObserver((seen) => {
   if (seen.some((each) => each.isIntersecting) && !isAsking && !large.open && !chosen.size) ask();
-}).observe(find('.gallery-tools'));
+}).observe(root);
 watch('value', take);
 take();
