@@ -427,9 +427,12 @@ TEMPLATES: dict[str, tuple[str, str]] = {
         "模型包 {pack} 已损坏：{name} 的 {key} 不是有限数。",
         "Das Paket {pack} ist beschädigt: {key} in {name} ist nicht endlich.",
     ),
-    "There is no pack {name}. Give one of {names}, a diffusers folder, or a .safetensors file.": (
-        "没有模型包 {name}。请给出 {names} 之一、一个 diffusers 文件夹或 .safetensors 文件。",
-        "Es gibt kein Paket {name}. Nennen Sie eines von {names}, einen diffusers-Ordner oder eine .safetensors-Datei.",
+    "There is no pack {name}. Give one of {names}, a diffusers folder, a .safetensors file, or a repository on the Hub "
+    "with its commit, owner/name@0123abcd...": (
+        "没有模型包 {name}。请给出 {names} 之一、diffusers 文件夹、.safetensors 文件，"
+        "或 Hub 仓库及其提交号：owner/name@0123abcd...",
+        "Es gibt kein Paket {name}. Nennen Sie eines von {names}, einen diffusers-Ordner, eine .safetensors-Datei oder "
+        "ein Hub-Repository mit seinem Commit: owner/name@0123abcd...",
     ),
     "There is no pack {pack} here (any more).": (
         "这里没有模型包 {pack}（或已不存在）。",

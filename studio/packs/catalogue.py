@@ -6,6 +6,7 @@ A pack can also be a diffusers folder or a single safetensors file, given by its
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -49,6 +50,7 @@ class PackInfo:
     gigabytes: float = 0.0
 
 
+HUB_ID = re.compile(r"(?P<id>[\w.-]{1,96}/(?P<name>[\w.-]{1,96}))@(?P<commit>[0-9a-f]{40})", re.ASCII)
 MOST_LEVELS = 8  # of an autoencoder
 UPSCALING_CHANNELS = 7  # latent 4, small picture 3
 TASKS: dict[str, tuple[str, ...]] = {  # of the families that cannot do what most can
@@ -132,7 +134,8 @@ PACKS = {
 
 
 def find_pack(name: str) -> PackInfo:
-    """The pack called ``name``, or described by the folder or file at that path. Raises `PackError`."""
+    """The pack called ``name``, or described by the folder or file at that path, or a repository on the Hub, pinned to
+    a commit: its size and tasks are known once it is there. Raises `PackError`."""
     if name in PACKS:
         pack = PACKS[name]
         folder = Path(pack.source)
@@ -156,8 +159,11 @@ def find_pack(name: str) -> PackInfo:
         configured = configuration_of(path)
         described = PackInfo("", "", "", size=512) if configured is None else _describe(configured)
         return replace(described, name=path.stem, title=path.stem, source=str(path.resolve()))
+    if match := HUB_ID.fullmatch(name):
+        return PackInfo(match["name"], match["name"], match["id"], size=512, revision=match["commit"])
     raise PackError(
-        f"There is no pack {name!r}. Give one of {', '.join(PACKS)}, a diffusers folder, or a .safetensors file."
+        f"There is no pack {name!r}. Give one of {', '.join(PACKS)}, a diffusers folder, a .safetensors file, or a "
+        "repository on the Hub with its commit, owner/name@0123abcd..."
     )
 
 

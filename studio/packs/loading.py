@@ -67,7 +67,7 @@ def load_pack(
             pack = single_file.load(info, source, device, pick_dtype(device))
         else:
             folder = source if source.is_dir() else _download(info)
-            described = info if source.is_dir() else replace(info, family=find_pack(str(folder)).family)
+            described = info if source.is_dir() else _described(info, folder)
             pack = find_family(described).load_folder(described, folder, device, pick_dtype(device), report)
     except PackError:
         raise
@@ -78,6 +78,12 @@ def load_pack(
         ) from error
     _check_finite(pack)
     return pack if models is None or not pack.text.towers else _extended(pack, models)
+
+
+def _described(info: PackInfo, folder: Path) -> PackInfo:
+    """A downloaded pack: what its folder says, under the name that it was asked for by."""
+    found = find_pack(str(folder))
+    return replace(found, name=info.name, title=info.title, source=info.source, revision=info.revision)
 
 
 def find_family(info: PackInfo) -> Family:

@@ -80,6 +80,14 @@ def test_a_single_file_without_its_configuration_says_what_to_put_beside_it(tmp_
         load_pack(find_pack(str(file)), CPU)
 
 
+def test_a_repository_on_the_hub_is_named_with_its_commit() -> None:
+    info = find_pack(f"somebody/some-model@{'0a' * 20}")
+    assert (info.name, info.source, info.revision) == ("some-model", "somebody/some-model", "0a" * 20)
+    for unpinned in ("somebody/some-model", "somebody/some-model@main", "a/b/c@" + "0" * 40, "../x@" + "0" * 41):
+        with pytest.raises(PackError, match="with its commit"):
+            find_pack(unpinned)
+
+
 def test_a_pack_from_the_hub_says_what_to_do_when_there_is_no_network() -> None:
     with pytest.raises(PackError, match="Go online once"):
         load_pack(PackInfo("x", "X", "somebody/something", size=512), CPU)
