@@ -146,8 +146,8 @@ def _scheduler(sampler: str, folder: Path) -> Any:
 def _parts(folder: Path, sampler: str) -> dict[str, Any]:
     """What every pipeline of Stable Diffusion takes."""
     return {
-        "vae": diffusers.AutoencoderKL.from_pretrained(folder / "vae"),
-        "text_encoder": CLIPTextModel.from_pretrained(folder / "text_encoder"),
+        "vae": _frozen(diffusers.AutoencoderKL, folder / "vae"),
+        "text_encoder": _frozen(CLIPTextModel, folder / "text_encoder"),
         "tokenizer": _tokenizer(folder / "tokenizer"),
         "unet": diffusers.UNet2DConditionModel.from_pretrained(folder / "unet"),
         "scheduler": _scheduler(sampler, folder),
@@ -157,6 +157,12 @@ def _parts(folder: Path, sampler: str) -> dict[str, Any]:
 @cache
 def _tokenizer(folder: Path) -> Any:
     return AutoTokenizer.from_pretrained(folder)
+
+
+@cache
+def _frozen(kind: Any, folder: Path) -> Any:
+    """A model that no pipeline changes."""
+    return kind.from_pretrained(folder)
 
 
 def _plain(kind: str, folder: Path, sampler: str) -> Any:
@@ -169,7 +175,7 @@ def _plain(kind: str, folder: Path, sampler: str) -> Any:
 
 def _xl(kind: str, folder: Path, sampler: str) -> Any:
     second = {
-        "text_encoder_2": CLIPTextModelWithProjection.from_pretrained(folder / "text_encoder_2"),
+        "text_encoder_2": _frozen(CLIPTextModelWithProjection, folder / "text_encoder_2"),
         "tokenizer_2": _tokenizer(folder / "tokenizer_2"),
     }
     return _quiet(getattr(diffusers, kind)(**_parts(folder, sampler), **second, add_watermarker=False))

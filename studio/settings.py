@@ -14,7 +14,7 @@ STUDIO_QUEUE   64          most jobs that wait; further ones are refused
 STUDIO_EACH    32          most jobs of one browser that wait
 STUDIO_EACH_ADDRESS 48     most jobs from one network address that wait, whatever browsers they name
 STUDIO_PATIENCE 300        seconds after which a step counts as stuck and the engine is started anew; 0 is never
-STUDIO_SINGLE  auto        1: everybody sees all pictures; auto is 1 where only this machine can reach the page
+STUDIO_SINGLE              1: everybody sees all pictures; 0 where others than this machine can reach the page
 STUDIO_GRACE   20          seconds that what is being drawn may take when the studio is ended; the rest waits
 STUDIO_STRICT  0           1: the same seed gives the same bits whoever else draws (fixed batches, slower alone)
 """

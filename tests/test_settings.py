@@ -24,18 +24,22 @@ def test_every_setting_is_read() -> None:
         "STUDIO_DATA": "/tmp/x", "STUDIO_BATCH": "4", "STUDIO_ROWS": "64",
         "STUDIO_QUEUE": "9", "STUDIO_EACH": "3", "STUDIO_EACH_ADDRESS": "5", "STUDIO_PATIENCE": "0",
         "STUDIO_STRICT": "1", "STUDIO_HOSTS": "Studio.example, other.example", "STUDIO_PROXIES": "2",
+        "STUDIO_GRACE": "7",
     }  # fmt: skip
     assert read_settings(environment) == Settings(
         "0.0.0.0", 80, ("studio.example", "other.example"), 2, pack="p", device="cuda:1", data=Path("/tmp/x"),
         batch=4, rows=64, queue=9, each=3, each_address=5, patience=0, strict=True,
+        single=False, grace=7,
     )  # fmt: skip
     assert read_settings({"STUDIO_BATCH": "auto"}).batch is None
 
 
 def test_on_spaces_the_address_is_the_one_that_spaces_says() -> None:
     spaces = {"GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_SERVER_PORT": "7861"}
-    assert read_settings(spaces) == Settings(host="0.0.0.0", port=7861)
+    assert read_settings(spaces) == Settings(host="0.0.0.0", port=7861, single=False)
     assert read_settings({**spaces, "STUDIO_HOST": "localhost", "STUDIO_PORT": "80"}) == Settings("localhost", 80)
+    assert read_settings({**spaces, "STUDIO_SINGLE": "1"}).single
+    assert not read_settings({"SPACE_ID": "somebody/studio"}).single, "whoever comes first must not see all"
     space = read_settings({**spaces, "SPACE_ID": "somebody/studio", "SPACE_HOST": "somebody-studio.hf.space"})
     assert (space.hosts, space.proxies, space.is_space) == (("somebody-studio.hf.space",), 1, True)
 
@@ -53,6 +57,8 @@ def test_on_spaces_the_address_is_the_one_that_spaces_says() -> None:
         ("ROWS", "²"),
         ("QUEUE", "0"),
         ("STRICT", "yes"),
+        ("SINGLE", "auto"),
+        ("GRACE", "-1"),
         ("HOSTS", "https://studio.example"),
         ("HOSTS", "studio.example:7860"),
         ("PROXIES", "-1"),
