@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -86,9 +86,8 @@ class Finding:
     together: float
 
 
-def measure(folder: Path, only: str = "") -> list[Finding]:
-    """All cases, or those of one family; checkpoints are written to ``folder``."""
-    cases = [case for case in CASES if only in ("", case.family)]
+def measure(folder: Path, cases: Sequence[Case]) -> list[Finding]:
+    """Checkpoints are written to ``folder``."""
     packs = {family: _pack(family, folder) for family in {case.family for case in cases}}
     asked = [(case, sampler) for case in cases for sampler in case.samplers]
     together = [_row(case, sampler, packs[case.family]) for case, sampler in asked]
@@ -401,7 +400,7 @@ def main() -> int:
     transformers_logging.disable_progress_bar()
     diffusers_logging.disable_progress_bar()
     with tempfile.TemporaryDirectory() as folder:
-        findings = measure(Path(folder))
+        findings = measure(Path(folder), CASES)
     print(f"| {'family':28} | {'tab':26} | {'sampler':16} | {'alone':8} | {'together':8} |")
     print(f"|{'-' * 30}|{'-' * 28}|{'-' * 18}|{'-' * 10}|{'-' * 10}|")
     for each in findings:

@@ -67,12 +67,14 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     batch = environment.get(f"{PREFIX}BATCH", "auto")
     is_space = "SPACE_ID" in environment
     host = environment.get(f"{PREFIX}HOST", environment.get("GRADIO_SERVER_NAME", defaults.host))
+    proxies, hosts = _integer(environment, f"{PREFIX}PROXIES", 1 if is_space else 0, 0, 10), _hosts(environment)
+    is_alone = host in LOOPBACK and not (is_space or proxies or hosts)  # nobody but this machine reaches the page
     port_name = f"{PREFIX}PORT" if f"{PREFIX}PORT" in environment else "GRADIO_SERVER_PORT"
     return Settings(
         host=host,
         port=_integer(environment, port_name, defaults.port, 1, 65535),
-        hosts=_hosts(environment),
-        proxies=_integer(environment, f"{PREFIX}PROXIES", 1 if is_space else 0, 0, 10),
+        hosts=hosts,
+        proxies=proxies,
         is_space=is_space,
         pack=environment.get(f"{PREFIX}PACK", defaults.pack),
         models=Path(environment.get(f"{PREFIX}MODELS", str(defaults.models))).expanduser(),
@@ -85,7 +87,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         each_address=_integer(environment, f"{PREFIX}EACH_ADDRESS", defaults.each_address, 1, 100_000),
         patience=_integer(environment, f"{PREFIX}PATIENCE", defaults.patience, 0, 86_400),
         strict=_integer(environment, f"{PREFIX}STRICT", 0, 0, 1) == 1,
-        single=_integer(environment, f"{PREFIX}SINGLE", 1 if host in LOOPBACK and not is_space else 0, 0, 1) == 1,
+        single=_integer(environment, f"{PREFIX}SINGLE", 1 if is_alone else 0, 0, 1) == 1,
         grace=_integer(environment, f"{PREFIX}GRACE", defaults.grace, 0, 3600),
     )
 

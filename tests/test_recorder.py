@@ -121,4 +121,6 @@ def test_a_picture_is_passed_on_although_its_row_cannot_be_written(
         drawn = recorder(DRAWN)
     assert isinstance(drawn, Drawn)
     ledger.repair(Store(tmp_path).folder)
-    assert [each.id for each in ledger.find("", Wanted())] == [Path(str(drawn.path)).stem]
+    ledger.close()
+    everybody = Ledger(tmp_path, everybody=True)
+    assert [each.id for each in everybody.find("", Wanted())] == [Path(str(drawn.path)).stem]

@@ -39,7 +39,8 @@ def test_on_spaces_the_address_is_the_one_that_spaces_says() -> None:
     assert read_settings(spaces) == Settings(host="0.0.0.0", port=7861, single=False)
     assert read_settings({**spaces, "STUDIO_HOST": "localhost", "STUDIO_PORT": "80"}) == Settings("localhost", 80)
     assert read_settings({**spaces, "STUDIO_SINGLE": "1"}).single
-    assert not read_settings({"SPACE_ID": "somebody/studio"}).single, "whoever comes first must not see all"
+    for shared in ({"SPACE_ID": "somebody/studio"}, {"STUDIO_PROXIES": "1"}, {"STUDIO_HOSTS": "studio.example"}):
+        assert not read_settings(shared).single, "strangers must not see everybody's pictures"
     space = read_settings({**spaces, "SPACE_ID": "somebody/studio", "SPACE_HOST": "somebody-studio.hf.space"})
     assert (space.hosts, space.proxies, space.is_space) == (("somebody-studio.hf.space",), 1, True)
 

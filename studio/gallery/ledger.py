@@ -248,8 +248,8 @@ class Ledger:
             database.executemany(query, [(value, *values, id_) for id_ in ids])
 
     def _visible(self, owner: str) -> tuple[list[str], list[Any]]:
-        """What the owner may see."""
-        return (["1"], []) if self._everybody else (["owner = ?"], [owner])
+        """What the owner may see; whoever has no name sees nothing, not even what is nobody's."""
+        return (["1"], []) if self._everybody else (["owner = ? AND owner <> ''"], [owner])
 
     # repairs
 

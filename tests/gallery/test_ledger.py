@@ -78,6 +78,8 @@ def test_each_sees_their_own_and_a_studio_of_one_person_shows_all(tmp_path: Path
     ledger = Ledger(tmp_path / "many")
     mine, yours = _draw(tmp_path, ledger, ask()), _draw(tmp_path, ledger, ask(), YOU)
     assert (_found(ledger), _found(ledger, YOU)) == ([mine], [yours])
+    nobody_s = _draw(tmp_path, ledger, ask(), "")
+    assert _found(ledger, "") == [], "a browser without a name yet"
     with pytest.raises(MissingImage):
         ledger.picture(ME, yours)
     ledger.delete(ME, [yours])
@@ -86,7 +88,7 @@ def test_each_sees_their_own_and_a_studio_of_one_person_shows_all(tmp_path: Path
     assert not ledger.picture(YOU, yours).is_favourite
     ledger.close()
     single = Ledger(tmp_path / "many", everybody=True)
-    assert set(_found(single, "anybody")) == {mine, yours}
+    assert set(_found(single, "anybody")) == {mine, yours, nobody_s}
     single.close()
 
 
