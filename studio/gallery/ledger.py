@@ -282,13 +282,9 @@ class Ledger:
                 )
                 _insert(database, file, recipe, job, owner, made, None)
 
-    def empty_bin(self, pictures: Path, before: float, owner: str | None = None) -> None:
-        """Deletes what was put in the bin before a time; of one ``owner``, or of all."""
-        query, values = "SELECT id FROM pictures WHERE deleted < ?", [before]
-        if owner is not None:
-            conditions, own = self._visible(owner)
-            query, values = f"{query} AND {' AND '.join(conditions)}", [before, *own]
-        ids = [row["id"] for row in self._read(query, values)]
+    def empty_bin(self, pictures: Path, before: float) -> None:
+        """Deletes what was put in the bin before a time."""
+        ids = [row["id"] for row in self._read("SELECT id FROM pictures WHERE deleted < ?", (before,))]
         with self._change() as database:
             database.executemany("DELETE FROM pictures WHERE id = ?", [(id_,) for id_ in ids])
             database.executemany("DELETE FROM words WHERE id = ?", [(id_,) for id_ in ids])
