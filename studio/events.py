@@ -72,6 +72,7 @@ class Drawn:
     ``stopped_at`` is None for a whole picture, else the step at which it was stopped and kept. ``path`` is None until
     the recorder has written the picture down; after that ``pixels`` is None. ``similarity`` says how well the picture
     shows what was asked for, as CLIP sees it, -1..1; None where it is the only one, or there is nothing to compare.
+    ``model_hash`` names the denoiser's weights, ``revision`` all weights of the pack.
     """
 
     job: str
@@ -83,6 +84,7 @@ class Drawn:
     pixels: Pixels | None = None
     path: str | None = None
     similarity: float | None = None
+    revision: str = ""
 
 
 @dataclass(frozen=True)

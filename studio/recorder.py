@@ -15,7 +15,7 @@ from pathlib import Path
 
 from studio.errors import JobFailed, LedgerError
 from studio.events import ENDS, Cancelled, Drawn, Event, Failed, Finished, Previewed, Started
-from studio.gallery.ledger import Ledger
+from studio.gallery.ledger import Entry, Ledger
 from studio.gallery.recipe import Recipe
 from studio.gallery.store import Store
 from studio.requests.request import Request
@@ -67,14 +67,14 @@ class Recorder:
     def _write(self, event: Drawn) -> Event:
         """The file, then its row, and only then does anybody hear of it."""
         assert event.pixels is not None
-        recipe = Recipe(event.request, event.model_hash, event.stopped_at)
+        recipe = Recipe(event.request, event.model_hash, event.stopped_at, event.revision)
         try:
             path = self._store.add(event.pixels, recipe)
         except OSError as error:
             reason = error.strerror or type(error).__name__
             return Failed(event.job, JobFailed(f"The picture could not be written to the data folder: {reason}."))
         with _logged("a picture has no row, and is adopted at the next start"):
-            self._ledger.add(path, recipe, event.job, seconds=event.seconds)
+            self._ledger.add(Entry(path, recipe, event.pixels.digest, event.job, seconds=event.seconds))
         self._add_trajectory(path, self._trajectories.take(event))
         return replace(event, pixels=None, path=str(path))
 

@@ -13,8 +13,9 @@ from typing import Any
 import gradio as gr
 
 from studio.errors import InvalidRequest, MissingImage
-from studio.gallery.ledger import LONGEST_SEARCH, PAGE, Interrupted, Ledger, Picture, Wanted
+from studio.gallery.ledger import PAGE, Interrupted, Ledger, Picture
 from studio.gallery.store import Store
+from studio.gallery.wanted import LONGEST_SEARCH, Wanted
 from studio.requests import kinds
 from studio.requests.request import Prompted
 from tabs import STATIC

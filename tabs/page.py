@@ -14,8 +14,8 @@ import gradio as gr
 import tabs
 from studio.client import EngineClient
 from studio.errors import MissingImage
+from studio.gallery.containers import read_recipe
 from studio.gallery.ledger import Ledger
-from studio.gallery.recipe import read_recipe
 from studio.gallery.store import Store
 from studio.hosting.guard import Policy, guarded_by
 from studio.packs.catalogue import PackInfo

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from studio.cli import main
-from studio.gallery.recipe import read_recipe
+from studio.gallery.containers import read_recipe
 from studio.requests.interpolate import Interpolate
 from studio.requests.layout_to_image import LayoutToImage
 from studio.requests.super_resolve import SuperResolve

@@ -12,9 +12,10 @@ from studio.engine.preview import encode_frame
 from studio.errors import LedgerError, MissingImage
 from studio.events import Drawn, Failed, Finished, Previewed, Started
 from studio.gallery import store as store_module
-from studio.gallery.ledger import Ledger, Wanted
-from studio.gallery.recipe import read_recipe
+from studio.gallery.containers import read_recipe
+from studio.gallery.ledger import Ledger
 from studio.gallery.store import Store
+from studio.gallery.wanted import Wanted
 from studio.images.animation import decoded
 from studio.images.pixels import Pixels
 from studio.recorder import Recorder

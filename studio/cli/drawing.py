@@ -40,7 +40,7 @@ def draw_and_write(request: Request, images: Sequence[Image], given: argparse.Na
     for drawn, frames in draw(request, images, replace(settings, pack=given.pack or settings.pack)):
         path = given.out if is_file else given.out / f"{drawn.index}.png"
         assert drawn.pixels is not None
-        write_picture(path, drawn.pixels, Recipe(drawn.request, drawn.model_hash))
+        write_picture(path, drawn.pixels, Recipe(drawn.request, drawn.model_hash, revision=drawn.revision))
         if frames:
             path.with_suffix(".film.webp").write_bytes(animated(decoded(frames)))
         line: dict[str, Any] = {"path": str(path), "seed": drawn.request.seed, "seconds": round(drawn.seconds, 2)}

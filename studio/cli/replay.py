@@ -13,7 +13,8 @@ import PIL.Image
 from studio.cli import Commands
 from studio.cli.drawing import draw
 from studio.errors import PackError, StudioError
-from studio.gallery.recipe import Recipe, read_recipe
+from studio.gallery.containers import read_recipe
+from studio.gallery.recipe import Recipe
 from studio.gallery.store import Store, write_picture
 from studio.packs.catalogue import find_pack
 from studio.settings import Settings
@@ -49,7 +50,7 @@ def run(given: argparse.Namespace, settings: Settings) -> int:
             f"The picture is {before.shape[1]}x{before.shape[0]}, its recipe makes {request.width}x{request.height}."
         )
     if given.out:
-        write_picture(given.out, drawn.pixels, Recipe(request, drawn.model_hash))
+        write_picture(given.out, drawn.pixels, Recipe(request, drawn.model_hash, revision=drawn.revision))
     same_model = not recipe.model_hash or recipe.model_hash == drawn.model_hash
     difference = int(np.abs(before - after).max())
     print(json.dumps({"largest_difference": difference, "same_model": same_model, "seconds": round(drawn.seconds, 2)}))

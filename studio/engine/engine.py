@@ -336,6 +336,7 @@ class Engine:
             stopped_at=None if row.is_done else row.call,
             pixels=Pixels.of(picture),
             similarity=_similarity(job, picture),
+            revision=job.pack.revision,
         )
 
     def _fail(self, row: Row, error: StudioError) -> list[Event]:

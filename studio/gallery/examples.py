@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 
-from studio.gallery.recipe import read_recipe
+from studio.gallery.containers import read_recipe
 from studio.gallery.store import Store
 from studio.images.pixels import Image, Pixels
 from studio.requests.request import Request

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from studio.errors import NoRecipe
-from studio.gallery.recipe import read_recipe
+from studio.gallery.containers import read_recipe
 from studio.requests import to_mapping
 from studio.requests.request import Request
 

@@ -17,7 +17,8 @@ import numpy as np
 import PIL.Image
 
 from studio.errors import MissingImage
-from studio.gallery.recipe import Recipe, png_text
+from studio.gallery.containers import png_text
+from studio.gallery.recipe import Recipe
 from studio.images.pixels import Image, Mask, Pixels
 from studio.requests.limits import DIGEST
 from studio.requests.request import Request

@@ -15,6 +15,7 @@ from studio.errors import PackError
 from studio.packs import single_file
 from studio.packs.catalogue import EMBEDDINGS, LORAS, PackInfo, find_pack
 from studio.packs.embeddings import read_embeddings, teach
+from studio.packs.hashing import revision_of
 from studio.packs.loras import Loras
 from studio.packs.pack import Pack
 from studio.packs.parts import HALF
@@ -64,6 +65,7 @@ def load_pack(
     source = Path(info.source)
     try:
         if source.is_file():
+            folder = source
             pack = single_file.load(info, source, device, pick_dtype(device))
         else:
             folder = source if source.is_dir() else _download(info)
@@ -77,6 +79,7 @@ def load_pack(
             f"The pack {info.title} cannot be loaded ({type(error).__name__}); the log says more."
         ) from error
     _check_finite(pack)
+    pack = replace(pack, revision=revision_of(folder))
     return pack if models is None or not pack.text.towers else _extended(pack, models)
 
 

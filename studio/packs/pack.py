@@ -118,9 +118,9 @@ class Denoiser:
 
 @dataclass(eq=False)
 class Pack:
-    """``text`` reads prompts; ``model_hash`` names the denoiser's weights; ``vocabulary`` is for packs of a small
-    world; ``upscaler`` serves super-resolution and ``clip`` compares pictures with words and each other, where the pack
-    has them."""
+    """``text`` reads prompts; ``model_hash`` names the denoiser's weights, ``revision`` all of them; ``vocabulary`` is for
+    packs of a small world; ``upscaler`` serves super-resolution and ``clip`` compares pictures with words and each
+    other, where the pack has them."""
 
     info: PackInfo
     denoiser: Denoiser
@@ -129,6 +129,7 @@ class Pack:
     vocabulary: frozenset[str] | None = None
     upscaler: Denoiser | None = None
     clip: Clip | None = None
+    revision: str = ""
     _blank: OrderedDict[tuple[int, int], torch.Tensor] = field(default_factory=OrderedDict)
 
     @property

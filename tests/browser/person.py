@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from studio.gallery.recipe import read_recipe
+from studio.gallery.containers import read_recipe
 from studio.requests.request import Request
 from tests.running import Studio
 

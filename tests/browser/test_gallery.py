@@ -14,8 +14,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+from studio.gallery.containers import read_recipe
 from studio.gallery.ledger import Ledger
-from studio.gallery.recipe import Recipe, read_recipe
+from studio.gallery.recipe import Recipe
 from studio.gallery.store import Store
 from studio.images.pixels import Pixels
 from studio.requests.text_to_image import TextToImage

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from studio.gallery.recipe import read_recipe
+from studio.gallery.containers import read_recipe
 from studio.requests.inpaint import Inpaint
 from studio.requests.layout_to_image import LayoutToImage
 from tests.browser.person import MINUTE, PEOPLE, Point, generate, open_tab, stroke

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from safetensors.torch import save_file
 
 from benchmarks.checkpoints import write, write_original
-from studio.gallery.recipe import read_recipe
+from studio.gallery.containers import read_recipe
 from studio.packs.catalogue import LORAS
 from tests.browser.person import MINUTE, generate, open_tab, set_steps
 from tests.browser.person import write as write_prompt

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from storybook.evaluate_super_resolution import decibels
 from storybook.world import render, scene
-from studio.gallery.recipe import read_recipe
+from studio.gallery.containers import read_recipe
 from studio.images.consistency import averaged
 from studio.requests.super_resolve import SuperResolve
 from tests.browser.person import MINUTE, PEOPLE, bring, open_tab, set_steps, wait_for_state

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
-from studio.gallery.recipe import read_recipe
+from studio.gallery.containers import read_recipe
 from tests.browser.person import MINUTE, set_steps, wait_for_state, write
 from tests.running import Studio
 

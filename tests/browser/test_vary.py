@@ -11,7 +11,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from storybook.world import render, scene
-from studio.gallery.recipe import read_recipe
+from studio.gallery.containers import read_recipe
 from studio.gallery.store import Store
 from studio.requests.forward_process import ForwardProcess
 from studio.requests.interpolate import Interpolate

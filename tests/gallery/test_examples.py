@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from studio.errors import MissingImage, NoRecipe
+from studio.gallery.containers import read_recipe
 from studio.gallery.examples import EXAMPLES, find_examples
-from studio.gallery.recipe import read_recipe
 from studio.packs.catalogue import STORYBOOK, find_pack
 from studio.packs.hashing import hash_of_folder
 from studio.requests import kinds

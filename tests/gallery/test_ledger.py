@@ -14,9 +14,11 @@ import pytest
 
 from studio.errors import LedgerError, MissingImage, StudioError
 from studio.gallery import open_gallery
-from studio.gallery.ledger import FILE, KEPT_IN_BIN, PAGE, Ledger, Wanted
+from studio.gallery.database import FILE
+from studio.gallery.ledger import KEPT_IN_BIN, PAGE, Entry, Ledger
 from studio.gallery.recipe import Recipe
 from studio.gallery.store import Store
+from studio.gallery.wanted import Wanted
 from studio.images.pixels import Pixels
 from studio.requests.text_to_image import TextToImage
 from tests.miniature import ask
@@ -33,8 +35,9 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 def _draw(data: Path, ledger: Ledger, request: TextToImage, owner: str = ME, job: str = "") -> str:
-    path = Store(data).add(Pixels(1, 1, b"rgb"), Recipe(request, "abc"))
-    ledger.add(path, Recipe(request, "abc"), job, owner, seconds=1.5)
+    recipe, pixels = Recipe(request, "abc"), Pixels(1, 1, b"rgb")
+    path = Store(data).add(pixels, recipe)
+    ledger.add(Entry(path, recipe, pixels.digest, job, owner, seconds=1.5))
     return path.stem
 
 
@@ -85,7 +88,7 @@ def test_each_sees_their_own_and_a_studio_of_one_person_shows_all(tmp_path: Path
     ledger.delete(ME, [yours])
     ledger.favour(ME, [yours], is_favourite=True)
     assert _found(ledger, YOU) == [yours]
-    assert not ledger.picture(YOU, yours).is_favourite
+    assert not ledger.picture(YOU, yours).marks.is_favourite
     ledger.close()
     single = Ledger(tmp_path / "many", everybody=True)
     assert set(_found(single, "anybody")) == {mine, yours, nobody_s}
@@ -162,9 +165,10 @@ def test_what_cannot_be_written_is_an_error_that_says_so_and_leaves_nothing_half
     tmp_path: Path, ledger: Ledger
 ) -> None:
     path = Store(tmp_path).add(Pixels(1, 1, b"rgb"), Recipe(ask(), "abc"))
-    ledger.add(path, Recipe(ask(), "abc"), owner=ME)
+    entry = Entry(path, Recipe(ask(), "abc"), "", owner=ME)
+    ledger.add(entry)
     with pytest.raises(LedgerError, match="cannot be written"):
-        ledger.add(path, Recipe(ask(), "abc"), owner=ME)  # twice
+        ledger.add(entry)  # twice
     assert len(_found(ledger)) == 1
     ledger.favour(ME, [path.stem], is_favourite=True)
     assert _found(ledger, favourites=True) == [path.stem]

@@ -11,7 +11,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from studio.errors import NoRecipe
-from studio.gallery.recipe import Recipe, from_json, from_parameters, png_text, read_recipe, to_json, to_parameters
+from studio.gallery.containers import png_text, read_recipe
+from studio.gallery.parameters import from_parameters, to_parameters
+from studio.gallery.recipe import Recipe, from_json, to_json
 from studio.requests.inpaint import Inpaint
 from studio.requests.limits import LARGEST_SEED
 from studio.samplers.catalogue import SAMPLERS

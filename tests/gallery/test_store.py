@@ -9,7 +9,8 @@ from PIL import Image
 
 from studio.errors import MissingImage
 from studio.gallery import store as store_module
-from studio.gallery.recipe import Recipe, read_recipe
+from studio.gallery.containers import read_recipe
+from studio.gallery.recipe import Recipe
 from studio.gallery.store import Store
 from studio.images.pixels import Mask, Pixels
 from tests.miniature import ask

@@ -9,7 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-from studio.gallery.ledger import Ledger, Wanted
+from studio.gallery.ledger import Ledger
+from studio.gallery.wanted import Wanted
 from tests.hosting.visitor import Visitor
 from tests.running import ROOT, running_studio
 

@@ -1,0 +1,189 @@
+"""The "parameters" text that AUTOMATIC1111's web UI writes and that most programs and sites read, both ways.
+
+It has one flaw that all its readers share: a prompt with a line that begins "Negative prompt:" is cut there.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from studio.errors import InvalidRequest, NoRecipe
+from studio.gallery.recipe import Recipe
+from studio.requests.inpaint import Inpaint
+from studio.requests.request import Prompted, Request
+from studio.requests.super_resolve import SuperResolve
+from studio.requests.text_to_image import TextToImage
+from studio.requests.vary import Vary
+from studio.samplers.catalogue import SAMPLERS, find_sampler
+
+NEGATIVE = "Negative prompt:"
+LONGEST_TEXT = 200_000  # characters
+FEWEST_SETTINGS = 3  # with fewer, the last line belongs to the prompt
+KEY_CHARACTER = re.compile(r"[\w \-/]")
+SPACES = re.compile(r"\s*")
+QUOTED = re.compile(r'"(?:\\.|[^\\"])+"')
+
+
+@dataclass(frozen=True)
+class Infotext:
+    """A "parameters" text, taken apart; ``settings`` are empty where it has none."""
+
+    prompt: str
+    negative: str
+    settings: Mapping[str, str]
+
+
+def to_parameters(recipe: Recipe) -> str:
+    """The recipe as AUTOMATIC1111's "parameters" text: prompt, negative prompt, one line of settings."""
+    request = recipe.request
+    sampler, schedule = find_sampler(request.sampler).on(request.schedule).known_as
+    settings: dict[str, Any] = {
+        "Steps": request.steps,
+        "Sampler": sampler,
+        "Schedule type": schedule,
+        "CFG scale": _number(request.guidance) if isinstance(request, Prompted) else "1",
+        "Seed": request.seed,
+        "Size": f"{request.width}x{request.height}",
+        "Model hash": recipe.model_hash or None,
+        "Model": request.pack,
+        "CFG Rescale": _number(request.rescale) if isinstance(request, Prompted) and request.rescale else None,
+        "Eta DDIM": _number(request.eta) if request.eta else None,
+        "Clip skip": request.clip_skip + 1 if isinstance(request, Prompted) and request.clip_skip else None,
+        **_beginning(request),
+        "RNG": "CPU",
+        "Version": "Latent Studio",
+    }
+    line = ", ".join(f"{key}: {_quote(str(value))}" for key, value in settings.items() if value is not None)
+    avoided = request.negative if isinstance(request, Prompted) else ""
+    negative = [f"{NEGATIVE} {avoided}"] if avoided else []
+    return "\n".join([request.caption, *negative, line])
+
+
+def _beginning(request: Request) -> dict[str, Any]:
+    """What other programs write of a picture that did not begin from the noise of one seed."""
+    if isinstance(request, TextToImage):
+        varied = {"Variation seed": request.variation_seed, "Variation seed strength": _number(request.variation)}
+        begun = {"Denoising strength": _number(request.strength)}
+        return {**(varied if request.variation else {}), **(begun if request.image else {})}
+    if isinstance(request, SuperResolve):
+        return {"Upscale by": request.scale}
+    if isinstance(request, Vary):
+        return {"Denoising strength": _number(request.strength)}
+    if not isinstance(request, Inpaint):
+        return {}
+    area = "Only masked" if request.only_masked else None
+    return {
+        "Denoising strength": _number(request.strength),
+        "Mask blur": request.feather,
+        "Inpaint area": area,
+        "Masked area padding": request.padding if area else None,
+    }
+
+
+def read_infotext(text: str) -> Infotext:
+    """Raises `NoRecipe` for one that is longer than any program writes."""
+    if len(text) > LONGEST_TEXT:
+        raise NoRecipe(f"This picture's parameters have {len(text)} characters; at most {LONGEST_TEXT} are read.")
+    *lines, last = text.split("\n")
+    settings = dict(_settings(last))
+    if len(settings) < FEWEST_SETTINGS:
+        lines, settings = [*lines, last], {}
+    start = next((at for at, line in enumerate(lines) if line.startswith(NEGATIVE)), len(lines))
+    negative = "\n".join(lines[start:]).removeprefix(NEGATIVE).removeprefix(" ")
+    return Infotext("\n".join(lines[:start]), negative, settings)
+
+
+def from_parameters(text: str) -> Recipe:
+    """The recipe in a "parameters" text all of which can be used. Raises `NoRecipe`."""
+    told = read_infotext(text)
+    settings = told.settings
+    if "Seed" not in settings:
+        raise NoRecipe("This picture's text holds no generation parameters.")
+    try:
+        width, height = (int(side) for side in settings["Size"].split("x"))
+        sampler, schedule = sampler_named(settings["Sampler"], settings.get("Schedule type", "Automatic"))
+        request = TextToImage(
+            prompt=told.prompt,
+            negative=told.negative,
+            pack=settings.get("Model", ""),
+            width=width,
+            height=height,
+            seed=int(settings["Seed"]),
+            steps=int(settings["Steps"]),
+            sampler=sampler,
+            schedule=schedule,
+            guidance=float(settings["CFG scale"]),
+            rescale=float(settings.get("CFG Rescale", 0)),
+            eta=float(settings.get("Eta DDIM", 0)),
+            clip_skip=int(settings.get("Clip skip", 1)) - 1,
+            variation=float(settings.get("Variation seed strength", 0)),
+            variation_seed=int(settings.get("Variation seed", 0)),
+        )
+        return Recipe(request, settings.get("Model hash", ""))
+    except InvalidRequest as error:
+        raise NoRecipe(f"This picture's parameters cannot be used here: {error}") from None
+    except (KeyError, ValueError, OverflowError) as error:
+        raise NoRecipe(
+            f"This picture's parameters lack something or cannot be read ({type(error).__name__})."
+        ) from None
+
+
+def _settings(line: str) -> Iterator[tuple[str, str]]:
+    """Keys and values of a line like ``Steps: 20, Size: 512x512``, in one pass: a key is two characters or more before
+    a colon, a value is quoted as JSON or runs to the next comma, as others read it."""
+    at, quotes_close = 0, True
+    while (colon := line.find(":", at)) >= 0:
+        begin = colon
+        while begin > at and KEY_CHARACTER.match(line[begin - 1]):
+            begin -= 1
+        key = line[begin:colon].lstrip(" -/")
+        at = colon + 1
+        if len(key) < 2:
+            continue
+        value_at = SPACES.match(line, at).end()  # type: ignore[union-attr]  # it matches nothing, too
+        is_quoted = quotes_close and line.startswith('"', value_at)
+        quoted = QUOTED.match(line, value_at) if is_quoted else None
+        quotes_close = quotes_close and not (is_quoted and quoted is None)  # what is open here is open further on
+        if quoted and line[quoted.end() : quoted.end() + 1] in ("", ","):
+            yield key, _unquote(quoted[0])
+            at = quoted.end() + 1
+        else:
+            comma = line.find(",", value_at)
+            end = len(line) if comma < 0 else comma
+            yield key, _unquote(line[value_at:end])
+            at = end + 1
+
+
+def _number(value: float) -> str:
+    """As short as it can be read back exactly: "4", "7.5", "4.1234567"."""
+    return repr(int(value)) if value == int(value) else repr(float(value))
+
+
+def _quote(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False) if re.search(r'[,:\n"]', value) else value
+
+
+def _unquote(value: str) -> str:
+    if not value.startswith('"'):
+        return value.strip()
+    try:
+        return str(json.loads(value))
+    except ValueError:
+        return value
+
+
+def sampler_named(sampler: str, schedule: str) -> tuple[str, str]:
+    """Our names for another program's sampler and schedule type. Raises `InvalidRequest` if there are none."""
+    for known in SAMPLERS.values():
+        if known.known_as == (sampler, schedule):
+            return known.name, ""
+    for known in SAMPLERS.values():
+        if known.known_as[0] == sampler and schedule == "Automatic":  # others mean "the sampler's usual schedule"
+            return known.name, ""
+        if known.known_as[0] == sampler and schedule in known.schedules:
+            return known.name, schedule
+    return find_sampler(sampler if schedule == "Automatic" else f"{sampler} {schedule}").name, ""
