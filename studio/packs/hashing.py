@@ -13,12 +13,13 @@ def hash_of_folder(folder: Path) -> str:
     return hash_of_files([file for file in files if ".fp16" not in file.name] or files)
 
 
-def revision_of(source: Path) -> str:
-    """Of every weight of a pack, a file or a folder, whatever it is for: sixteen hexadecimal digits of SHA-256 over the
-    files' places and hashes."""
-    files = [source] if source.is_file() else sorted(source.rglob("*.safetensors"))
-    told = [f"{file.relative_to(source.parent if source.is_file() else source)} {_digest(file)}" for file in files]
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+def revision_of(source: Path, beside: Sequence[Path] = ()) -> str:
+    """Of every weight of a pack, whatever it is for, in its file or folder ``source`` and in those ``beside`` that
+    stand in for a part of it: sixteen hexadecimal digits of SHA-256 over the weights' places and hashes."""
+    inside = [source] if source.is_file() else sorted(source.rglob("*.safetensors"))
+    places = {file: str(file.relative_to(source)) for file in inside} | dict.fromkeys(beside, "beside")
+    told = "\n".join(f"{place} {_digest(file)}" for file, place in places.items())
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
 def hash_of_files(files: Sequence[Path]) -> str:

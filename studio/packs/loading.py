@@ -18,7 +18,7 @@ from studio.packs.embeddings import read_embeddings, teach
 from studio.packs.hashing import revision_of
 from studio.packs.loras import Loras
 from studio.packs.pack import Pack
-from studio.packs.parts import HALF
+from studio.packs.parts import HALF, override_of
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +79,8 @@ def load_pack(
             f"The pack {info.title} cannot be loaded ({type(error).__name__}); the log says more."
         ) from error
     _check_finite(pack)
-    pack = replace(pack, revision=revision_of(folder))
+    override = override_of(source)
+    pack = replace(pack, revision=revision_of(folder, [override] if override else []))
     return pack if models is None or not pack.text.towers else _extended(pack, models)
 
 

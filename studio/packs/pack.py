@@ -118,8 +118,8 @@ class Denoiser:
 
 @dataclass(eq=False)
 class Pack:
-    """``text`` reads prompts; ``model_hash`` names the denoiser's weights, ``revision`` all of them; ``vocabulary`` is for
-    packs of a small world; ``upscaler`` serves super-resolution and ``clip`` compares pictures with words and each
+    """``text`` reads prompts; ``model_hash`` names the denoiser's weights, ``revision`` all of them; ``vocabulary`` is
+    for packs of a small world; ``upscaler`` serves super-resolution and ``clip`` compares pictures with words and each
     other, where the pack has them."""
 
     info: PackInfo
