@@ -49,6 +49,27 @@ class Store:
         write_picture(path, pixels, recipe)
         return path
 
+    def path(self, id_: str) -> Path:
+        """Where the picture called ``id_`` lies, if it is there."""
+        return self.folder / f"{id_}.png"
+
+    def read(self, id_: str) -> bytes:
+        """The file of a picture. Raises `MissingImage`."""
+        try:
+            return self.path(id_).read_bytes()
+        except OSError:
+            raise MissingImage("There is no such picture (any more).") from None
+
+    def read_source(self, digest: str) -> bytes:
+        """The file of a source. Raises `MissingImage`."""
+        try:
+            return (self._sources / f"{digest}.png").read_bytes()
+        except OSError:
+            raise MissingImage("A picture that this one is made from is not in the data folder (any more).") from None
+
+    def has_trajectory(self, id_: str) -> bool:
+        return self.path(id_).with_suffix(".zip").is_file()
+
     def add_trajectory(self, picture: Path, jpegs: Sequence[bytes]) -> None:
         """Writes the frames of how the picture at that path came about beside it."""
 

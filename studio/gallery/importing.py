@@ -1,0 +1,240 @@
+"""Pictures on their way in: a ZIP that a studio has written, any other ZIP, or a folder, of pictures with recipes.
+
+Nothing is unpacked to where it says it belongs: of an archive only entries are read whose names end like a picture's,
+one at a time and within limits, and each is written anew under a name of ours.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import math
+import time
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, Protocol
+
+import numpy as np
+import PIL.Image
+
+from studio.errors import BadPicture, InvalidRequest, NoRecipe, StudioError
+from studio.gallery.containers import JSON_KEY, recipe_of, texts_in
+from studio.gallery.exports.archive import FRAMES, RECIPES, SOURCES
+from studio.gallery.foreign import read_picture
+from studio.gallery.ledger import Entry, Ledger, Marks
+from studio.gallery.recipe import Recipe
+from studio.gallery.store import Store
+from studio.images.opening import LARGEST_FILE, open_picture
+from studio.images.pixels import Image, Mask, Pixels
+from studio.packs.catalogue import PackInfo
+from studio.requests.limits import DIGEST
+
+logger = logging.getLogger(__name__)
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
+MOST_ENTRIES = 50_000
+MOST_FRAMES, LARGEST_FRAME = 400, 4 * 2**20
+LARGEST_RECIPES = 256 * 2**20  # bytes of `RECIPES`
+MOST_REFUSED = 20  # that are told by name
+
+
+@dataclass
+class Report:
+    """What came of an import: pictures that are new, that were there, and that could not be taken."""
+
+    added: int = 0
+    known: int = 0
+    failed: int = 0
+    refused: list[str] = field(default_factory=list)
+
+    def refuse(self, name: str, error: StudioError) -> None:
+        self.failed += 1
+        if len(self.refused) < MOST_REFUSED:
+            self.refused.append(f"{name[-80:]}: {error}")
+
+
+class Collection(Protocol):
+    """Files by their names, which are never used as paths."""
+
+    def names(self) -> Sequence[str]: ...
+
+    def read(self, name: str, most: int = LARGEST_FILE) -> bytes:
+        """Raises `BadPicture` for what is larger, or cannot be read."""
+
+
+class Importer:
+    """Takes in a collection for ``owner``, in a studio with ``packs``."""
+
+    def __init__(self, store: Store, ledger: Ledger, owner: str, packs: Sequence[PackInfo]) -> None:
+        self._store, self._ledger, self._owner, self._packs = store, ledger, owner, packs
+
+    def take(self, files: Collection) -> Iterator[Report]:
+        """Yields what has come of it so far after each picture; stopping in between keeps what is in."""
+        report, told = Report(), _lines(files)
+        names = files.names()
+        known = set(names)
+        pictures = [name for name in names if name.lower().endswith(ENDINGS) and not name.startswith((SOURCES, FRAMES))]
+        frames = _frames_by_picture(names)
+        for name in pictures:
+            try:
+                self._take_one(files, name, told.get(name, {}), known, frames.get(name, ()), report)
+            except StudioError as error:
+                report.refuse(PurePosixPath(name).name, error)
+            yield report
+        if not pictures:
+            yield report
+
+    def _take_one(
+        self, files: Collection, name: str, told: Mapping[str, Any], known: set[str], frames: Sequence[str],
+        report: Report,
+    ) -> None:  # fmt: skip
+        content = files.read(name)
+        recipe = self._recipe(content, name)
+        pixels = _pixels(content)
+        if self._ledger.has(self._owner, pixels.digest, recipe.request):
+            report.known += 1
+            return
+        for digest in recipe.request.named.values():
+            self._keep_source(files, f"{SOURCES}{digest}.png", digest, known)
+        path = self._store.add(pixels, recipe)
+        if kept := [frame for each in frames if (frame := _frame(files, each))]:
+            self._store.add_trajectory(path, kept)
+        made, seconds = _number(told.get("made")), _number(told.get("seconds"))
+        entry = Entry(path, recipe, pixels.digest, "", self._owner, made, seconds, _marks(told))
+        self._ledger.add(entry)
+        report.added += 1
+
+    def _recipe(self, content: bytes, name: str) -> Recipe:
+        """Our own, exactly; another program's as near as it can be said here, and from where it is."""
+        shown = PurePosixPath(name).name
+        texts = texts_in(content, shown)
+        if JSON_KEY in texts:
+            return recipe_of(texts, shown)
+        return Recipe(read_picture(content, self._packs, shown).request)
+
+    def _keep_source(self, files: Collection, name: str, digest: str, known: set[str]) -> None:
+        """What a picture was made from, if it is in the collection and is what it says it is."""
+        if name not in known or not DIGEST.fullmatch(digest):
+            return
+        try:
+            with PIL.Image.open(io.BytesIO(files.read(name)), formats=("PNG",)) as stored:
+                array = np.asarray(stored if stored.mode in ("L", "RGB") else stored.convert("RGB"))
+        except (BadPicture, OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError):
+            return
+        image: Image = Mask.of(array) if array.ndim == 2 else Pixels.of(array)
+        if image.digest == digest:
+            self._store.keep(image)
+
+
+class Archive:
+    """The entries of a ZIP. Raises `BadPicture` for what is none, or has too many."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        try:
+            self._zip = zipfile.ZipFile(file)
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, UnicodeDecodeError) as error:
+            raise BadPicture(f"The file cannot be read as a ZIP ({type(error).__name__}).") from None
+        if len(self._zip.infolist()) > MOST_ENTRIES:
+            raise BadPicture(f"The ZIP has more than {MOST_ENTRIES} files; please import it in parts.")
+
+    def names(self) -> Sequence[str]:
+        return [info.filename for info in self._zip.infolist() if not info.is_dir()]
+
+    def read(self, name: str, most: int = LARGEST_FILE) -> bytes:
+        try:
+            with self._zip.open(name) as entry:
+                content = entry.read(most + 1)  # whatever the entry says of its own size
+        except Exception as error:  # zipfile and zlib raise a dozen kinds for damaged entries
+            raise BadPicture(f"The file cannot be read from the ZIP ({type(error).__name__}).") from None
+        if len(content) > most:
+            raise BadPicture(f"The file is larger than {most // 2**20} MB.")
+        return content
+
+
+class Folder:
+    """The files in a folder and those below; links are not followed. For whoever has the machine, not for visitors."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def names(self) -> Sequence[str]:
+        files = (file for file in self._path.rglob("*") if file.is_file() and not file.is_symlink())
+        return sorted(file.relative_to(self._path).as_posix() for file in files)
+
+    def read(self, name: str, most: int = LARGEST_FILE) -> bytes:
+        try:
+            with (self._path / name).open("rb") as file:
+                content = file.read(most + 1)
+        except OSError as error:
+            raise BadPicture(f"The file cannot be read ({error.strerror}).") from None
+        if len(content) > most:
+            raise BadPicture(f"The file is larger than {most // 2**20} MB.")
+        return content
+
+
+def _lines(files: Collection) -> dict[str, Mapping[str, Any]]:
+    """What `RECIPES` says of each file; what of it cannot be read says nothing."""
+    try:
+        text = files.read(RECIPES, LARGEST_RECIPES).decode("utf-8", "replace")
+    except BadPicture:
+        return {}
+    found: dict[str, Mapping[str, Any]] = {}
+    for line in text.splitlines():
+        try:
+            told = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(told, dict) and isinstance(told.get("file"), str):
+            found[told["file"]] = told
+    return found
+
+
+def _frames_by_picture(names: Sequence[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name in sorted(each for each in names if each.startswith(FRAMES)):
+        found.setdefault(name.removeprefix(FRAMES).rpartition("/")[0], []).append(name)
+    return {picture: frames[:MOST_FRAMES] for picture, frames in found.items()}
+
+
+def _frame(files: Collection, name: str) -> bytes | None:
+    try:
+        content = files.read(name, LARGEST_FRAME)
+        with PIL.Image.open(io.BytesIO(content), formats=("JPEG",)) as image:
+            image.verify()
+    except (BadPicture, OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError):
+        return None
+    return content
+
+
+def _pixels(content: bytes) -> Pixels:
+    try:
+        return open_picture(content)
+    except BadPicture as error:
+        raise NoRecipe(str(error)) from None
+
+
+def _marks(told: Mapping[str, Any]) -> Marks:
+    """What was said of a picture, as far as it may be said."""
+    given = {
+        "is_favourite": told.get("favourite", False), "tags": told.get("tags", ()), "note": told.get("note", ""),
+        "collection": told.get("collection", ""),
+    }  # fmt: skip
+    kept: dict[str, Any] = {}
+    for name, value in given.items():
+        try:
+            Marks(**{name: value})
+        except (InvalidRequest, TypeError):
+            continue
+        kept[name] = value
+    return Marks(**kept)
+
+
+def _number(value: object) -> float | None:
+    """A time between 1970 and a day from now, or a length of time; None for anything else."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or not 0 <= value <= time.time() + 86_400:  # type: ignore
+        return None
+    return float(value)  # type: ignore[arg-type]

@@ -1,0 +1,318 @@
+"""What leaves the studio can be read by others, and comes back whole; what comes from others cannot do harm.
+
+Each form is read by a program that knows nothing of ours.
+"""
+
+from __future__ import annotations
+
+import html.parser
+import io
+import json
+import stat
+import time
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from studio.errors import BadPicture
+from studio.gallery import open_gallery
+from studio.gallery.exports import Options, find_form, forms
+from studio.gallery.importing import MOST_ENTRIES, Archive, Folder, Importer, Report
+from studio.gallery.ledger import Entry, Ledger, Marks, Picture
+from studio.gallery.recipe import Recipe
+from studio.gallery.store import Store
+from studio.gallery.wanted import Wanted
+from studio.images.pixels import Pixels
+from studio.packs.catalogue import find_pack
+from studio.requests.vary import Vary
+from tests.miniature import ask
+
+ME = "a" * 32
+PROMPTS = (
+    "a red house",
+    'quotes " \\ and: colons, commas',
+    "夜晚海边的红房子 🏠",
+    "<script>alert(1)</script> & <img src=x onerror=alert(2)>",
+    "two\nlines",
+    "x" * 2000,
+    "",
+)
+
+
+@dataclass
+class Gallery:
+    store: Store
+    ledger: Ledger
+
+    def draw(self, request: object, marks: Marks = Marks(), owner: str = ME, made: float | None = None) -> str:  # noqa: B008
+        rng = np.random.default_rng(len(self.ledger.names(owner, Wanted())))
+        pixels = Pixels.of(rng.integers(256, size=(64, 64, 3), dtype=np.uint8))
+        recipe = Recipe(request, "0123456789", None, "f" * 16)  # type: ignore[arg-type]
+        path = self.store.add(pixels, recipe)
+        self.ledger.add(Entry(path, recipe, pixels.digest, "", owner, made, 1.5, marks))
+        return path.stem
+
+    def all(self) -> list[Picture]:
+        return self.ledger.pictures(ME, self.ledger.names(ME, Wanted()))
+
+    def export(self, form: str, **options: object) -> bytes:
+        stream = io.BytesIO()
+        find_form(form).write(iter(self.all()), self.store, stream, Options(**options))  # type: ignore[arg-type]
+        return stream.getvalue()
+
+    def take(self, file: bytes, owner: str = ME) -> Report:
+        *_, report = Importer(self.store, self.ledger, owner, [find_pack("storybook")]).take(Archive(io.BytesIO(file)))
+        return report
+
+
+@pytest.fixture
+def gallery(tmp_path: Path) -> Iterator[Gallery]:
+    opened = Gallery(*open_gallery(tmp_path / "one"))
+    yield opened
+    opened.ledger.close()
+
+
+@pytest.fixture
+def full(gallery: Gallery) -> Gallery:
+    for number, prompt in enumerate(PROMPTS):
+        marks = Marks(number == 0, ("tag one", "二"), 'a <note> "of" mine', "A & B") if number < 3 else Marks()
+        gallery.draw(ask(prompt, seed=number, pack="storybook"), marks, made=1_700_000_000.0 + number)
+    return gallery
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Gallery]:
+    opened = Gallery(*open_gallery(tmp_path / "other"))
+    yield opened
+    opened.ledger.close()
+
+
+def _known(picture: Picture) -> tuple[object, ...]:
+    return (
+        picture.digest, picture.request, picture.made, picture.seconds, picture.marks, picture.model_hash,
+        picture.revision,
+    )  # fmt: skip
+
+
+def test_an_export_makes_an_empty_studio_the_same_gallery(full: Gallery, empty: Gallery) -> None:
+    """Pictures, marks, sources, trajectories and lineage; and taking it again changes nothing."""
+    source = full.all()[0]
+    with Image.open(full.store.path(source.id)) as image:
+        digest = full.store.keep(Pixels.of(np.asarray(image)))
+    vary = Vary(image=digest, pack="storybook", width=64, height=64, seed=3)
+    child = full.draw(vary, made=1_700_000_100.0)
+    stream = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(stream, "JPEG")
+    full.store.add_trajectory(full.store.path(child), [stream.getvalue()] * 3)
+    archive = full.export("archive")
+    report = empty.take(archive)
+    assert (report.added, report.known, report.failed) == (len(PROMPTS) + 1, 0, 0)
+    assert [_known(each) for each in empty.all()] == [_known(each) for each in full.all()]
+    taken = empty.all()[0]
+    assert [each.picture.request for each in empty.ledger.lineage(ME, taken.id)] == [source.request, vary]
+    assert len(empty.store.trajectory(f"{taken.id}.png")) == 3
+    assert empty.store.sources_of(vary)[0].digest == digest
+    again = empty.take(archive)
+    assert (again.added, again.known) == (0, len(PROMPTS) + 1)
+    somebody_else = empty.take(archive, owner="b" * 32)
+    assert somebody_else.added == len(PROMPTS) + 1, "what one has, another may not know of"
+
+
+def test_a_folder_of_pictures_is_taken_in(full: Gallery, empty: Gallery, tmp_path: Path) -> None:
+    with zipfile.ZipFile(io.BytesIO(full.export("archive"))) as files:
+        files.extractall(tmp_path / "files")
+    (tmp_path / "files" / "link.png").symlink_to("/etc/passwd")
+    (tmp_path / "files" / "notes.txt").write_text("no picture")
+    *_, report = Importer(empty.store, empty.ledger, ME, [find_pack("storybook")]).take(Folder(tmp_path / "files"))
+    assert (report.added, report.failed) == (len(PROMPTS), 0)
+    assert [_known(each) for each in empty.all()] == [_known(each) for each in full.all()]
+
+
+@pytest.mark.parametrize(("form", "kind"), [("jpeg", "JPEG"), ("webp", "WEBP")])
+def test_jpeg_and_webp_keep_their_recipes_or_lose_them(form: str, kind: str, full: Gallery, empty: Gallery) -> None:
+    """Read by Pillow as any program would, by the tag and the coding that others write."""
+    with zipfile.ZipFile(io.BytesIO(full.export(form, quality=95))) as files:
+        prompts = []
+        for name in files.namelist():
+            with Image.open(io.BytesIO(files.read(name))) as image:
+                assert image.format == kind
+                comment = image.getexif().get_ifd(0x8769)[0x9286]
+                assert comment.startswith(b"UNICODE\0")
+                prompts.append(comment[8:].decode("utf-16-be").rpartition("\nSteps: ")[0])
+        assert prompts == [each.request.caption for each in full.all()]
+    assert empty.take(full.export(form)).added == len(PROMPTS)
+    assert [each.request for each in empty.all()] == [each.request for each in reversed(full.all())]
+    with (
+        zipfile.ZipFile(io.BytesIO(full.export(form, recipes=False))) as files,
+        Image.open(io.BytesIO(files.read(files.namelist()[0]))) as image,
+    ):
+        assert not image.getexif()
+
+
+class _Strict(html.parser.HTMLParser):
+    """Every element that is opened is closed, in order; collects what matters."""
+
+    EMPTY = ("meta", "img", "input")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.texts: dict[str, list[str]] = {}
+        self.attributes: list[tuple[str, str | None]] = []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.attributes += attributes
+        if tag not in self.EMPTY:
+            self.open.append(tag)
+            self.texts.setdefault(tag, []).append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open:
+            self.texts[self.open[-1]][-1] += data
+
+
+def test_the_html_gallery_is_whole_and_nothing_in_it_is_markup_of_a_person(full: Gallery) -> None:
+    page = full.export("html").decode()
+    parser = _Strict()
+    parser.feed(page)
+    parser.close()
+    assert parser.open == []
+    captions = [text.removeprefix("★ ") for text in parser.texts["figcaption"]]
+    assert captions == [each.text for each in full.all()]
+    assert len(parser.texts["script"]) == 1
+    assert not any(name.startswith("on") for name, _ in parser.attributes)
+    policy = next(value for name, value in parser.attributes if name == "content" and value and "default-src" in value)
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    links = [value for name, value in parser.attributes if name in ("src", "href")]
+    assert all((value or "").startswith("data:image/webp;base64,") for value in links)
+    assert len(links) == len(PROMPTS)
+
+
+def test_the_dataset_is_an_imagefolder(full: Gallery, tmp_path: Path) -> None:
+    """By its described rules: a metadata.jsonl beside the files that it names, one JSON object a line, a card with
+    YAML. (The `datasets` library itself was tried by hand; it would make every newcomer's test run download Arrow.)"""
+    with zipfile.ZipFile(io.BytesIO(full.export("dataset"))) as files:
+        files.extractall(tmp_path)
+    lines = [json.loads(line) for line in (tmp_path / "train" / "metadata.jsonl").read_text().splitlines()]
+    assert [line["text"] for line in lines] == [each.request.caption for each in full.all()]
+    assert {line["file_name"] for line in lines} == {file.name for file in (tmp_path / "train").glob("*.png")}
+    assert len({tuple(line) for line in lines}) == 1, "every line has the same columns"
+    assert (tmp_path / "README.md").read_text().startswith("---\npretty_name:")
+
+
+def test_the_contact_sheet_shows_every_picture(full: Gallery) -> None:
+    with Image.open(io.BytesIO(full.export("sheet"))) as sheet:
+        assert sheet.format == "PNG"
+        assert sheet.size == (3 * 240 + 16, 3 * (224 + 36 + 16) + 16)
+
+
+@pytest.mark.parametrize("form", forms())
+def test_what_is_gone_is_left_out_and_nothing_makes_an_empty_file(form: str, full: Gallery, empty: Gallery) -> None:
+    gone, damaged = full.all()[:2]
+    full.store.path(gone.id).unlink()
+    full.store.path(damaged.id).write_bytes(b"no picture")
+    assert full.export(form)
+    assert empty.export(form)
+
+
+def test_exports_hold_one_picture_at_a_time(gallery: Gallery) -> None:
+    """A thousand pictures take no more memory than ten."""
+    import tracemalloc
+
+    ids = [gallery.draw(ask(seed=seed, pack="storybook")) for seed in range(40)]
+    pictures = gallery.ledger.pictures(ME, ids)
+
+    class Nowhere(io.RawIOBase):
+        at = 0
+
+        def writable(self) -> bool:
+            return True
+
+        def write(self, data: object) -> int:
+            self.at += len(data)  # type: ignore[arg-type]
+            return len(data)  # type: ignore[arg-type]
+
+        def tell(self) -> int:
+            return self.at
+
+    def peak(pictures: list[Picture]) -> int:
+        tracemalloc.start()
+        find_form("archive").write(iter(pictures), gallery.store, Nowhere(), Options())  # type: ignore[arg-type]
+        (_, most) = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    peak(pictures[:2])
+    assert peak(pictures * 5) < peak(pictures[:2]) + 200 * 4_000  # a line of each, to the end; a picture has 12 kB
+
+
+def _zip(**entries: bytes) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+    return stream.getvalue()
+
+
+def _picture(gallery: Gallery) -> bytes:
+    id_ = gallery.draw(ask("good", seed=99, pack="storybook"))
+    return gallery.store.read(id_)
+
+
+def test_hostile_archives_are_refused_or_safe(gallery: Gallery, empty: Gallery, tmp_path: Path) -> None:
+    good = _picture(gallery)
+    names = {
+        "../../outside.png": good, "/absolute.png": good, "C:\\windows\\x.png": good, "CON.png": good,
+        "a\nb.png": good, "🏠.png": good, "bomb.png": b"\0" * (80 * 2**20), "half.png": good[:200], "text.png": b"x",
+        "recipes.jsonl": b'{"file": "CON.png", "tags": 5, "note": [], "made": 1e400, "favourite": "yes"}\nno json\n[1]\n'
+        + b"[" * 100_000,
+        "sources/" + "0" * 64 + ".png": b"not what it says",
+        "frames/CON.png/0000.jpg": b"no picture",
+    }  # fmt: skip
+    report = empty.take(_zip(**names))
+    assert (report.added, report.known, report.failed) == (1, 5, 3)
+    assert all("\n" not in line and len(line) < 400 for line in report.refused)
+    assert not list(tmp_path.rglob("outside.png"))
+    assert [each.marks for each in empty.all()] == [Marks()]
+    assert not empty.store.has_trajectory(empty.all()[0].id)
+
+
+def test_links_and_locked_entries_in_an_archive_are_no_pictures(gallery: Gallery, empty: Gallery) -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        link = zipfile.ZipInfo("link.png")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(link, "/etc/passwd")
+        archive.writestr("good.png", _picture(gallery))
+    locked = bytearray(stream.getvalue())
+    report = empty.take(bytes(locked))
+    assert (report.added, report.failed) == (1, 1)
+    at = locked.rfind(b"PK\x01\x02")  # the central entry of the good one
+    locked[at + 8] |= 1  # now says that it is encrypted
+    assert empty.take(bytes(locked)).failed == 2
+
+
+@pytest.mark.parametrize("file", [b"", b"PK", b"no zip", b"PK\x05\x06" + b"\xff" * 18])
+def test_what_is_no_zip_is_refused_in_a_line(file: bytes, empty: Gallery) -> None:
+    with pytest.raises(BadPicture, match="cannot be read as a ZIP"):
+        empty.take(file)
+
+
+def test_an_archive_of_too_many_files_is_refused_at_once(empty: Gallery) -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for number in range(MOST_ENTRIES + 1):
+            archive.writestr(f"{number}.png", b"")
+    began = time.perf_counter()
+    with pytest.raises(BadPicture, match="in parts"):
+        empty.take(stream.getvalue())
+    assert time.perf_counter() - began < 5
