@@ -23,8 +23,10 @@ def main() -> int:
     from studio.client import LocalClient
     from studio.errors import StudioError
     from studio.gallery import open_gallery
+    from studio.gallery.errands import Errands
     from studio.recorder import Recorder
     from studio.settings import read_settings
+    from tabs.gallery import Library
     from tabs.page import build_page, launch_options, policy_of
 
     write_log()
@@ -33,14 +35,16 @@ def main() -> int:
             settings = read_settings(os.environ)
             store, ledger = open_gallery(settings.data, everybody=settings.single)
             ends.callback(ledger.close)
+            errands = ends.enter_context(contextlib.closing(Errands(settings.data / "exports")))
+            library = Library(store, ledger, errands)
             recorder = Recorder(store, ledger)
             client = ends.enter_context(LocalClient(settings, recorder, recorder.accept))
         except (StudioError, OSError) as error:
             print(f"Latent Studio cannot start: {error}", file=sys.stderr)
             return 2
-        page = build_page(client, store, ledger)
+        page = build_page(client, library)
         address = {"server_name": settings.host, "server_port": settings.port}
-        options = launch_options(store, policy_of(settings))
+        options = launch_options(client, library, policy_of(settings))
         is_over = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: is_over.set())

@@ -1,79 +1,157 @@
-"""How the gallery's small pictures, and several pictures at once, reach the browser: two routes beside gradio's own.
+"""How the gallery's small pictures, files that it makes and files that it takes reach the browser: routes beside
+gradio's own.
 
-GET studio/thumbnails/ID.webp                 a picture at the size of the grid, made when it is first asked for
-GET studio/export.zip?pictures=ID,ID          pictures with their recipes
+GET  studio/thumbnails/ID.webp       a picture at the size of the grid, made when it is first asked for
+POST studio/recipes                  a picture's bytes     -> what its recipe says, and what of it can be used here
+POST studio/imports                  a ZIP's bytes         -> a name, by which the gallery is told to take it in
+GET  studio/errands/NAME             how far an export or import is
+POST studio/errands/NAME/stop
+GET  studio/errands/NAME/file        what an export made
 
-Names of pictures cannot be guessed, so whoever knows one may see it.
+Names of pictures and errands cannot be guessed, so whoever knows one may see it.
 """
 
 from __future__ import annotations
 
 import re
-import tempfile
+import secrets
+import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import PIL.Image
 from anyio import CapacityLimiter, to_thread
-from starlette.background import BackgroundTask
 from starlette.requests import Request as HttpRequest
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from studio.errors import MissingImage, StudioError
-from studio.gallery.export import write_zip
+from studio.client import EngineClient
+from studio.errors import BadPicture, MissingImage, StudioError
+from studio.gallery.errands import Errand, Errands
+from studio.gallery.foreign import Reading, read_picture
 from studio.gallery.store import Store
-from tabs.door import answer_of
+from studio.requests import to_mapping
+from tabs.door import answer_of, language_of
 from tabs.pictures import FOR_EVER
+from tabs.refusals import in_language
 
-THUMBNAILS_URL, EXPORT_URL = "studio/thumbnails", "studio/export.zip"
+THUMBNAILS_URL, RECIPES_URL = "studio/thumbnails", "studio/recipes"
+IMPORTS_URL, ERRANDS_URL = "studio/imports", "studio/errands"
 SIDE = 320  # pixels of a small picture's longer side
-MOST_IN_ZIP = 200
-MADE_AT_ONCE = 2
+AT_ONCE = 2
 NAME = re.compile(r"[0-9a-f]{32}")
+MOST_UPLOADS, KEPT_UPLOAD_SECONDS = 8, 600.0  # archives that nobody has said to take in yet
+LEAST_FREE = 64 * 2**20  # bytes of the disk beside what is kept
 
 
-def export_routes(store: Store) -> list[Route]:
-    limiter, packing = CapacityLimiter(MADE_AT_ONCE), CapacityLimiter(1)
+def export_routes(client: EngineClient, store: Store, errands: Errands) -> list[Route]:
+    limiter = CapacityLimiter(AT_ONCE)
+
+    async def answer(request: HttpRequest, work: Callable[[], Response]) -> Response:
+        try:
+            return await to_thread.run_sync(work, limiter=limiter)
+        except StudioError as error:
+            return answer_of(error, request)
 
     async def thumbnail(request: HttpRequest) -> Response:
-        try:
-            path = await to_thread.run_sync(lambda: _thumbnail(store, request.path_params["name"]), limiter=limiter)
-        except StudioError as error:
-            return answer_of(error, request)
-        return FileResponse(path, media_type="image/webp", headers=FOR_EVER)
+        name = request.path_params["name"]
+        return await answer(
+            request, lambda: FileResponse(_thumbnail(store, name), media_type="image/webp", headers=FOR_EVER)
+        )
 
-    async def export(request: HttpRequest) -> Response:
-        names = request.query_params.get("pictures", "").split(",")
-        try:
-            path = await to_thread.run_sync(lambda: _packed(store, names), limiter=packing)
-        except StudioError as error:
-            return answer_of(error, request)
-        shown = time.strftime("latent-studio-%Y%m%d-%H%M%S.zip")
-        done = BackgroundTask(lambda: path.unlink(missing_ok=True))
-        return FileResponse(path, media_type="application/zip", filename=shown, background=done)
+    async def read(request: HttpRequest) -> Response:
+        content = await request.body()  # the guard has limited it
+        return await answer(request, lambda: JSONResponse(_told(_reading(client, content))))
 
-    return [Route(f"/{THUMBNAILS_URL}/{{name}}.webp", thumbnail), Route(f"/{EXPORT_URL}", export)]
+    async def take(request: HttpRequest) -> Response:
+        content = await request.body()
+        return await answer(request, lambda: JSONResponse({"upload": _kept(errands, content)}))
+
+    async def look(request: HttpRequest) -> Response:
+        errand = errands.find(request.path_params["name"])
+        if errand is None:
+            return answer_of(MissingImage("There is no such export or import (any more)."), request)
+        return JSONResponse(_state(errand, language_of(request)), headers={"Cache-Control": "no-store"})
+
+    async def stop(request: HttpRequest) -> Response:
+        errands.stop(request.path_params["name"])
+        return JSONResponse({})
+
+    async def fetch(request: HttpRequest) -> Response:
+        errand = errands.find(request.path_params["name"])
+        if errand is None or errand.state != "done" or not errand.path.is_file():
+            return answer_of(MissingImage("There is no such export or import (any more)."), request)
+        headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+        kind = "application/octet-stream"  # which no browser opens by itself
+        return FileResponse(errand.path, media_type=kind, filename=errand.title, headers=headers)
+
+    return [
+        Route(f"/{THUMBNAILS_URL}/{{name}}.webp", thumbnail),
+        Route(f"/{RECIPES_URL}", read, methods=["POST"]),
+        Route(f"/{IMPORTS_URL}", take, methods=["POST"]),
+        Route(f"/{ERRANDS_URL}/{{name}}", look),
+        Route(f"/{ERRANDS_URL}/{{name}}/stop", stop, methods=["POST"]),
+        Route(f"/{ERRANDS_URL}/{{name}}/file", fetch),
+    ]
+
+
+def upload_at(errands: Errands, name: object) -> Path:
+    """An archive that was sent. Raises `MissingImage`."""
+    path = errands.folder / f"{name}.upload"
+    if not isinstance(name, str) or not NAME.fullmatch(name) or not path.is_file():
+        raise MissingImage("The file to import is not here (any more); please choose it again.")
+    return path
+
+
+def _kept(errands: Errands, content: bytes) -> str:
+    """Keeps what was sent until the gallery is told to take it in, for some minutes."""
+    if not content.startswith(b"PK"):
+        raise BadPicture("The file is no ZIP; a ZIP of pictures with recipes was expected.")
+    waiting = sorted(errands.folder.glob("*.upload"), key=lambda file: file.stat().st_mtime)
+    for old in waiting:
+        if time.time() - old.stat().st_mtime > KEPT_UPLOAD_SECONDS:
+            old.unlink(missing_ok=True)
+    if len(waiting) >= MOST_UPLOADS:
+        waiting[0].unlink(missing_ok=True)
+    name = secrets.token_hex(16)
+    try:
+        if shutil.disk_usage(errands.folder).free < len(content) + LEAST_FREE:
+            raise BadPicture("The disk of this studio is full.")
+        (errands.folder / f"{name}.upload").write_bytes(content)
+    except OSError as error:
+        raise BadPicture(f"The data folder cannot be written to ({error.strerror}).") from None
+    return name
+
+
+def _reading(client: EngineClient, content: bytes) -> Reading:
+    return read_picture(content, [state.info for state in client.packs()])
+
+
+def _told(reading: Reading) -> dict[str, Any]:
+    request = to_mapping(reading.request)
+    exact = {**request, "seed": str(request["seed"])}  # JavaScript counts to 2^53 only
+    if "variation_seed" in exact:
+        exact["variation_seed"] = str(exact["variation_seed"])
+    return {"program": reading.program, "text": reading.text, "lost": list(reading.lost), "request": exact}
+
+
+def _state(errand: Errand, language: str) -> dict[str, Any]:
+    problem = in_language(errand.problem, language) if errand.problem else ""
+    return {
+        "state": errand.state, "done": errand.done, "total": errand.total, "problem": problem, "told": errand.told,
+        "hasFile": errand.path.is_file(),
+    }  # fmt: skip
 
 
 def _thumbnail(store: Store, name: str) -> Path:
     path = store.thumbnails / f"{name}.webp"
-    if not NAME.fullmatch(name) or not (store.folder / f"{name}.png").is_file():
+    if not NAME.fullmatch(name) or not store.path(name).is_file():
         raise MissingImage("There is no such picture (any more).")
     if not path.is_file():
-        with PIL.Image.open(store.folder / f"{name}.png", formats=("PNG",)) as picture:
+        with PIL.Image.open(store.path(name), formats=("PNG",)) as picture:
             picture.thumbnail((SIDE, SIDE), PIL.Image.Resampling.LANCZOS)
             small = picture.convert("RGB")
         store.write(path, lambda file: small.save(file, "WEBP", quality=85))
     return path
-
-
-def _packed(store: Store, names: list[str]) -> Path:
-    if not 1 <= len(names) <= MOST_IN_ZIP or not all(NAME.fullmatch(name) for name in names):
-        raise MissingImage(f"From 1 to {MOST_IN_ZIP} pictures can be packed at once.")
-    with tempfile.NamedTemporaryFile(suffix=".zip", delete=False) as file:
-        count = write_zip([store.folder / f"{name}.png" for name in names], file)
-    if not count:
-        Path(file.name).unlink()
-        raise MissingImage("There is no such picture (any more).")
-    return Path(file.name)

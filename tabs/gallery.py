@@ -1,4 +1,5 @@
-"""The gallery: every picture that was drawn, found again by its words, kept, sent on, or thrown away and brought back.
+"""The gallery: every picture that was drawn, found again by its words, kept, sent on, or thrown away and brought back;
+exported, imported, and made again.
 
 The grid is one component with a script of its own (`static/gallery.js`): it asks for a page of pictures at a time, and
 says what is to be done with which. What it shows are a picture's own facts; texts go in as text, never as markup.
@@ -6,30 +7,55 @@ says what is to be done with which. What it shows are a picture's own facts; tex
 
 from __future__ import annotations
 
+import itertools
 import secrets
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import gradio as gr
 
-from studio.errors import InvalidRequest, MissingImage
-from studio.gallery.ledger import PAGE, Interrupted, Ledger, Picture
+from studio.client import EngineClient
+from studio.errors import InvalidRequest, MissingImage, StudioError
+from studio.events import Cancelled, Drawn, Failed
+from studio.gallery.comparing import Difference, compare
+from studio.gallery.containers import read_recipe
+from studio.gallery.errands import Errand, Errands
+from studio.gallery.exports import Options, find_form, forms
+from studio.gallery.importing import Archive, Importer
+from studio.gallery.ledger import PAGE, Interrupted, Ledger, Marks, Picture
 from studio.gallery.store import Store
 from studio.gallery.wanted import LONGEST_SEARCH, Wanted
-from studio.requests import kinds
-from studio.requests.request import Prompted
+from studio.requests import from_mapping, kinds
+from studio.requests.limits import check_number
+from studio.requests.request import Prompted, Request
 from tabs import STATIC
-from tabs.door import BrowserName
-from tabs.job import QUICK, Job, Update
+from tabs.door import BrowserName, address_of
+from tabs.exports import upload_at
+from tabs.job import QUICK, Receiver, Update
 from tabs.picker import ModelPicker
+from tabs.pictures import finished_picture
 from tabs.words import words_of
 
-MOST_AT_ONCE = 500  # pictures that something is done with
+MOST_AT_ONCE = 2000  # pictures that something is done with
+EXPORTED_AT_ONCE = 100  # rows that are read from the ledger together
+LATEST = 1e11  # seconds since 1970; the year 5138
+LONGEST_SEED = 19  # digits
 TABS = {"interpolate": "vary"}  # of tasks that are not called as their tab is
 
 
+@dataclass(frozen=True)
+class Library:
+    """Where pictures are, what is known of them, and what is being done with many of them."""
+
+    store: Store
+    ledger: Ledger
+    errands: Errands
+
+
 class GalleryView(gr.HTML):
-    """Asks with ``ask``; says what is to be done with ``do``."""
+    """Asks with ``ask``; says what is to be done with ``do``, ``start``, ``use``, ``send`` and ``replay``."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(
@@ -39,6 +65,7 @@ class GalleryView(gr.HTML):
             js_on_load=(STATIC / "gallery.js").read_text(),
             apply_default_css=False,
             words=words_of("gallery_", "tab_"),
+            forms=list(forms()),
             **options,
         )
 
@@ -47,53 +74,78 @@ class GalleryView(gr.HTML):
 
 
 def build_gallery(
-    store: Store,
-    ledger: Ledger,
+    client: EngineClient,
+    library: Library,
     browser: BrowserName,
     picker: ModelPicker,
-    jobs: Mapping[str, Job],
+    built: Sequence[Receiver],
     tabs_: gr.Tabs,
 ) -> None:
     """Draws the gallery inside the tab that is open, and wires it to the tabs that can draw a picture again."""
-    view = GalleryView(elem_id="gallery")
+    ledger, store = library.ledger, library.store
+    jobs = {each.tab: each.job for each in built}
+    takers = {each.tab: each.receive for each in built if each.receive is not None}
+    view = GalleryView(elem_id="gallery", takers=list(takers))
 
     def page(owner: str, told: Any) -> dict[str, Any]:
         wanted = _wanted(told)
         found = ledger.find(owner, wanted)
-        news = {
-            "pictures": [_shown(each) for each in found],
-            "more": len(found) == PAGE,
-            "append": wanted.before is not None,
-            "stamp": secrets.token_hex(4),
-        }
-        if wanted == Wanted():
-            news |= {"all": ledger.count(owner), "interrupted": [_offered(each) for each in ledger.interrupted(owner)]}
+        news = _news(
+            pictures=[_shown(each) for each in found], more=len(found) == PAGE, append=wanted.before is not None
+        )
+        if wanted.before is None:
+            news |= {
+                "found": ledger.count(owner, wanted), "tags": ledger.tags(owner),
+                "collections": ledger.collections(owner),
+                "interrupted": [_offered(each) for each in ledger.interrupted(owner)],
+            }  # fmt: skip
         return news
 
     def ask(owner: str, event: gr.EventData) -> dict[str, Any]:
         return page(owner, event._data)
 
     def do(owner: str, event: gr.EventData) -> dict[str, Any]:
-        told = event._data if isinstance(event._data, dict) else {}
+        told = _told(event)
         ids, what = _ids(told.get("ids")), told.get("what")
-        acts: dict[str, Callable[[], None]] = {
+        acts: dict[str, Callable[[], Any]] = {
             "favour": lambda: ledger.favour(owner, ids, is_favourite=True),
             "unfavour": lambda: ledger.favour(owner, ids, is_favourite=False),
             "delete": lambda: ledger.delete(owner, ids),
             "restore": lambda: ledger.restore(owner, ids),
-            "dismiss": lambda: [ledger.dismiss(owner, id_) for id_ in ids] and None,
+            "tag": lambda: ledger.tag(owner, ids, told.get("name", "")),
+            "gather": lambda: ledger.gather(owner, ids, told.get("name", "")),
+            "mark": lambda: [ledger.mark(owner, id_, _marks(told.get("marks"))) for id_ in ids[:1]],
+            "dismiss": lambda: [ledger.dismiss(owner, id_) for id_ in ids],
         }
         if not isinstance(what, str) or what not in acts:
             raise InvalidRequest("what", what, f"one of: {', '.join(acts)}")
         acts[what]()
         return page(owner, told.get("wanted"))
 
+    def tree(owner: str, event: gr.EventData) -> dict[str, Any]:
+        """What a picture was made from, and what was made from it."""
+        related = ledger.lineage(owner, str(_told(event).get("id")))
+        return _news(tree=[{**_shown(each.picture), "parents": list(each.parents)} for each in related])
+
+    def start(owner: str, event: gr.EventData) -> dict[str, Any]:
+        """An export of some pictures, or of all that are wanted; or an import of a file that was sent."""
+        told = _told(event)
+        if told.get("what") == "import":
+            errand = _import(client, library, owner, told.get("upload"))
+        else:
+            chosen = _ids(told.get("ids") or [])
+            names = chosen or ledger.names(owner, _wanted(told.get("wanted")))
+            errand = _export(library, owner, names, told)
+        return _news(errand={"id": errand.id, "title": errand.title, "total": errand.total})
+
     def use(owner: str, event: gr.EventData) -> Update:
-        """All settings of a picture, or of a job that was interrupted, into the tab that draws such pictures."""
-        told = event._data if isinstance(event._data, dict) else {}
-        id_ = str(told.get("id"))
+        """All settings of a picture, of a job that was interrupted, or of a recipe that was read, into the tab that
+        draws such pictures."""
+        told = _told(event)
+        id_, read = str(told.get("id")), told.get("request")
         job = next((each for each in ledger.interrupted(owner) if each.job == id_), None)
-        request = job.request if job else ledger.picture(owner, id_).request
+        known = job or (ledger.picture(owner, id_) if read is None else None)
+        request = known.request if known else _read(read)
         tab = _tab_of(request.TASK)
         if tab not in jobs:
             raise MissingImage("No tab of this page draws such pictures.")
@@ -103,10 +155,94 @@ def build_gallery(
             ledger.dismiss(owner, id_)
         return {tabs_: gr.Tabs(selected=tab), **changes}
 
-    forms = set().union(*(each.form for each in jobs.values()))
+    def send(owner: str, event: gr.EventData) -> Update:
+        told = _told(event)
+        receive = takers.get(str(told.get("to")))
+        if receive is None:
+            raise MissingImage("No tab of this page draws such pictures.")
+        picture = ledger.picture(owner, str(told.get("id")))
+        pixels = finished_picture(store, f"{picture.id}.png")
+        store.keep(pixels)
+        return {tabs_: gr.Tabs(selected=str(told.get("to"))), **receive(pixels, picture.request)}
+
+    def replay(owner: str, event: gr.EventData, page: gr.Request) -> Iterator[dict[str, Any]]:
+        picture = ledger.picture(owner, str(_told(event).get("id")))
+        yield _news(replay={"id": picture.id, "state": "running"})
+        found = _replayed(client, library, owner, picture, address_of(page))
+        yield _news(replay={"id": picture.id, "state": "done", **asdict(found)})
+
+    forms_ = set().union(*(each.form for each in jobs.values()))
+    outputs = [tabs_, picker.dropdown, *(forms_ - {picker.dropdown})]
     view.ask(ask, browser, view, **QUICK)
     view.do(do, browser, view, **QUICK)
-    view.use(use, browser, [tabs_, picker.dropdown, *(forms - {picker.dropdown})], **QUICK)
+    view.tree(tree, browser, view, **QUICK)
+    view.start(start, browser, view, **QUICK)
+    view.use(use, browser, outputs, **QUICK)
+    view.send(send, browser, outputs, **QUICK)
+    view.replay(replay, browser, view, show_progress="hidden", api_visibility="private", concurrency_limit=None)
+
+
+def _news(**values: Any) -> dict[str, Any]:
+    return {**values, "stamp": secrets.token_hex(4)}
+
+
+def _told(event: gr.EventData) -> Mapping[str, Any]:
+    return event._data if isinstance(event._data, dict) else {}
+
+
+def _export(library: Library, owner: str, names: Sequence[str], told: Mapping[str, Any]) -> Errand:
+    name = told.get("form")
+    form = find_form(name)
+    options = Options(told.get("quality", Options.quality), told.get("recipes", True))
+    pages = (names[first : first + EXPORTED_AT_ONCE] for first in range(0, len(names), EXPORTED_AT_ONCE))
+    pictures = itertools.chain.from_iterable(library.ledger.pictures(owner, page) for page in pages)
+
+    def work(errand: Errand) -> None:
+        with errand.path.open("wb") as file:
+            form.write(errand.over(pictures), library.store, file, options)
+
+    title = f"latent-studio-{name}-{time.strftime('%Y%m%d-%H%M%S')}.{form.ENDING}"
+    return library.errands.start(owner, title, len(names), work)
+
+
+def _import(client: EngineClient, library: Library, owner: str, upload: object) -> Errand:
+    path = upload_at(library.errands, upload)
+
+    def work(errand: Errand) -> None:
+        try:
+            with path.open("rb") as file:
+                archive = Archive(file)
+                errand.total = len(archive.names())
+                packs = [state.info for state in client.packs()]
+                for report in errand.over(Importer(library.store, library.ledger, owner, packs).take(archive)):
+                    errand.told = asdict(report)
+        finally:
+            path.unlink(missing_ok=True)
+
+    return library.errands.start(owner, "import", 0, work)
+
+
+def _replayed(client: EngineClient, library: Library, owner: str, picture: Picture, address: str) -> Difference:
+    """Draws a picture again and compares. One that is identical goes to the bin, as there is nothing new in it."""
+    store, path = library.store, library.store.path(picture.id)
+    recipe = read_recipe(path)
+    if recipe.stopped_at is not None:
+        raise InvalidRequest("picture", "stopped", "a whole picture; one that was stopped cannot be made again")
+    request = replace(recipe.request, trajectory=False)
+    job = client.submit(request, owner, store.sources_of(request), address)
+    for event in itertools.chain.from_iterable(client.events(job)):
+        if isinstance(event, Failed):
+            raise event.error
+        if isinstance(event, Cancelled):
+            raise StudioError("The job was cancelled.")
+        if isinstance(event, Drawn) and event.path is not None:
+            name = event.path.rpartition("/")[2]
+            before, after = finished_picture(store, path.name), finished_picture(store, name)
+            found = compare(before, after, recipe, read_recipe(store.folder / name))
+            if not found.largest:
+                library.ledger.delete(owner, [name.removesuffix(".png")])
+            return found
+    raise StudioError("The job ended without a picture.")
 
 
 def _tab_of(task: str) -> str:
@@ -126,7 +262,38 @@ def _wanted(told: Any) -> Wanted:
         if not is_pair or not isinstance(before[0], (int, float)) or not isinstance(before[1], str):
             raise InvalidRequest("before", before, "the last picture's time and name")
         before = (float(before[0]), before[1])
-    return Wanted(words.strip(), task, told.get("favourites") is True, told.get("deleted") is True, before)
+    tag, collection = told.get("tag", ""), told.get("collection", "")
+    Marks(tags=(tag,), collection=collection)
+    return Wanted(
+        words=words.strip(), task=task, favourites=told.get("favourites") is True, deleted=told.get("deleted") is True,
+        before=before, tag=tag, collection=collection, since=_time("since", told.get("since")),
+        until=_time("until", told.get("until")),
+    )  # fmt: skip
+
+
+def _time(field: str, value: object) -> float | None:
+    """Seconds since 1970."""
+    if value is None:
+        return None
+    check_number(field, value, 0, LATEST)
+    return float(value)  # type: ignore[arg-type]
+
+
+def _marks(told: Any) -> Marks:
+    if not isinstance(told, dict) or not set(told) <= set(Marks.__dataclass_fields__):
+        raise InvalidRequest("marks", told, f"some of: {', '.join(Marks.__dataclass_fields__)}")
+    return Marks(**told)
+
+
+def _read(told: Any) -> Request:
+    """A request that the page was told of by the route that reads recipes."""
+    if not isinstance(told, dict):
+        raise InvalidRequest("request", told, "a recipe that was read here")
+    whole = {name: told[name] for name in ("seed", "variation_seed") if isinstance(told.get(name), str)}
+    for name, value in whole.items():
+        if not value.isdecimal() or len(value) > LONGEST_SEED:
+            raise InvalidRequest(name, value, "a whole number")
+    return from_mapping({**told, **{name: int(value) for name, value in whole.items()}})
 
 
 def _ids(told: Any) -> list[str]:
@@ -142,8 +309,9 @@ def _shown(picture: Picture) -> dict[str, Any]:
         "negative": request.negative if isinstance(request, Prompted) else "", "seed": str(picture.seed),
         "sampler": picture.sampler, "steps": request.steps, "pack": picture.pack, "hash": picture.model_hash,
         "guidance": request.guidance if isinstance(request, Prompted) else None, "width": picture.width,
-        "height": picture.height, "seconds": picture.seconds, "favourite": picture.is_favourite,
-        "missing": picture.is_missing,
+        "height": picture.height, "seconds": picture.seconds, "favourite": picture.marks.is_favourite,
+        "missing": picture.is_missing, "tags": picture.marks.tags, "note": picture.marks.note,
+        "collection": picture.marks.collection, "revision": picture.revision,
     }  # fmt: skip
 
 

@@ -15,7 +15,6 @@ import tabs
 from studio.client import EngineClient
 from studio.errors import MissingImage
 from studio.gallery.containers import read_recipe
-from studio.gallery.ledger import Ledger
 from studio.gallery.store import Store
 from studio.hosting.guard import Policy, guarded_by
 from studio.packs.catalogue import PackInfo
@@ -25,7 +24,7 @@ from tabs.animations import animation_routes
 from tabs.door import BrowserName, StudioBlocks, first_language, language_of
 from tabs.engine_panel import build_panel
 from tabs.exports import export_routes
-from tabs.gallery import build_gallery
+from tabs.gallery import Library, build_gallery
 from tabs.job import QUICK, Desk, Receiver, Update
 from tabs.picker import ModelPicker
 from tabs.pictures import finished_picture, picture_routes
@@ -71,9 +70,9 @@ def _task_of(tab: ModuleType) -> str:
     return str(tab.TITLE).replace("_", "-")
 
 
-def build_page(client: EngineClient, store: Store, ledger: Ledger) -> gr.Blocks:
+def build_page(client: EngineClient, library: Library) -> gr.Blocks:
     """The whole page, ready to be launched with `launch_options`."""
-    desk = Desk(store)
+    desk = Desk(library.store)
     with StudioBlocks(title="Latent Studio", analytics_enabled=False, fill_width=True) as page:
         browser = BrowserName()
         with gr.Row(elem_id="studio-top"):
@@ -87,9 +86,9 @@ def build_page(client: EngineClient, store: Store, ledger: Ledger) -> gr.Blocks:
                     notices[_task_of(tab)] = gr.Markdown(visible=False, elem_classes="studio-notice")
                     built.append(tab.build(client, desk, browser, picker))
             with gr.Tab(say("tab_gallery"), id="gallery", elem_id="tab-gallery"):
-                build_gallery(store, ledger, browser, picker, {each.tab: each.job for each in built}, tabs_)
+                build_gallery(client, library, browser, picker, built, tabs_)
         build_panel(client)
-        _connect(built, store, tabs_)
+        _connect(built, library.store, tabs_)
         _connect_picker(picker, client, built, notices)
 
         def greet(name: str, page: gr.Request) -> Update:
@@ -170,7 +169,7 @@ def policy_of(settings: Settings) -> Policy:
     )
 
 
-def launch_options(store: Store, policy: Policy) -> dict[str, Any]:
+def launch_options(client: EngineClient, library: Library, policy: Policy) -> dict[str, Any]:
     """What `gr.Blocks.launch` needs beside an address."""
     return {
         "theme": _theme(),
@@ -186,7 +185,12 @@ def launch_options(store: Store, policy: Policy) -> dict[str, Any]:
         "state_session_capacity": KEPT_SESSIONS,
         "app_kwargs": {
             "lifespan": guarded_by(policy),
-            "routes": [*picture_routes(store), *animation_routes(store), *source_routes(store), *export_routes(store)],
+            "routes": [
+                *picture_routes(library.store),
+                *animation_routes(library.store),
+                *source_routes(library.store),
+                *export_routes(client, library.store, library.errands),
+            ],
         },
     }
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 KILOBYTE, MEGABYTE = 2**10, 2**20
 LARGEST_PICTURE = 65 * MEGABYTE  # a file of the largest size that is taken, and a little for what is around it
+LARGEST_ARCHIVE = 200 * MEGABYTE  # larger ones by the command line
 LARGEST_EVENT = 12 * MEGABYTE  # what a page sends with an event: a painted mask, as text
 READ = ("GET", "HEAD")
 
@@ -49,7 +50,11 @@ OPEN: dict[str, Access] = {
     # our own
     "/studio/pictures/{name}": Access(),
     "/studio/thumbnails/{name}.webp": Access(READ, 0, 60.0),
-    "/studio/export.zip": Access(READ, 0, 300.0),
+    "/studio/recipes": Access(("POST",), LARGEST_PICTURE, 60.0),
+    "/studio/imports": Access(("POST",), LARGEST_ARCHIVE, 120.0),
+    "/studio/errands/{name}": Access(),
+    "/studio/errands/{name}/stop": Access(("POST",), KILOBYTE),
+    "/studio/errands/{name}/file": Access(),
     "/studio/deviation.png": Access(READ, 0, 120.0),
     "/studio/animations/{kind}": Access(READ, 0, 300.0),
     "/studio/sources": Access(("POST",), LARGEST_PICTURE, 120.0),

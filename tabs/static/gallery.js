@@ -7,7 +7,6 @@ const grid = find('.gallery-grid');
 const large = find('.gallery-large');
 const chosenBar = find('.gallery-chosen');
 const undo = find('.gallery-undo');
-const MOST_IN_ZIP = 200;
 const AHEAD = 800; // pixels below the window
 const TASKS = ['text_to_image', 'layout_to_image', 'inpaint', 'super_resolve', 'vary', 'forward_process'];
 let pictures = [];
@@ -15,6 +14,8 @@ let hasMore = false;
 let isAsking = false;
 let shown = null;
 let undone = [];
+let polling = null;
+let treeOf = null;
 let stamp = null;
 const chosen = new Set();
 
@@ -38,8 +39,21 @@ function button(text, act, name) {
 
 const isOn = (selector) => find(selector).getAttribute('aria-pressed') === 'true';
 
+// The beginning of a day that a person names, in seconds, or of the day after it.
+function day(selector, later) {
+  const given = find(selector).value;
+  return given ? new Date(given + 'T00:00').getTime() / 1000 + (later ? 86400 : 0) : null;
+}
+
 function wanted(before) {
-  const told = { words: find('.gallery-words').value, task: find('.gallery-task').value };
+  const told = {
+    words: find('.gallery-words').value,
+    task: find('.gallery-task').value,
+    tag: find('.gallery-tag').value,
+    collection: find('.gallery-collection').value,
+    since: day('.gallery-since'),
+    until: day('.gallery-until', true),
+  };
   return { ...told, favourites: isOn('.gallery-favourites'), deleted: isOn('.gallery-bin'), before: before || null };
 }
 
@@ -48,14 +62,14 @@ function ask(before) {
   trigger('ask', wanted(before));
 }
 
-function act(what, ids) {
+function act(what, ids, more = {}) {
   if (!ids.length) return;
   isAsking = true;
   chosen.clear();
   undone = what === 'delete' ? ids : [];
   undo.hidden = !undone.length;
   undo.firstElementChild.textContent = say('deleted', { count: undone.length });
-  trigger('do', { what, ids, wanted: wanted() });
+  trigger('do', { what, ids, wanted: wanted(), ...more });
 }
 
 function makeOne(picture) {
@@ -95,8 +109,7 @@ function paintChosen() {
     one.classList.toggle('is-chosen', chosen.has(one.dataset.id));
     one.querySelector('input').checked = chosen.has(one.dataset.id);
   }
-  const ids = [...chosen].slice(0, MOST_IN_ZIP);
-  find('.gallery-zip').href = 'studio/export.zip?pictures=' + ids.join(',');
+  find('[data-do=compare]').hidden = chosen.size !== 2;
   find('[data-do=delete]').hidden = isOn('.gallery-bin');
   find('[data-do=restore]').hidden = !isOn('.gallery-bin');
 }
@@ -110,6 +123,7 @@ function facts(picture) {
     guidance: picture.guidance,
     negative: picture.negative,
     model: picture.pack + (picture.hash ? ' (' + picture.hash + ')' : ''),
+    weights: picture.revision,
     seconds: picture.seconds === null ? null : picture.seconds.toFixed(1) + ' s',
   };
   return Object.entries(given).filter(([, value]) => value !== null && value !== '');
@@ -133,14 +147,162 @@ function show(id) {
   link.download = '';
   const copies = [['copy_prompt', picture.text], ['copy_seed', picture.seed]].map(([key, text]) => button(say(key), (event) => copy(text, event.target)));
   const deleted = isOn('.gallery-bin');
+  const send = make('select');
+  send.append(new Option(words.gallery_send, ''), ...(props.takers || []).map((tab) => new Option(words['tab_' + tab], tab)));
+  send.addEventListener('change', () => (large.close(), trigger('send', { id, to: send.value })));
   find('.gallery-acts').replaceChildren(
     button(say('use'), () => (large.close(), trigger('use', { id })), 'is-first'),
     button(picture.favourite ? say('unfavour') : say('favour'), () => (large.close(), act(picture.favourite ? 'unfavour' : 'favour', [id]))),
+    send,
+    button(say('replay'), () => trigger('replay', { id })),
     ...copies,
     link,
     button(deleted ? say('restore') : say('delete'), () => (large.close(), act(deleted ? 'restore' : 'delete', [id]))),
   );
+  find('.gallery-tags').value = picture.tags.join(', ');
+  find('.gallery-into').value = picture.collection;
+  find('.gallery-note').value = picture.note;
+  find('.gallery-verdict').hidden = true;
+  find('.gallery-tree').replaceChildren();
+  treeOf = id;
+  trigger('tree', { id });
   if (!large.open) large.showModal();
+}
+
+// What a person has said of the picture that is shown, when a field is left.
+function saveMarks() {
+  const picture = pictures.find((each) => each.id === shown);
+  if (!picture) return;
+  const tags = find('.gallery-tags').value.split(/[,，、]/).map((tag) => tag.trim()).filter(Boolean);
+  const marks = { is_favourite: picture.favourite, tags, note: find('.gallery-note').value, collection: find('.gallery-into').value };
+  Object.assign(picture, { tags, note: marks.note, collection: marks.collection });
+  act('mark', [picture.id], { marks });
+}
+
+function showTree(tree) {
+  const line = find('.gallery-tree');
+  line.replaceChildren();
+  if (tree.length < 2 || !tree.some((each) => each.id === treeOf)) return;
+  tree.forEach((each, at) => {
+    if (at) line.append(make('span', '', each.parents.length ? '→' : '·'));
+    const one = button('', () => {
+      if (!pictures.some((known) => known.id === each.id)) pictures.push(each);
+      show(each.id);
+    });
+    const image = make('img');
+    image.src = 'studio/thumbnails/' + each.id + '.webp';
+    image.alt = each.text;
+    one.setAttribute('aria-current', String(each.id === treeOf));
+    one.append(image);
+    line.append(one);
+  });
+}
+
+function showVerdict(replay) {
+  if (replay.id !== shown) return;
+  const verdict = find('.gallery-verdict');
+  verdict.hidden = false;
+  const values = { largest: replay.largest, share: (100 * (replay.share || 0)).toFixed(1) };
+  if (replay.state === 'running') verdict.textContent = say('replaying');
+  else verdict.textContent = replay.largest ? say('differs', values) + ' ' + say('because_' + replay.reason) : say('identical');
+}
+
+function compareTwo(ids) {
+  const box = find('.gallery-compared');
+  box.querySelectorAll('img').forEach((image, at) => (image.src = 'studio/pictures/' + ids[at] + '.png'));
+  box.showModal();
+}
+
+// One line, asked for in a small window.
+function askName(what, ids) {
+  const box = find('.gallery-asked');
+  box.querySelector('span').textContent = say(what);
+  box.querySelector('input').value = '';
+  box.querySelector('form').onsubmit = () => act(what, ids, { name: box.querySelector('input').value });
+  box.showModal();
+}
+
+function startExport(form, ids) {
+  const recipes = !find('.gallery-bare input').checked;
+  trigger('start', { what: 'export', form, recipes, ids, wanted: wanted() });
+}
+
+async function send(url, body) {
+  const answer = await fetch(url, { method: 'POST', body }).catch(() => null);
+  const told = answer ? await answer.json().catch(() => ({})) : {};
+  if (answer && answer.ok) return told;
+  showErrand({ state: 'failed', problem: told.error || say('unsent') });
+  return null;
+}
+
+async function bring(file) {
+  if (!file) return;
+  if (file.name.toLowerCase().endsWith('.zip')) {
+    showErrand({ state: 'running', done: 0, total: 0 });
+    const told = await send('studio/imports', file);
+    if (told) trigger('start', { what: 'import', upload: told.upload });
+    return;
+  }
+  const told = await send('studio/recipes', file);
+  if (!told) return;
+  const box = find('.gallery-read');
+  box.querySelector('h3').textContent = say('read', { program: told.program });
+  box.querySelector('pre').textContent = told.text;
+  box.querySelector('p').textContent = told.lost.length ? say('lost') : '';
+  box.querySelector('ul').replaceChildren(...told.lost.map((each) => make('li', '', each)));
+  box.querySelector('.is-first').onclick = () => (box.close(), trigger('use', { request: told.request }));
+  box.showModal();
+}
+
+function showErrand(errand) {
+  const box = find('.gallery-errand');
+  const bar = box.querySelector('progress');
+  const isOver = !['waiting', 'running'].includes(errand.state);
+  box.hidden = errand.state === 'stopped';
+  bar.hidden = isOver;
+  bar.max = errand.total || 1;
+  if (errand.total) bar.value = errand.done;
+  else bar.removeAttribute('value');
+  const told = errand.told || {};
+  const taken = 'added' in told ? say('taken', { added: told.added, known: told.known, failed: told.failed }) : '';
+  const lines = { failed: errand.problem, done: taken || say('exported', { count: errand.done }) };
+  box.querySelector('span').textContent = lines[errand.state] || say('working', { done: errand.done, total: errand.total || '…' });
+  box.title = (told.refused || []).join('\n');
+  const link = box.querySelector('a');
+  link.hidden = errand.state !== 'done' || !errand.hasFile;
+  link.textContent = say('save');
+  if (errand.id) link.href = 'studio/errands/' + errand.id + '/file';
+  const end = box.querySelector('button');
+  end.textContent = isOver ? '✕' : say('stop');
+  end.setAttribute('aria-label', isOver ? say('close') : say('stop'));
+  end.onclick = () => (isOver ? (box.hidden = true) : fetch('studio/errands/' + errand.id + '/stop', { method: 'POST' }));
+}
+
+// Asks how far it is until it is over; what an export made is then saved.
+async function poll(errand) {
+  if (polling === errand.id) return;
+  polling = errand.id;
+  for (;;) {
+    const answer = await fetch('studio/errands/' + errand.id).catch(() => null);
+    if (answer && answer.ok) {
+      const state = { ...errand, ...(await answer.json()) };
+      showErrand(state);
+      if (!['waiting', 'running'].includes(state.state)) {
+        if (state.state === 'done' && state.hasFile) find('.gallery-errand a').click();
+        if ('added' in (state.told || {})) ask();
+        return;
+      }
+    } else if (answer) return;
+    await new Promise((resume) => setTimeout(resume, 300));
+  }
+}
+
+function fillChoice(selector, names, every) {
+  const select = find(selector);
+  const chosenName = select.value;
+  select.hidden = !names.length;
+  select.replaceChildren(new Option(every, ''), ...names.map((name) => new Option(name, name)));
+  select.value = names.includes(chosenName) ? chosenName : '';
 }
 
 function step(by) {
@@ -171,15 +333,24 @@ function offer(jobs) {
 
 function take() {
   const value = props.value;
-  if (!value || !value.pictures || value.stamp === stamp) return;
+  if (!value || !value.stamp || value.stamp === stamp) return;
   stamp = value.stamp;
+  if (value.tree) showTree(value.tree);
+  if (value.replay) showVerdict(value.replay);
+  if (value.errand) poll(value.errand);
+  if (!value.pictures) return;
   isAsking = false;
   hasMore = value.more;
   pictures = value.append ? pictures.concat(value.pictures) : value.pictures;
   if (!value.append) grid.replaceChildren();
   grid.append(...value.pictures.map(makeOne));
   if (value.interrupted) offer(value.interrupted);
-  if (!value.append) find('.gallery-count').textContent = value.all === undefined ? '' : say('all', { count: value.all });
+  if (!value.append) {
+    find('.gallery-count').textContent = say('all', { count: value.found });
+    fillChoice('.gallery-tag', value.tags, say('any_tag'));
+    fillChoice('.gallery-collection', value.collections, say('any_collection'));
+    find('#gallery-collections').replaceChildren(...value.collections.map((name) => new Option(name, name)));
+  }
   find('.gallery-empty').hidden = pictures.length > 0;
   paintChosen();
   requestAnimationFrame(look);
@@ -195,7 +366,39 @@ search.addEventListener('input', () => {
 });
 find('.gallery-task').append(new Option(say('any'), ''), ...TASKS.map((tab) => new Option(words['tab_' + tab], tab.replaceAll('_', '-'))));
 find('.gallery-task').setAttribute('aria-label', say('any'));
-find('.gallery-task').addEventListener('change', () => ask());
+for (const name of ['task', 'tag', 'collection', 'since', 'until']) find('.gallery-' + name).addEventListener('change', () => ask());
+find('.gallery-tag').setAttribute('aria-label', say('any_tag'));
+find('.gallery-collection').setAttribute('aria-label', say('any_collection'));
+find('.gallery-since').previousElementSibling.textContent = say('since');
+find('.gallery-until').previousElementSibling.textContent = say('until');
+for (const [name, key] of [['tags', 'tags'], ['into', 'collection'], ['note', 'note']]) {
+  find('.gallery-' + name).previousElementSibling.textContent = say(key);
+  find('.gallery-' + name).addEventListener('change', saveMarks);
+}
+find('.gallery-bare span').textContent = say('bare');
+find('.gallery-form').append(...props.forms.map((form) => new Option(say('form_' + form), form)));
+find('.gallery-form').setAttribute('aria-label', say('export'));
+find('.gallery-form').value = 'archive';
+find('.gallery-export').textContent = say('export');
+find('.gallery-export').addEventListener('click', () => startExport(find('.gallery-form').value, [...chosen]));
+const file = find('.gallery-file');
+for (const name of ['open', 'import']) {
+  find('.gallery-' + name).textContent = say(name);
+  find('.gallery-' + name).addEventListener('click', () => file.click());
+}
+file.addEventListener('change', () => (bring(file.files[0]), (file.value = '')));
+root.addEventListener('dragover', (event) => (event.preventDefault(), root.classList.add('is-dropping')));
+root.addEventListener('dragleave', () => root.classList.remove('is-dropping'));
+root.addEventListener('drop', (event) => {
+  event.preventDefault();
+  root.classList.remove('is-dropping');
+  bring(event.dataTransfer.files[0]);
+});
+const compared = find('.gallery-compared');
+compared.querySelector('input').setAttribute('aria-label', say('compare'));
+compared.querySelector('input').addEventListener('input', (event) => compared.style.setProperty('--shown', event.target.value + '%'));
+find('.gallery-asked button[type=submit]').textContent = say('done');
+find('.gallery-read .is-first').textContent = say('use');
 for (const name of ['favourites', 'bin']) {
   const toggle = find('.gallery-' + name);
   toggle.textContent = say(name);
@@ -208,18 +411,27 @@ for (const name of ['favourites', 'bin']) {
 for (const each of chosenBar.querySelectorAll('[data-do]')) {
   const what = each.dataset.do;
   each.textContent = say(what);
-  each.addEventListener('click', () => (what === 'none' ? (chosen.clear(), paintChosen()) : act(what, [...chosen])));
+  each.addEventListener('click', () => {
+    const ids = [...chosen];
+    if (what === 'none') (chosen.clear(), paintChosen());
+    else if (what === 'zip') startExport('archive', ids);
+    else if (what === 'compare') compareTwo(ids);
+    else if (what === 'tag' || what === 'gather') askName(what, ids);
+    else act(what, ids);
+  });
 }
-chosenBar.querySelector('.gallery-zip').textContent = say('zip');
 find('.gallery-empty').textContent = say('empty');
 undo.querySelector('button').textContent = say('undo');
 undo.querySelector('button').addEventListener('click', () => act('restore', undone));
-const close = find('.gallery-close');
-close.textContent = '✕';
-close.setAttribute('aria-label', say('close'));
-close.addEventListener('click', () => large.close());
-large.addEventListener('click', (event) => event.target === large && large.close());
+for (const dialog of root.querySelectorAll('dialog')) {
+  const close = dialog.querySelector('.gallery-close');
+  close.textContent = '✕';
+  close.setAttribute('aria-label', say('close'));
+  close.addEventListener('click', () => dialog.close());
+  dialog.addEventListener('click', (event) => event.target === dialog && dialog.close());
+}
 large.addEventListener('keydown', (event) => {
+  if (['INPUT', 'TEXTAREA', 'SELECT'].includes(event.target.tagName)) return;
   if (event.key === 'ArrowRight') step(1);
   if (event.key === 'ArrowLeft') step(-1);
 });

@@ -37,12 +37,16 @@ from studio.client import LocalClient
 from studio.gallery.ledger import Ledger
 from studio.gallery.store import Store
 from studio.settings import Settings
+from studio.gallery.errands import Errands
+from tabs.gallery import Library
 from tabs.page import build_page, launch_options, policy_of
 
 LocalClient._start = lambda self: None
 store, settings = Store(Path(sys.argv[1])), Settings()
-options = launch_options(store, policy_of(settings))["app_kwargs"]
-app = gr.routes.App.create_app(build_page(LocalClient(settings), store, Ledger(Path(sys.argv[1]))), app_kwargs=options)
+client = LocalClient(settings)
+library = Library(store, Ledger(Path(sys.argv[1])), Errands(Path(sys.argv[1]) / "exports"))
+options = launch_options(client, library, policy_of(settings))["app_kwargs"]
+app = gr.routes.App.create_app(build_page(client, library), app_kwargs=options)
 for route in app.routes:
     inner = getattr(route, "original_router", None)
     for each in inner.routes if inner is not None else [route]:
