@@ -180,6 +180,77 @@ TEMPLATES: dict[str, tuple[str, str]] = {
         "配方格式为 {format}；此版本读取格式 {known}。",
         "Das Rezept hat das Format {format}; diese Version liest {known}.",
     ),
+    "{name} cannot be read as a picture ({kind}).": (
+        "{name} 无法作为图片读取（{kind}）。",
+        "{name} ist nicht als Bild lesbar ({kind}).",
+    ),
+    "This picture's parameters have {count} characters; at most {most} are read.": (
+        "此图的参数有 {count} 个字符；最多读取 {most} 个。",
+        "Die Angaben dieses Bildes haben {count} Zeichen; höchstens {most} werden gelesen.",
+    ),
+    "This picture's parameters lack something or cannot be read ({kind}).": (
+        "此图的参数不完整或无法读取（{kind}）。",
+        "Den Angaben dieses Bildes fehlt etwas, oder sie sind unlesbar ({kind}).",
+    ),
+    "The recipe in this picture has {count} characters; at most {most} are read.": (
+        "此图中的配方有 {count} 个字符；最多读取 {most} 个。",
+        "Das Rezept in diesem Bild hat {count} Zeichen; höchstens {most} werden gelesen.",
+    ),
+    "The recipe has another format; this version reads format {format}.": (
+        "配方为其他格式；此版本读取格式 {format}。",
+        "Das Rezept hat ein anderes Format; diese Version liest Format {format}.",
+    ),
+    "The graph in this picture is too large.": ("此图中的工作流过大。", "Der Graph in diesem Bild ist zu groß."),
+    "Other exports and imports are still under way. Please wait until they are done.": (
+        "其他导出和导入仍在进行，请等待其完成。",
+        "Andere Exporte und Importe laufen noch. Bitte warten Sie, bis sie fertig sind.",
+    ),
+    "The ZIP has more than {most} files; please import it in parts.": (
+        "ZIP 中的文件超过 {most} 个；请分批导入。",
+        "Das ZIP hat mehr als {most} Dateien; bitte in Teilen einlesen.",
+    ),
+    "The file cannot be read as a ZIP ({kind}).": (
+        "文件无法作为 ZIP 读取（{kind}）。",
+        "Die Datei ist nicht als ZIP lesbar ({kind}).",
+    ),
+    "The file cannot be read from the ZIP ({kind}).": (
+        "无法从 ZIP 中读取该文件（{kind}）。",
+        "Die Datei ist nicht aus dem ZIP lesbar ({kind}).",
+    ),
+    "The file cannot be read ({reason}).": ("文件无法读取（{reason}）。", "Die Datei ist nicht lesbar ({reason})."),
+    "The file is larger than {most} MB.": ("文件大于 {most} MB。", "Die Datei ist größer als {most} MB."),
+    "The file is no ZIP; a ZIP of pictures with recipes was expected.": (
+        "该文件不是 ZIP；应为含配方图片的 ZIP。",
+        "Die Datei ist kein ZIP; erwartet wurde ein ZIP aus Bildern mit Rezepten.",
+    ),
+    "The file to import is not here (any more); please choose it again.": (
+        "要导入的文件不在此处（或已不在）；请重新选择。",
+        "Die einzulesende Datei ist nicht (mehr) hier; bitte wählen Sie sie noch einmal.",
+    ),
+    "The disk of this studio is full.": ("本工作室的磁盘已满。", "Die Platte dieses Studios ist voll."),
+    "This could not be done ({kind}); the log says more.": (
+        "未能完成（{kind}）；日志中有更多信息。",
+        "Das ging nicht ({kind}); das Protokoll sagt mehr.",
+    ),
+    "There is no such export or import (any more).": (
+        "没有（或已没有）这项导出或导入。",
+        "Diesen Export oder Import gibt es nicht (mehr).",
+    ),
+    "The job was cancelled.": ("任务已取消。", "Der Auftrag wurde abgebrochen."),
+    "The job ended without a picture.": ("任务结束但没有图片。", "Der Auftrag endete ohne Bild."),
+    "a recipe that was read here": ("在此读取的配方", "ein Rezept, das hier gelesen wurde"),
+    "a text of at most {most} characters in one line": (
+        "单行、最多 {most} 个字符的文字",
+        "ein Text von höchstens {most} Zeichen in einer Zeile",
+    ),
+    "text of at most {most} characters": ("最多 {most} 个字符的文字", "Text von höchstens {most} Zeichen"),
+    "a whole number": ("整数", "eine ganze Zahl"),
+    "a whole picture; one that was stopped cannot be made again": (
+        "完整的图片；中途停止的图片无法重新绘制",
+        "ein ganzes Bild; ein angehaltenes lässt sich nicht neu zeichnen",
+    ),
+    "at most {most} of them": ("最多 {most} 个", "höchstens {most} davon"),
+    "some of: {names}": ("以下中的若干：{names}", "einige von: {names}"),
     "The recipe in this picture is damaged ({kind}).": (
         "此图中的配方已损坏（{kind}）。",
         "Das Rezept in diesem Bild ist beschädigt ({kind}).",
@@ -191,10 +262,6 @@ TEMPLATES: dict[str, tuple[str, str]] = {
     "This picture's text holds no generation parameters.": (
         "此图的文字中没有生成参数。",
         "Der Text dieses Bildes enthält keine Angaben zum Erzeugen.",
-    ),
-    "This picture's parameters lack something or cannot be read: {error}": (
-        "此图的参数不完整或无法读取：{error}",
-        "Den Angaben dieses Bildes fehlt etwas, oder sie sind unlesbar: {error}",
     ),
     "This picture's parameters cannot be used here: {error}": (
         "此图的参数在此无法使用：{error}",

@@ -47,7 +47,9 @@ def test_every_word_of_the_table_is_said() -> None:
     text = "".join(file.read_text() for file in files)
     quoted = {*re.findall(r"['\"](\w+)['\"]", text), *re.findall(r"words\.(\w+)", text)}
     for key in WORDS:
-        plain = re.sub("^(live|editor|shape|fill|gallery|gallery_fact)_", "", key).removesuffix("_hint")
+        plain = re.sub(
+            "^(live|editor|shape|fill|gallery_form|gallery_because|gallery_fact|gallery)_", "", key
+        ).removesuffix("_hint")
         tab = key.removeprefix("tab_").removesuffix("_about")
         fact = plain.removeprefix("fact_")
         assert {key, plain, tab, fact} & quoted, f"{key} is never said"
