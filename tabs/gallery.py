@@ -173,9 +173,10 @@ def build_gallery(
 
     forms_ = set().union(*(each.form for each in jobs.values()))
     outputs = [tabs_, picker.dropdown, *(forms_ - {picker.dropdown})]
-    view.ask(ask, browser, view, **QUICK)
-    view.do(do, browser, view, **QUICK)
-    view.tree(tree, browser, view, **QUICK)
+    # "multiple": gradio otherwise drops what is asked for while an answer is on its way
+    view.ask(ask, browser, view, trigger_mode="multiple", **QUICK)
+    view.do(do, browser, view, trigger_mode="multiple", **QUICK)
+    view.tree(tree, browser, view, trigger_mode="multiple", **QUICK)
     view.start(start, browser, view, **QUICK)
     view.use(use, browser, outputs, **QUICK)
     view.send(send, browser, outputs, **QUICK)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import signal
 import time
 import zipfile
@@ -12,10 +13,11 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from playwright.sync_api import Browser, Page, expect
 
 from studio.gallery.containers import read_recipe
-from studio.gallery.ledger import Ledger
+from studio.gallery.ledger import Entry, Ledger
 from studio.gallery.recipe import Recipe
 from studio.gallery.store import Store
 from studio.images.pixels import Pixels
@@ -74,7 +76,7 @@ def test_several_are_chosen_and_downloaded_with_their_recipes(studio: Studio, op
         box.check(force=True)
     expect(page.locator(".gallery-chosen-count")).to_have_text("2 chosen")
     with page.expect_download() as download:
-        page.locator(".gallery-chosen .gallery-zip").click()
+        page.locator('.gallery-chosen [data-do="zip"]').click()
     archive = zipfile.ZipFile(io.BytesIO(Path(download.value.path()).read_bytes()))
     lines = [json.loads(line) for line in archive.read("recipes.jsonl").decode().splitlines()]
     assert {line["request"]["prompt"] for line in lines} == {
@@ -126,7 +128,7 @@ def test_thousands_are_scrolled_through_a_page_at_a_time(tmp_path: Path, chromiu
     for number in range(150):
         recipe = Recipe(TextToImage(prompt=f"house {number}", pack="storybook", width=64, height=64, seed=number))
         path = store.add(Pixels(1, 1, b"rgb"), recipe)
-        ledger.add(path, recipe)
+        ledger.add(Entry(path, recipe, ""))
         first = first or path
     ledger.close()
     assert first is not None
@@ -146,3 +148,123 @@ def test_thousands_are_scrolled_through_a_page_at_a_time(tmp_path: Path, chromiu
         page.locator(".gallery-words").fill("house 7")
         expect(page.locator(GRID)).to_have_count(11, timeout=MINUTE)  # 7, and 70 to 79
         page.context.close()
+
+
+def test_what_is_said_of_pictures_is_kept_and_two_are_compared(studio: Studio, open_page: OpenPage) -> None:
+    page = open_page()
+    set_steps(page, 2, tab=TEXT)
+    word = f"m{time.monotonic_ns()}"
+    for prompt in (f"one {word}", f"two {word}"):
+        write(page, prompt)
+        generate(page, studio, TEXT)
+    _open_gallery(page)
+    page.locator(".gallery-words").fill(word)
+    expect(page.locator(GRID)).to_have_count(2, timeout=MINUTE)
+    page.locator(f"{GRID} > button").first.click()
+    page.locator(".gallery-tags").fill(f"sunny, {word}t")
+    page.locator(".gallery-note").fill("for <b>Anna</b>")
+    page.locator(".gallery-into").fill(f"Book {word}")
+    page.locator(".gallery-into").press("Tab")
+    page.locator(".gallery-large .gallery-close").click()
+    expect(page.locator(".gallery-collection option")).to_have_count(2, timeout=MINUTE)
+    page.locator(".gallery-collection").select_option(f"Book {word}")
+    expect(page.locator(GRID)).to_have_count(1, timeout=MINUTE)
+    page.locator(f"{GRID} > button").first.click()
+    expect(page.locator(".gallery-note")).to_have_value("for <b>Anna</b>")
+    expect(page.locator(".gallery-tags")).to_have_value(re.compile("sunny"))
+    page.locator(".gallery-large .gallery-close").click()
+    page.locator(".gallery-collection").select_option("")
+    expect(page.locator(GRID)).to_have_count(2, timeout=MINUTE)
+    for box in page.locator(f"{GRID} input").all():
+        box.check(force=True)
+    page.locator('[data-do="compare"]').click()
+    page.wait_for_function("[...document.querySelectorAll('.gallery-both img')].every((one) => one.naturalWidth > 0)")
+    page.locator(".gallery-compared input").fill("20")
+    assert page.locator(".gallery-compared").evaluate("(box) => box.style.getPropertyValue('--shown')") == "20%"
+
+
+def test_a_picture_is_drawn_again_sent_on_and_shown_in_its_tree(studio: Studio, open_page: OpenPage) -> None:
+    page = open_page()
+    set_steps(page, 3, tab=TEXT)
+    word = f"t{time.monotonic_ns()}"
+    write(page, f"a blue house {word}")
+    generate(page, studio, TEXT)
+    _open_gallery(page)
+    page.locator(".gallery-words").fill(word)
+    expect(page.locator(GRID)).to_have_count(1, timeout=MINUTE)
+    page.locator(f"{GRID} > button").click()
+    page.get_by_role("button", name="Draw again and compare").click()
+    expect(page.locator(".gallery-verdict")).to_have_text("Identical, to the last bit.", timeout=MINUTE)
+    page.locator(".gallery-acts select").select_option("vary")
+    expect(page.locator("#tab-vary .editor[data-state='ready']")).to_be_attached(timeout=MINUTE)
+    set_steps(page, 3, tab="#tab-vary ")
+    generate(page, studio, "#tab-vary ")
+    open_tab(page, "Gallery")
+    page.locator(".gallery-words").fill(word)
+    page.locator(f"{GRID} > button").click(timeout=MINUTE)
+    expect(page.locator(".gallery-tree button")).to_have_count(2, timeout=MINUTE)
+    page.locator(".gallery-tree button").nth(1).click()
+    expect(page.locator(".gallery-tree button").nth(1)).to_have_attribute("aria-current", "true", timeout=MINUTE)
+
+
+FOREIGN = """a fox by Anna
+Negative prompt: fog
+Steps: 5, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 3.5, Seed: 77, Size: 128x128, Model: elsewhere, \
+Tiling: True, Version: v1.10.1"""
+
+
+@pytest.mark.parametrize("person", ["mouse", "finger on a phone"])
+def test_another_program_s_recipe_is_read_and_used(
+    person: str, studio: Studio, open_page: OpenPage, tmp_path: Path
+) -> None:
+    info = PngInfo()
+    info.add_text("parameters", FOREIGN)
+    Image.new("RGB", (64, 64)).save(tmp_path / "fox.png", pnginfo=info)
+    page = open_page(**PEOPLE[person])
+    open_tab(page, "Gallery")
+    page.locator(".gallery-file").set_input_files(tmp_path / "fox.png")
+    box = page.locator(".gallery-read")
+    expect(box.locator("h3")).to_have_text("A recipe from AUTOMATIC1111", timeout=MINUTE)
+    expect(box.locator("li")).to_have_text(["model: elsewhere", "Tiling: True"])
+    box.get_by_role("button", name="Use again").click()
+    expect(page.locator(TEXT + "#prompt textarea")).to_have_value("a fox by Anna", timeout=MINUTE)
+    Image.new("RGB", (64, 64)).save(tmp_path / "bare.png")
+    open_tab(page, "Gallery")
+    page.locator(".gallery-file").set_input_files(tmp_path / "bare.png")
+    expect(page.locator(".gallery-errand span")).to_contain_text("carries no recipe", timeout=MINUTE)
+
+
+def test_an_export_is_taken_in_by_an_empty_studio(
+    studio: Studio, open_page: OpenPage, chromium: Browser, tmp_path: Path
+) -> None:
+    page = open_page()
+    set_steps(page, 2, tab=TEXT)
+    word = f"e{time.monotonic_ns()}"
+    write(page, f"a green tree {word}")
+    generate(page, studio, TEXT)
+    _open_gallery(page)
+    page.locator(".gallery-words").fill(word)
+    expect(page.locator(GRID)).to_have_count(1, timeout=MINUTE)
+    with page.expect_download(timeout=MINUTE) as download:
+        page.locator(".gallery-export").click()
+    download.value.save_as(tmp_path / "all.zip")
+    page.locator(".gallery-form").select_option("html")
+    with page.expect_download(timeout=MINUTE) as download:
+        page.locator(".gallery-export").click()
+    download.value.save_as(tmp_path / "gallery.html")
+    alone = chromium.new_page()
+    alone.goto((tmp_path / "gallery.html").as_uri())
+    alone.locator("figure").click()
+    expect(alone.locator("dialog pre")).to_contain_text(f"a green tree {word}")
+    assert alone.locator("dialog img").evaluate("(image) => image.naturalWidth") == 128
+    alone.close()
+    with running_studio(tmp_path / "data") as other:
+        there = chromium.new_page(locale="en-US")
+        there.goto(other.url)
+        there.locator(".live-empty-title").first.wait_for(timeout=MINUTE)
+        open_tab(there, "Gallery")
+        there.locator(".gallery-file").set_input_files(tmp_path / "all.zip")
+        expect(there.locator(".gallery-errand span")).to_contain_text("1 new, 0 known", timeout=MINUTE)
+        expect(there.locator(GRID)).to_have_count(1, timeout=MINUTE)
+        there.wait_for_function("document.querySelector('.gallery-one img').naturalWidth > 0")
+        there.context.close()

@@ -42,10 +42,12 @@ def test_every_word_that_the_page_says_is_in_the_table() -> None:
 def test_every_word_of_the_table_is_said() -> None:
     """A word that nobody says any more would be translated for ever."""
     spoken = [*TABS.glob("*.py"), *TABS.glob("static/*.js"), *TABS.glob("static/*.html")]
-    files = [*spoken, *(TABS.parent / "studio" / "requests").glob("*.py")]  # which lists what a form offers
+    studio = TABS.parent / "studio"
+    files = [*spoken, *(studio / "requests").glob("*.py"), studio / "gallery" / "comparing.py"]  # which list choices
     files = [file for file in files if file.name != "words.py"]
     text = "".join(file.read_text() for file in files)
     quoted = {*re.findall(r"['\"](\w+)['\"]", text), *re.findall(r"words\.(\w+)", text)}
+    quoted |= {file.stem for file in (studio / "gallery" / "exports").glob("*.py")}  # forms are called as their files
     for key in WORDS:
         plain = re.sub(
             "^(live|editor|shape|fill|gallery_form|gallery_because|gallery_fact|gallery)_", "", key
