@@ -201,7 +201,8 @@ def test_a_picture_is_drawn_again_sent_on_and_shown_in_its_tree(studio: Studio, 
     generate(page, studio, "#tab-vary ")
     open_tab(page, "Gallery")
     page.locator(".gallery-words").fill(word)
-    page.locator(f"{GRID} > button").click(timeout=MINUTE)
+    expect(page.locator(GRID)).to_have_count(2, timeout=MINUTE)  # the variation has the words of its source
+    page.locator(f"{GRID} > button").last.click()
     expect(page.locator(".gallery-tree button")).to_have_count(2, timeout=MINUTE)
     page.locator(".gallery-tree button").nth(1).click()
     expect(page.locator(".gallery-tree button").nth(1)).to_have_attribute("aria-current", "true", timeout=MINUTE)
