@@ -24,6 +24,7 @@ def main() -> int:
     from studio.errors import StudioError
     from studio.gallery import open_gallery
     from studio.gallery.errands import Errands
+    from studio.indexer import Indexer
     from studio.recorder import Recorder
     from studio.settings import read_settings
     from tabs.gallery import Library
@@ -39,6 +40,7 @@ def main() -> int:
             library = Library(store, ledger, errands)
             recorder = Recorder(store, ledger)
             client = ends.enter_context(LocalClient(settings, recorder, recorder.accept))
+            ends.enter_context(contextlib.closing(Indexer(client, store, ledger)))
         except (StudioError, OSError) as error:
             print(f"Latent Studio cannot start: {error}", file=sys.stderr)
             return 2

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
+import queue
 import secrets
 import threading
 import time
@@ -23,6 +24,8 @@ from studio.engine.commands import (
     Cancel,
     Command,
     LoadPack,
+    Look,
+    Looked,
     Message,
     Packs,
     Ready,
@@ -32,7 +35,7 @@ from studio.engine.commands import (
 from studio.engine.process import EngineProcess
 from studio.errors import EngineStopped, InvalidRequest, JobFailed, PackError, QueueFull, StudioError, UnknownJob
 from studio.events import ENDS, Cancelled, Event, Failed, Started
-from studio.images.pixels import Image
+from studio.images.pixels import Image, Pixels
 from studio.joblog import JobLog
 from studio.packs.catalogue import PACKS, PackInfo, PackState, find_pack, lora_names, packs_in
 from studio.requests.request import Request
@@ -46,10 +49,19 @@ COUNTED_SECONDS = 120.0  # deaths longer ago say nothing of how soon the next is
 LONGEST_PAUSE_SECONDS = 30.0  # before an engine that keeps dying is started again
 MOST_LIVES = 2  # engines that may die while one job waits in them, or one request is drawn
 KEPT_SUSPECTS = 1000
+LOOK_SECONDS = 30.0
 DRAIN_LOOK_SECONDS = 0.1
 SUSPECTED_SECONDS = 600.0  # after which a request may be tried again: perhaps something else was to blame
 
 Suspect: TypeAlias = tuple[str, Request]  # whose address or name, and what they asked for, whatever its seed
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """``name`` of the model that looked, and a vector for each item, float32 as bytes."""
+
+    name: str
+    vectors: tuple[bytes, ...]
 
 
 class EngineClient(Protocol):
@@ -84,6 +96,10 @@ class EngineClient(Protocol):
         With ``heartbeat``, an empty list comes whenever that many seconds pass without news. Any number may follow a
         job, at any time. Raises `UnknownJob`.
         """
+
+    def look(self, items: Sequence[Pixels | str]) -> Seen | None:
+        """What pictures show and texts say, as vectors that can be compared; with no items, only the model's name.
+        Takes as long as the engine takes; None where it does not answer in time. Raises `PackError` where it cannot."""
 
     def cancel(self, job: str, *, keep: bool = False) -> None:
         """Stops the job at its next step; with ``keep``, unfinished pictures are drawn as they are. Never fails."""
@@ -148,6 +164,7 @@ class LocalClient:
         self._lock = threading.Lock()
         self._logs: OrderedDict[str, JobLog] = OrderedDict()
         self._jobs: dict[str, _Job] = {}
+        self._looks: dict[str, queue.SimpleQueue[Looked | None]] = {}
         self._deaths: deque[float] = deque()
         self._suspects: OrderedDict[Suspect, list[float]] = OrderedDict()  # when engines died of them
         self._refusal: StudioError | None = None
@@ -246,6 +263,25 @@ class LocalClient:
             raise UnknownJob("This job is no longer known. Its finished pictures are kept in the data folder.")
         return log.follow(heartbeat)
 
+    def look(self, items: Sequence[Pixels | str]) -> Seen | None:
+        name, answer = secrets.token_hex(8), queue.SimpleQueue[Looked | None]()
+        with self._lock:
+            if self._process is None:
+                return None
+            self._looks[name] = answer
+            self._send(Look(name, tuple(items)))
+        try:
+            looked = answer.get(timeout=LOOK_SECONDS)
+        except queue.Empty:
+            looked = None
+        finally:
+            self._looks.pop(name, None)
+        if looked is None:
+            return None
+        if looked.problem:
+            raise PackError(looked.problem)
+        return Seen(looked.model, looked.vectors)
+
     def cancel(self, job: str, *, keep: bool = False) -> None:
         with self._lock:
             has_engine, is_known = self._process is not None, job in self._jobs
@@ -289,6 +325,9 @@ class LocalClient:
                 self.pulse = message
             case Broken(error=error):
                 self._refusal = error
+            case Looked(name=name):
+                if answer := self._looks.get(name):
+                    answer.put(message)
             case Packs(states=states):
                 self._states = states
             case Ready(device=device, inputs=inputs):
@@ -317,6 +356,8 @@ class LocalClient:
         """The process is gone: what it was drawing fails, and unless it cannot live at all, another one is started."""
         with self._lock:
             self._process, self._states, self.pulse = None, {}, Alive()
+            for answer in self._looks.values():
+                answer.put(None)
             cancelled = [name for name, job in self._jobs.items() if job.is_cancelled]
             failed = self._casualties()
         error = self._refusal or EngineStopped(

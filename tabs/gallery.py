@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import gradio as gr
+import numpy as np
 
 from studio.client import EngineClient
 from studio.errors import InvalidRequest, MissingImage, StudioError
@@ -32,7 +33,7 @@ from studio.requests.limits import check_number
 from studio.requests.request import Prompted, Request
 from tabs import STATIC
 from tabs.door import BrowserName, address_of
-from tabs.exports import upload_at
+from tabs.exports import NAME, upload_at
 from tabs.job import QUICK, Receiver, Update
 from tabs.picker import ModelPicker
 from tabs.pictures import finished_picture
@@ -88,11 +89,10 @@ def build_gallery(
     view = GalleryView(elem_id="gallery", takers=list(takers))
 
     def page(owner: str, told: Any) -> dict[str, Any]:
-        wanted = _wanted(told)
-        found = ledger.find(owner, wanted)
-        news = _news(
-            pictures=[_shown(each) for each in found], more=len(found) == PAGE, append=wanted.before is not None
-        )
+        wanted, like = _wanted(told), _like(told)
+        found = ledger.find(owner, wanted) if like is None else _alike(client, ledger, owner, wanted, like)
+        more = like is None and len(found) == PAGE
+        news = _news(pictures=[_shown(each) for each in found], more=more, append=wanted.before is not None)
         if wanted.before is None:
             news |= {
                 "found": ledger.count(owner, wanted), "tags": ledger.tags(owner),
@@ -181,6 +181,31 @@ def build_gallery(
     view.use(use, browser, outputs, **QUICK)
     view.send(send, browser, outputs, **QUICK)
     view.replay(replay, browser, view, show_progress="hidden", api_visibility="private", concurrency_limit=None)
+
+
+def _alike(client: EngineClient, ledger: Ledger, owner: str, wanted: Wanted, like: str) -> list[Picture]:
+    """The pictures that show most what the one called ``like`` shows; where it is empty, what the words say."""
+    seen = client.look([] if like else [wanted.words])
+    if seen is None:
+        raise MissingImage("The engine is not there yet to look at pictures; please try again in a moment.")
+    wanted = replace(wanted, words="" if not like else wanted.words, before=None)
+    vector = ledger.vector_of(seen.name, like) if like else np.frombuffer(seen.vectors[0], np.float32)
+    if like:
+        ledger.picture(owner, like)  # which must be one's own
+    if vector is None or not vector.size:
+        raise MissingImage("This picture has not been looked at so far; please try again in a moment.")
+    return [picture for picture, _ in ledger.alike(owner, wanted, seen.name, vector)]
+
+
+def _like(told: Any) -> str | None:
+    """The name of the picture that others should be like; empty where they should show what the words say; None where
+    neither is wanted."""
+    told = told if isinstance(told, dict) else {}
+    like = told.get("like")
+    if isinstance(like, str) and NAME.fullmatch(like):
+        return like
+    words = told.get("words")
+    return "" if told.get("shows") is True and isinstance(words, str) and words.strip() else None
 
 
 def _news(**values: Any) -> dict[str, Any]:

@@ -236,6 +236,22 @@ TEMPLATES: dict[str, tuple[str, str]] = {
         "没有（或已没有）这项导出或导入。",
         "Diesen Export oder Import gibt es nicht (mehr).",
     ),
+    "The engine is not there yet to look at pictures; please try again in a moment.": (
+        "引擎尚未就绪，无法查看图片；请稍后再试。",
+        "Die Maschine ist noch nicht so weit, Bilder anzusehen; bitte versuchen Sie es gleich noch einmal.",
+    ),
+    "This picture has not been looked at so far; please try again in a moment.": (
+        "此图尚未被分析；请稍后再试。",
+        "Dieses Bild wurde noch nicht angesehen; bitte versuchen Sie es gleich noch einmal.",
+    ),
+    "The gallery's search by what pictures show needs Storybook's CLIP, which is not there.": (
+        "按内容搜索需要 Storybook 的 CLIP，但它不在此处。",
+        "Die Suche nach dem, was Bilder zeigen, braucht Storybooks CLIP; es ist nicht da.",
+    ),
+    "Pictures cannot be looked at ({kind}); the log says more.": (
+        "无法分析图片（{kind}）；日志中有更多信息。",
+        "Bilder können nicht angesehen werden ({kind}); das Protokoll sagt mehr.",
+    ),
     "The job was cancelled.": ("任务已取消。", "Der Auftrag wurde abgebrochen."),
     "The job ended without a picture.": ("任务结束但没有图片。", "Der Auftrag endete ohne Bild."),
     "a recipe that was read here": ("在此读取的配方", "ein Rezept, das hier gelesen wurde"),

@@ -23,7 +23,7 @@ ROOMS = (
     ("studio.tasks",),
     ("studio.engine",),
     ("studio.joblog",),
-    ("studio.client", "studio.recorder"),
+    ("studio.client", "studio.recorder", "studio.indexer"),
     ("studio.hosting",),
     ("studio.cli", "studio.__main__"),
     ("tabs",),

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from studio.engine.batching import Limits
 from studio.errors import StudioError
 from studio.events import Event
-from studio.images.pixels import Image
+from studio.images.pixels import Image, Pixels
 from studio.packs.catalogue import PackInfo, PackState
 from studio.requests.request import Request
 
@@ -38,6 +38,25 @@ class LoadPack:
     """Somebody is going to need this pack."""
 
     pack: PackInfo
+
+
+@dataclass(frozen=True)
+class Look:
+    """Pictures and texts that the gallery wants to compare; `Looked` of the same ``name`` answers."""
+
+    name: str
+    items: tuple[Pixels | str, ...]
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What each of the items shows or says, float32 as bytes, as ``model`` sees it; ``problem`` says why there is
+    nothing."""
+
+    name: str
+    model: str
+    vectors: tuple[bytes, ...]
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,5 +114,5 @@ class WorkerOptions:
     models: Path | None = None
 
 
-Command: TypeAlias = Submit | Cancel | LoadPack
-Message: TypeAlias = Ready | Broken | Packs | Alive | list[Event]
+Command: TypeAlias = Submit | Cancel | LoadPack | Look
+Message: TypeAlias = Ready | Broken | Packs | Alive | Looked | list[Event]

@@ -8,9 +8,10 @@ os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 from studio.engine.calibration import free_memory
 from studio.engine.engine import Engine
+from studio.engine.looking import Looker
 from studio.engine.residency import Memory, Residency
 from studio.packs.loading import bytes_needed, bytes_of, load_pack, pick_device
 
 __all__ = [
-    "Engine", "Memory", "Residency", "bytes_needed", "bytes_of", "free_memory", "load_pack", "pick_device",
+    "Engine", "Looker", "Memory", "Residency", "bytes_needed", "bytes_of", "free_memory", "load_pack", "pick_device",
 ]  # fmt: skip

@@ -27,6 +27,8 @@ from studio.engine.commands import (
     Cancel,
     Command,
     LoadPack,
+    Look,
+    Looked,
     Message,
     Packs,
     Ready,
@@ -38,6 +40,7 @@ from studio.events import Event, Failed
 from studio.packs.catalogue import PackState
 
 if TYPE_CHECKING:  # both import torch
+    from studio.engine.looking import Looker
     from studio.engine.residency import Residency
     from studio.packs.pack import Pack
 
@@ -122,7 +125,9 @@ def _load(pipe: Connection, options: WorkerOptions) -> Residency | None:
 
 
 def _serve(pipe: Connection, inbox: Inbox, residency: Residency, patience: float) -> None:
-    engine, told = residency.engine, dict(residency.states)
+    from studio.engine.imports import Looker
+
+    engine, told, looker = residency.engine, dict(residency.states), Looker()
     beat, steps = time.monotonic(), engine.steps
     while True:
         try:
@@ -134,7 +139,11 @@ def _serve(pipe: Connection, inbox: Inbox, residency: Residency, patience: float
         else:
             if command is None:
                 return
-            events = _obey(residency, command)
+            if isinstance(command, Look):
+                pipe.send(_look(looker, command))
+                events = []
+            else:
+                events = _obey(residency, command)
         if residency.states != told:
             told = dict(residency.states)
             pipe.send(Packs(told))
@@ -147,7 +156,19 @@ def _serve(pipe: Connection, inbox: Inbox, residency: Residency, patience: float
             beat, steps = time.monotonic(), engine.steps
 
 
-def _obey(residency: Residency, command: Command) -> list[Event]:
+def _look(looker: Looker, command: Look) -> Looked:
+    try:
+        return Looked(command.name, looker.name, looker.look(command.items))
+    except PackError as error:
+        return Looked(command.name, "", (), str(error))
+    except Exception as error:
+        logger.exception("pictures cannot be looked at")
+        return Looked(
+            command.name, "", (), f"Pictures cannot be looked at ({type(error).__name__}); the log says more."
+        )
+
+
+def _obey(residency: Residency, command: Submit | Cancel | LoadPack) -> list[Event]:
     """What a command raises is the failure of its job, and of nothing else."""
     try:
         match command:

@@ -7,6 +7,7 @@ const grid = find('.gallery-grid');
 const large = find('.gallery-large');
 const chosenBar = find('.gallery-chosen');
 const undo = find('.gallery-undo');
+const NARROW = 760; // pixels; a phone
 const AHEAD = 800; // pixels below the window
 const TASKS = ['text_to_image', 'layout_to_image', 'inpaint', 'super_resolve', 'vary', 'forward_process'];
 let pictures = [];
@@ -16,6 +17,7 @@ let shown = null;
 let undone = [];
 let polling = null;
 let treeOf = null;
+let like = null;
 let stamp = null;
 const chosen = new Set();
 
@@ -53,6 +55,8 @@ function wanted(before) {
     collection: find('.gallery-collection').value,
     since: day('.gallery-since'),
     until: day('.gallery-until', true),
+    like,
+    shows: isOn('.gallery-shows'),
   };
   return { ...told, favourites: isOn('.gallery-favourites'), deleted: isOn('.gallery-bin'), before: before || null };
 }
@@ -100,6 +104,12 @@ function choose(id, isChosen) {
   if (isChosen) chosen.add(id);
   else chosen.delete(id);
   paintChosen();
+}
+
+function lookAlike(id) {
+  like = id;
+  find('.gallery-like').hidden = !id;
+  ask();
 }
 
 function paintChosen() {
@@ -154,6 +164,7 @@ function show(id) {
     button(say('use'), () => (large.close(), trigger('use', { id })), 'is-first'),
     button(picture.favourite ? say('unfavour') : say('favour'), () => (large.close(), act(picture.favourite ? 'unfavour' : 'favour', [id]))),
     send,
+    button(say('alike'), () => (large.close(), lookAlike(id))),
     button(say('replay'), () => trigger('replay', { id })),
     ...copies,
     link,
@@ -375,6 +386,8 @@ for (const [name, key] of [['tags', 'tags'], ['into', 'collection'], ['note', 'n
   find('.gallery-' + name).previousElementSibling.textContent = say(key);
   find('.gallery-' + name).addEventListener('change', saveMarks);
 }
+find('.gallery-more summary').textContent = say('more');
+find('.gallery-more').open = window.innerWidth > NARROW;
 find('.gallery-bare span').textContent = say('bare');
 find('.gallery-form').append(...props.forms.map((form) => new Option(say('form_' + form), form)));
 find('.gallery-form').setAttribute('aria-label', say('export'));
@@ -399,7 +412,9 @@ compared.querySelector('input').setAttribute('aria-label', say('compare'));
 compared.querySelector('input').addEventListener('input', (event) => compared.style.setProperty('--shown', event.target.value + '%'));
 find('.gallery-asked button[type=submit]').textContent = say('done');
 find('.gallery-read .is-first').textContent = say('use');
-for (const name of ['favourites', 'bin']) {
+find('.gallery-like').textContent = say('like');
+find('.gallery-like').addEventListener('click', () => lookAlike(null));
+for (const name of ['favourites', 'bin', 'shows']) {
   const toggle = find('.gallery-' + name);
   toggle.textContent = say(name);
   toggle.addEventListener('click', () => {

@@ -212,7 +212,7 @@ def test_the_dataset_is_an_imagefolder(full: Gallery, tmp_path: Path) -> None:
 def test_the_contact_sheet_shows_every_picture(full: Gallery) -> None:
     with Image.open(io.BytesIO(full.export("sheet"))) as sheet:
         assert sheet.format == "PNG"
-        assert sheet.size == (3 * 240 + 16, 3 * (224 + 36 + 16) + 16)
+        assert sheet.size == (3 * 240 + 16, 3 * (224 + 44 + 16) + 16)
 
 
 @pytest.mark.parametrize("form", forms())

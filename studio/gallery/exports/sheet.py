@@ -15,7 +15,7 @@ from studio.gallery.ledger import Picture
 from studio.gallery.store import Store
 
 ENDING, MEDIA_TYPE = "png", "image/png"
-SIDE, GAP, LINE = 224, 16, 18  # pixels
+SIDE, GAP, LINE = 224, 16, 22  # pixels
 MOST = 500  # pictures; the sheet then has 25 megapixels
 PAPER, INK, FAINT = (250, 249, 252), (44, 38, 66), (124, 115, 153)
 FONTS = ("NotoSansCJK-Regular.ttc", "DejaVuSans.ttf")  # the first that the machine has
