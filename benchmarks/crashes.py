@@ -1,5 +1,5 @@
-"""Kills the process that keeps pictures, again and again, while it saves, exports, imports and deletes, and looks at what
-is left.
+"""Kills the process that keeps pictures, again and again, while it saves, exports, imports and deletes, and looks at
+what is left.
 
     python -m benchmarks.crashes --kills 300
 
@@ -12,6 +12,7 @@ good, whole, with its recipe and its row; and offer every job that had not ended
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import random
 import shutil
@@ -122,22 +123,21 @@ def kill_again_and_again(kills: int, data: Path, seed: int = 0) -> Found:
 
 def _one_life(data: Path, seed: int, seconds: float, acknowledged: dict[str, int]) -> tuple[set[str], set[str]]:
     command = [sys.executable, "-m", "benchmarks.crashes", "--live", str(data), "--seed", str(seed)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert process.stdout
-    assert "ready" in process.stdout.readline()
-    killer = threading.Timer(seconds, process.send_signal, [signal.SIGKILL])
-    killer.start()
     begun, ended = set(), set()
-    for line in process.stdout:
-        if not line.endswith("\n"):
-            break  # cut off: not acknowledged
-        told = json.loads(line)
-        if "picture" in told:
-            acknowledged[told["picture"]] = told["seed"]
-        begun |= {told["job"]} if "job" in told else set()
-        ended |= {told["ended"]} if "ended" in told else set()
-    process.wait()
-    killer.cancel()
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert "ready" in process.stdout.readline()
+        killer = threading.Timer(seconds, process.send_signal, [signal.SIGKILL])
+        killer.start()
+        for line in process.stdout:
+            if not line.endswith("\n"):
+                break  # cut off: not acknowledged
+            told = json.loads(line)
+            if "picture" in told:
+                acknowledged[told["picture"]] = told["seed"]
+            begun |= {told["job"]} if "job" in told else set()
+            ended |= {told["ended"]} if "ended" in told else set()
+        killer.join()
     return begun, ended
 
 
@@ -158,7 +158,8 @@ def _look(data: Path, found: Found, acknowledged: dict[str, int], begun: set[str
         found.unoffered += sorted(missing)[1:]  # one may have ended with its last word unsaid
         for job in offered:
             ledger.dismiss(OWNER, job)
-        damaged = sqlite3.connect(data / FILE).execute("PRAGMA integrity_check").fetchone()[0]
+        with contextlib.closing(sqlite3.connect(data / FILE)) as database:
+            (damaged,) = database.execute("PRAGMA integrity_check").fetchone()
         found.bad += [] if damaged == "ok" else [damaged]
     finally:
         ledger.close()
@@ -176,10 +177,9 @@ def main() -> None:
     data = Path(tempfile.mkdtemp(prefix="latent-studio-crashes-"))
     found = kill_again_and_again(given.kills, data, given.seed)
     shutil.rmtree(data)
-    print(
-        f"{found.kills} kills, {found.acknowledged} pictures acknowledged: {len(found.lost)} lost, {len(found.bad)} bad; "
-        f"{found.jobs} jobs, {len(found.unoffered)} that had not ended and were not offered; {found.parts} parts left"
-    )
+    lost, bad, unoffered = len(found.lost), len(found.bad), len(found.unoffered)
+    print(f"{found.kills} kills, {found.acknowledged} pictures acknowledged: {lost} lost, {bad} bad")
+    print(f"{found.jobs} jobs: {unoffered} that had not ended were not offered again; {found.parts} parts left over")
     sys.exit(bool(found.lost or found.bad or found.unoffered or found.parts))
 
 

@@ -8,6 +8,7 @@ const large = find('.gallery-large');
 const chosenBar = find('.gallery-chosen');
 const undo = find('.gallery-undo');
 const NARROW = 760; // pixels; a phone
+const SETTLED = 400; // milliseconds
 const AHEAD = 800; // pixels below the window
 const TASKS = ['text_to_image', 'layout_to_image', 'inpaint', 'super_resolve', 'vary', 'forward_process'];
 let pictures = [];
@@ -18,6 +19,7 @@ let undone = [];
 let polling = null;
 let treeOf = null;
 let like = null;
+let saving = null;
 let stamp = null;
 const chosen = new Set();
 
@@ -145,6 +147,7 @@ async function copy(text, target) {
 }
 
 function show(id) {
+  saveNow();
   const picture = pictures.find((each) => each.id === id);
   if (!picture) return large.close();
   shown = id;
@@ -180,14 +183,26 @@ function show(id) {
   if (!large.open) large.showModal();
 }
 
-// What a person has said of the picture that is shown, when a field is left.
+// What a person has said of the picture that is shown, once: when the fields have been left alone for a moment, or the
+// picture is left. Several answers on their way at once could overtake each other.
 function saveMarks() {
+  clearTimeout(saving);
+  saving = null;
   const picture = pictures.find((each) => each.id === shown);
   if (!picture) return;
   const tags = find('.gallery-tags').value.split(/[,，、]/).map((tag) => tag.trim()).filter(Boolean);
   const marks = { is_favourite: picture.favourite, tags, note: find('.gallery-note').value, collection: find('.gallery-into').value };
   Object.assign(picture, { tags, note: marks.note, collection: marks.collection });
   act('mark', [picture.id], { marks });
+}
+
+function saveSoon() {
+  clearTimeout(saving);
+  saving = setTimeout(saveMarks, SETTLED);
+}
+
+function saveNow() {
+  if (saving !== null) saveMarks();
 }
 
 function showTree(tree) {
@@ -384,7 +399,7 @@ find('.gallery-since').previousElementSibling.textContent = say('since');
 find('.gallery-until').previousElementSibling.textContent = say('until');
 for (const [name, key] of [['tags', 'tags'], ['into', 'collection'], ['note', 'note']]) {
   find('.gallery-' + name).previousElementSibling.textContent = say(key);
-  find('.gallery-' + name).addEventListener('change', saveMarks);
+  find('.gallery-' + name).addEventListener('change', saveSoon);
 }
 find('.gallery-more summary').textContent = say('more');
 find('.gallery-more').open = window.innerWidth > NARROW;
@@ -445,6 +460,7 @@ for (const dialog of root.querySelectorAll('dialog')) {
   close.addEventListener('click', () => dialog.close());
   dialog.addEventListener('click', (event) => event.target === dialog && dialog.close());
 }
+large.addEventListener('close', saveNow);
 large.addEventListener('keydown', (event) => {
   if (['INPUT', 'TEXTAREA', 'SELECT'].includes(event.target.tagName)) return;
   if (event.key === 'ArrowRight') step(1);
