@@ -53,6 +53,7 @@ class Recorder:
     def accept(self, job: str, owner: str, request: Request) -> None:
         """A job that is about to be sent to the engine. Raises `LedgerError` where it cannot be written down, as its
         pictures could not be, either."""
+        self._store.check_room(request.count * request.width * request.height * 3)
         self._ledger.accept(job, owner, request)
 
     def __call__(self, event: Event) -> Event:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -43,7 +42,6 @@ SIDE = 320  # pixels of a small picture's longer side
 AT_ONCE = 2
 NAME = re.compile(r"[0-9a-f]{32}")
 MOST_UPLOADS, KEPT_UPLOAD_SECONDS = 8, 600.0  # archives that nobody has said to take in yet
-LEAST_FREE = 64 * 2**20  # bytes of the disk beside what is kept
 
 
 def export_routes(client: EngineClient, store: Store, errands: Errands) -> list[Route]:
@@ -67,7 +65,7 @@ def export_routes(client: EngineClient, store: Store, errands: Errands) -> list[
 
     async def take(request: HttpRequest) -> Response:
         content = await request.body()
-        return await answer(request, lambda: JSONResponse({"upload": _kept(errands, content)}))
+        return await answer(request, lambda: JSONResponse({"upload": _kept(store, errands, content)}))
 
     async def look(request: HttpRequest) -> Response:
         errand = errands.find(request.path_params["name"])
@@ -105,7 +103,7 @@ def upload_at(errands: Errands, name: object) -> Path:
     return path
 
 
-def _kept(errands: Errands, content: bytes) -> str:
+def _kept(store: Store, errands: Errands, content: bytes) -> str:
     """Keeps what was sent until the gallery is told to take it in, for some minutes."""
     if not content.startswith(b"PK"):
         raise BadPicture("The file is no ZIP; a ZIP of pictures with recipes was expected.")
@@ -116,9 +114,8 @@ def _kept(errands: Errands, content: bytes) -> str:
     if len(waiting) >= MOST_UPLOADS:
         waiting[0].unlink(missing_ok=True)
     name = secrets.token_hex(16)
+    store.check_room(len(content))
     try:
-        if shutil.disk_usage(errands.folder).free < len(content) + LEAST_FREE:
-            raise BadPicture("The disk of this studio is full.")
         (errands.folder / f"{name}.upload").write_bytes(content)
     except OSError as error:
         raise BadPicture(f"The data folder cannot be written to ({error.strerror}).") from None

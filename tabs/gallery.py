@@ -90,9 +90,12 @@ def build_gallery(
 
     def page(owner: str, told: Any) -> dict[str, Any]:
         wanted, like = _wanted(told), _like(told)
-        found = ledger.find(owner, wanted) if like is None else _alike(client, ledger, owner, wanted, like)
+        found, pending = ledger.find(owner, wanted), False
+        if like is not None:
+            found, pending = _alike(client, ledger, owner, wanted, like)
         more = like is None and len(found) == PAGE
-        news = _news(pictures=[_shown(each) for each in found], more=more, append=wanted.before is not None)
+        pictures, append = [_shown(each) for each in found], wanted.before is not None
+        news = _news(pictures=pictures, more=more, append=append, pending=pending)
         if wanted.before is None:
             news |= {
                 "found": ledger.count(owner, wanted), "tags": ledger.tags(owner),
@@ -183,18 +186,20 @@ def build_gallery(
     view.replay(replay, browser, view, show_progress="hidden", api_visibility="private", concurrency_limit=None)
 
 
-def _alike(client: EngineClient, ledger: Ledger, owner: str, wanted: Wanted, like: str) -> list[Picture]:
-    """The pictures that show most what the one called ``like`` shows; where it is empty, what the words say."""
+def _alike(client: EngineClient, ledger: Ledger, owner: str, wanted: Wanted, like: str) -> tuple[list[Picture], bool]:
+    """The pictures that show most what the one called ``like`` shows; where it is empty, what the words say; and
+    whether there are any that nobody has looked at so far."""
     seen = client.look([] if like else [wanted.words])
     if seen is None:
         raise MissingImage("The engine is not there yet to look at pictures; please try again in a moment.")
-    wanted = replace(wanted, words="" if not like else wanted.words, before=None)
+    wanted = replace(wanted, words="", before=None)
     vector = ledger.vector_of(seen.name, like) if like else np.frombuffer(seen.vectors[0], np.float32)
     if like:
         ledger.picture(owner, like)  # which must be one's own
     if vector is None or not vector.size:
         raise MissingImage("This picture has not been looked at so far; please try again in a moment.")
-    return [picture for picture, _ in ledger.alike(owner, wanted, seen.name, vector)]
+    found = [picture for picture, _ in ledger.alike(owner, wanted, seen.name, vector)]
+    return found, bool(ledger.without_vector(seen.name, 1))
 
 
 def _like(told: Any) -> str | None:

@@ -227,7 +227,10 @@ TEMPLATES: dict[str, tuple[str, str]] = {
         "要导入的文件不在此处（或已不在）；请重新选择。",
         "Die einzulesende Datei ist nicht (mehr) hier; bitte wählen Sie sie noch einmal.",
     ),
-    "The disk of this studio is full.": ("本工作室的磁盘已满。", "Die Platte dieses Studios ist voll."),
+    "The disk of this studio is full: {megabytes} MB are left. Nothing was begun.": (
+        "本工作室的磁盘已满：仅剩 {megabytes} MB。没有开始任何工作。",
+        "Die Platte dieses Studios ist voll: {megabytes} MB sind übrig. Nichts wurde begonnen.",
+    ),
     "This could not be done ({kind}); the log says more.": (
         "未能完成（{kind}）；日志中有更多信息。",
         "Das ging nicht ({kind}); das Protokoll sagt mehr.",

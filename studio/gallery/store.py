@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,12 +17,14 @@ from typing import BinaryIO
 import numpy as np
 import PIL.Image
 
-from studio.errors import MissingImage
+from studio.errors import LedgerError, MissingImage
 from studio.gallery.containers import png_text
 from studio.gallery.recipe import Recipe
 from studio.images.pixels import Image, Mask, Pixels
 from studio.requests.limits import DIGEST
 from studio.requests.request import Request
+
+LEAST_FREE = 64 * 2**20  # bytes of the disk beside what is kept
 
 
 class Store:
@@ -89,12 +92,25 @@ class Store:
             raise MissingImage("There is no trajectory of this picture (any more).") from None
 
     def keep(self, image: Image) -> str:
-        """Writes a source, once, and returns its digest."""
+        """Writes a source, once, and returns its digest. Raises `LedgerError` where it cannot be written."""
         path = self._sources / f"{image.digest}.png"
         if not path.exists():
             plain = PIL.Image.fromarray(image.array)
-            _write(path, lambda file: plain.save(file, "PNG", compress_level=1))
+            self.check_room(image.width * image.height * 4)
+            try:
+                _write(path, lambda file: plain.save(file, "PNG", compress_level=1))
+            except OSError as error:
+                raise LedgerError(f"The data folder cannot be written to ({error.strerror}).") from None
         return image.digest
+
+    def check_room(self, needed: int = 0) -> None:
+        """Raises `LedgerError` where the disk is nearly full, before anything is begun that needs so many bytes."""
+        try:
+            free = shutil.disk_usage(self.folder.parent).free
+        except OSError as error:
+            raise LedgerError(f"The data folder cannot be written to ({error.strerror}).") from None
+        if free < LEAST_FREE + needed:
+            raise LedgerError(f"The disk of this studio is full: {free // 2**20} MB are left. Nothing was begun.")
 
     def source(self, digest: str) -> Image:
         """The source of that digest. Raises `MissingImage`."""

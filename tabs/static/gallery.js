@@ -8,6 +8,7 @@ const large = find('.gallery-large');
 const chosenBar = find('.gallery-chosen');
 const undo = find('.gallery-undo');
 const NARROW = 760; // pixels; a phone
+const LOOK_AGAIN = 2000; // milliseconds, while pictures are still being looked at
 const SETTLED = 400; // milliseconds
 const AHEAD = 800; // pixels below the window
 const TASKS = ['text_to_image', 'layout_to_image', 'inpaint', 'super_resolve', 'vary', 'forward_process'];
@@ -365,6 +366,7 @@ function take() {
   if (value.replay) showVerdict(value.replay);
   if (value.errand) poll(value.errand);
   if (!value.pictures) return;
+  if (value.pending) setTimeout(() => (like || isOn('.gallery-shows')) && !large.open && !chosen.size && ask(), LOOK_AGAIN);
   isAsking = false;
   hasMore = value.more;
   pictures = value.append ? pictures.concat(value.pictures) : value.pictures;

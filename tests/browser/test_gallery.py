@@ -11,11 +11,15 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from playwright.sync_api import Browser, Page, expect
 
+from storybook.world.paint import render
+from storybook.world.scene import scene
+from studio.gallery import open_gallery
 from studio.gallery.containers import read_recipe
 from studio.gallery.ledger import Entry, Ledger
 from studio.gallery.recipe import Recipe
@@ -269,3 +273,57 @@ def test_an_export_is_taken_in_by_an_empty_studio(
         expect(there.locator(GRID)).to_have_count(1, timeout=MINUTE)
         there.wait_for_function("document.querySelector('.gallery-one img').naturalWidth > 0")
         there.context.close()
+
+
+def test_pictures_are_found_by_what_they_show(tmp_path: Path, chromium: Browser) -> None:
+    """Renders whose prompts say nothing; the shipped model looks at them beside everything else."""
+    store, ledger = open_gallery(tmp_path, everybody=True)
+    for seed in range(24):
+        recipe, pixels = (
+            Recipe(TextToImage(prompt="x", pack="storybook", width=128, height=128, seed=seed)),
+            Pixels.of(render(scene(seed), 128)),
+        )
+        ledger.add(Entry(store.add(pixels, recipe), recipe, pixels.digest))
+    ledger.close()
+    with running_studio(tmp_path) as studio:
+        page = chromium.new_page(locale="en-US")
+        page.goto(studio.url)
+        page.locator(".live-empty-title").first.wait_for(timeout=MINUTE)
+        _open_gallery(page)
+        page.locator(".gallery-words").fill("at night with stars")
+        expect(page.locator(GRID)).to_have_count(0, timeout=MINUTE)  # no prompt says so
+        page.locator(".gallery-shows").click()
+        expect(page.locator(GRID)).to_have_count(24, timeout=MINUTE)  # all, the best first
+        page.locator(f"{GRID} > button").first.click()
+        expect(page.locator(".gallery-facts")).to_contain_text("storybook")
+        first = int(page.locator(".gallery-facts dd").nth(2).inner_text())
+        assert scene(first).time == "night"
+        page.get_by_role("button", name="More like this").click()
+        expect(page.locator(".gallery-like")).to_be_visible()
+        page.locator(f"{GRID} > button").first.click(timeout=MINUTE)
+        assert int(page.locator(".gallery-facts dd").nth(2).inner_text()) == first, "most like itself"
+        page.context.close()
+
+
+def test_the_engine_is_killed_while_it_draws_and_the_job_is_run_again(tmp_path: Path, chromium: Browser) -> None:
+    with running_studio(tmp_path) as studio:
+        page = chromium.new_page(locale="en-US")
+        page.goto(studio.url)
+        page.locator(".live-empty-title").first.wait_for(timeout=MINUTE)
+        set_steps(page, 150, tab=TEXT)
+        write(page, "a house that is cut off")
+        page.locator(TEXT + "#generate").click()
+        wait_for_state(page, "running", tab=TEXT)
+        engine = max(_engines(studio.pid), key=lambda each: each.memory_info().rss)
+        engine.kill()
+        wait_for_state(page, "failed", tab=TEXT)
+        expect(page.locator(TEXT + ".live")).to_contain_text("started again")
+        set_steps(page, 2, tab=TEXT)
+        _, request = generate(page, studio, TEXT)
+        assert isinstance(request, TextToImage)
+        assert request.prompt == "a house that is cut off"
+        page.context.close()
+
+
+def _engines(pid: int) -> list[psutil.Process]:
+    return psutil.Process(pid).children(recursive=True)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
 
-from studio.errors import MissingImage
+from studio.errors import LedgerError, MissingImage
+from studio.gallery import open_gallery
 from studio.gallery import store as store_module
 from studio.gallery.containers import read_recipe
 from studio.gallery.recipe import Recipe
 from studio.gallery.store import Store
 from studio.images.pixels import Mask, Pixels
+from studio.recorder import Recorder
 from tests.miniature import ask
 
 PIXELS = Pixels(4, 2, bytes(range(24)))
@@ -76,3 +79,25 @@ def test_a_source_that_is_gone_damaged_or_no_source_is_a_clear_error(tmp_path: P
     (tmp_path / "sources" / f"{other}.png").replace(tmp_path / "sources" / f"{digest}.png")
     with pytest.raises(MissingImage, match="damaged"):
         store.source(digest)
+
+
+def test_a_full_disk_is_said_before_anything_is_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, ledger = open_gallery(tmp_path)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=70 * 2**20))
+    recorder = Recorder(store, ledger)
+    recorder.accept("small", "a", ask())
+    with pytest.raises(LedgerError, match="70 MB are left"):
+        recorder.accept("large", "a", ask(width=2048, height=2048))
+    assert store.keep(Pixels(16, 16, bytes(768)))
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=5))
+    with pytest.raises(LedgerError, match="0 MB are left"):
+        store.keep(Pixels(16, 16, bytes([1] * 768)))
+    ledger.close()
+
+
+def test_a_source_that_cannot_be_written_is_said_in_words(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    (tmp_path / "sources").rmdir()
+    (tmp_path / "sources").write_text("in the way")
+    with pytest.raises(LedgerError, match="cannot be written to"):
+        store.keep(Pixels(16, 16, bytes(768)))
