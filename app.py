@@ -22,36 +22,31 @@ def main() -> int:
     # Imported here, because the engine's process imports this file too, and has no use for a page.
     from studio.client import LocalClient
     from studio.errors import StudioError
-    from studio.gallery import open_gallery
-    from studio.gallery.errands import Errands
+    from studio.gallery import opened
     from studio.indexer import Indexer
     from studio.recorder import Recorder
     from studio.settings import read_settings
-    from tabs.gallery import Library
     from tabs.page import build_page, launch_options, policy_of
 
     write_log()
     with contextlib.ExitStack() as ends:
         try:
             settings = read_settings(os.environ)
-            store, ledger = open_gallery(settings.data, everybody=settings.single)
-            ends.callback(ledger.close)
-            errands = ends.enter_context(contextlib.closing(Errands(settings.data / "exports")))
-            library = Library(store, ledger, errands)
-            recorder = Recorder(store, ledger)
+            library = ends.enter_context(opened(settings.data, everybody=settings.single))
+            recorder = Recorder(library.store, library.ledger)
             client = ends.enter_context(LocalClient(settings, recorder, recorder.accept))
-            ends.enter_context(contextlib.closing(Indexer(client, store, ledger)))
+            ends.enter_context(contextlib.closing(Indexer(client, library.store, library.ledger)))
         except (StudioError, OSError) as error:
             print(f"Latent Studio cannot start: {error}", file=sys.stderr)
             return 2
         page = build_page(client, library)
-        address = {"server_name": settings.host, "server_port": settings.port}
         options = launch_options(client, library, policy_of(settings))
+        options |= {"server_name": settings.host, "server_port": settings.port}
         is_over = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: is_over.set())
         try:
-            page.launch(prevent_thread_lock=True, quiet=True, **address, **options)
+            page.launch(prevent_thread_lock=True, quiet=True, **options)
         except OSError:
             print(f"Port {settings.port} is taken; set STUDIO_PORT to another one.", file=sys.stderr)
             return 2

@@ -11,7 +11,7 @@ import itertools
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import gradio as gr
@@ -20,13 +20,13 @@ import numpy as np
 from studio.client import EngineClient
 from studio.errors import InvalidRequest, MissingImage, StudioError
 from studio.events import Cancelled, Drawn, Failed
+from studio.gallery import Library
 from studio.gallery.comparing import Difference, compare
 from studio.gallery.containers import read_recipe
-from studio.gallery.errands import Errand, Errands
+from studio.gallery.errands import Errand
 from studio.gallery.exports import Options, find_form, forms
 from studio.gallery.importing import Archive, Importer
 from studio.gallery.ledger import PAGE, Interrupted, Ledger, Marks, Picture
-from studio.gallery.store import Store
 from studio.gallery.wanted import LONGEST_SEARCH, Wanted
 from studio.requests import from_mapping, kinds
 from studio.requests.limits import check_number
@@ -44,15 +44,6 @@ EXPORTED_AT_ONCE = 100  # rows that are read from the ledger together
 LATEST = 1e11  # seconds since 1970; the year 5138
 LONGEST_SEED = 19  # digits
 TABS = {"interpolate": "vary"}  # of tasks that are not called as their tab is
-
-
-@dataclass(frozen=True)
-class Library:
-    """Where pictures are, what is known of them, and what is being done with many of them."""
-
-    store: Store
-    ledger: Ledger
-    errands: Errands
 
 
 class GalleryView(gr.HTML):

@@ -14,6 +14,7 @@ import gradio as gr
 import tabs
 from studio.client import EngineClient
 from studio.errors import MissingImage
+from studio.gallery import Library
 from studio.gallery.containers import read_recipe
 from studio.gallery.store import Store
 from studio.hosting.guard import Policy, guarded_by
@@ -24,7 +25,7 @@ from tabs.animations import animation_routes
 from tabs.door import BrowserName, StudioBlocks, first_language, language_of
 from tabs.engine_panel import build_panel
 from tabs.exports import export_routes
-from tabs.gallery import Library, build_gallery
+from tabs.gallery import build_gallery
 from tabs.job import QUICK, Desk, Receiver, Update
 from tabs.picker import ModelPicker
 from tabs.pictures import finished_picture, picture_routes

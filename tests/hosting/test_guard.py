@@ -38,7 +38,7 @@ from studio.gallery.ledger import Ledger
 from studio.gallery.store import Store
 from studio.settings import Settings
 from studio.gallery.errands import Errands
-from tabs.gallery import Library
+from studio.gallery import Library
 from tabs.page import build_page, launch_options, policy_of
 
 LocalClient._start = lambda self: None
