@@ -129,7 +129,7 @@ def build_gallery(
         else:
             chosen = _ids(told.get("ids") or [])
             names = chosen or ledger.names(owner, _wanted(told.get("wanted")))
-            errand = _export(library, owner, names, told)
+            errand = begin_export(library, owner, names, told)
         return _news(errand={"id": errand.id, "title": errand.title, "total": errand.total})
 
     def use(owner: str, event: gr.EventData) -> Update:
@@ -212,7 +212,9 @@ def _told(event: gr.EventData) -> Mapping[str, Any]:
     return event._data if isinstance(event._data, dict) else {}
 
 
-def _export(library: Library, owner: str, names: Sequence[str], told: Mapping[str, Any]) -> Errand:
+def begin_export(library: Library, owner: str, names: Sequence[str], told: Mapping[str, Any]) -> Errand:
+    """Begins to make one file of the pictures ``names``; ``told`` holds the ``form`` and its options. Raises
+    `InvalidRequest` for those, `QueueFull` where too many exports wait."""
     name = told.get("form")
     form = find_form(name)
     options = Options(told.get("quality", Options.quality), told.get("recipes", True))

@@ -22,6 +22,7 @@ from studio.packs.catalogue import PackInfo
 from studio.settings import Settings
 from tabs import STATIC
 from tabs.animations import animation_routes
+from tabs.api import Api
 from tabs.door import BrowserName, StudioBlocks, first_language, language_of
 from tabs.engine_panel import build_panel
 from tabs.exports import export_routes
@@ -89,6 +90,7 @@ def build_page(client: EngineClient, library: Library) -> gr.Blocks:
             with gr.Tab(say("tab_gallery"), id="gallery", elem_id="tab-gallery"):
                 build_gallery(client, library, browser, picker, built, tabs_)
         build_panel(client)
+        Api(client, library).add_to_page()
         _connect(built, library.store, tabs_)
         _connect_picker(picker, client, built, notices)
 

@@ -30,6 +30,16 @@ TEMPLATES: dict[str, tuple[str, str]] = {
     ),
     "{least} to {most} with {sampler}": ("使用 {sampler} 时 {least} 到 {most}", "{least} bis {most} mit {sampler}"),
     "{least} to {most} of them": ("{least} 到 {most} 个", "{least} bis {most} davon"),
+    "the name that an answer gave, or nothing": (
+        "某个应答给出的名称，或留空",
+        "der Name, den eine Antwort genannt hat, oder nichts",
+    ),
+    "a request as an answer holds it": ("应答中所含的请求", "eine Anfrage, wie eine Antwort sie enthält"),
+    "a list of pictures' names": ("图片名称的列表", "eine Liste von Bildnamen"),
+    "a picture as base64 text, the name of one that was drawn here, or the digest of one that was uploaded": (
+        "base64 文本形式的图片、此处所画图片的名称，或已上传图片的摘要",
+        "ein Bild als base64-Text, der Name eines hier gezeichneten oder die Prüfsumme eines hochgeladenen",
+    ),
     "one of: {names}": ("以下之一：{names}", "eines von: {names}"),
     "one of the fields {names}": ("以下字段之一：{names}", "eines der Felder {names}"),
     "a value; it is missing": ("一个值（缺失）", "ein Wert; er fehlt"),
@@ -399,7 +409,13 @@ TEMPLATES: dict[str, tuple[str, str]] = {
         "其他网站的页面不能发送此请求。",
         "Die Seite einer anderen Website darf das nicht senden.",
     ),
+    "The job was stopped.": ("任务已停止。", "Der Auftrag wurde angehalten."),
+    "The export was stopped.": ("导出已停止。", "Der Export wurde angehalten."),
     "There is nothing here.": ("这里什么也没有。", "Hier ist nichts."),
+    "The studio could not make sense of this request.": (
+        "工作室无法理解这个请求。",
+        "Mit dieser Anfrage kann das Studio nichts anfangen.",
+    ),
     "Here one may only {methods}.": ("此处只允许 {methods}。", "Hier geht nur {methods}."),
     "The connection ended before the request did.": (
         "连接在请求结束前断开。",

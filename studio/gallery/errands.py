@@ -43,6 +43,7 @@ class Errand:
     told: dict[str, Any] = field(default_factory=dict)
     ended: float | None = None
     is_stopped: bool = False
+    has_ended: threading.Event = field(default_factory=threading.Event)
 
     def over(self, items: Iterable[_Item]) -> Iterator[_Item]:
         """Goes through ``items`` and counts them; raises `Stopped` once it is stopped."""
@@ -112,6 +113,7 @@ class Errands:
             errand.path.unlink(missing_ok=True)
         errand.ended = time.monotonic()
         errand.state = state
+        errand.has_ended.set()
 
     def _forget(self) -> None:
         """Drops what ended long ago, and the oldest of too many."""

@@ -33,6 +33,7 @@ Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 GRACE_SECONDS = 15.0  # in which any body may arrive
 SLOWEST_BODY = 64 * 2**10  # bytes a second, on average, of one that takes longer
 MOST_BODIES = 256 * MEGABYTE  # of all bodies that are being received, together
+LONGEST_LOGGED = 200  # characters
 MOST_REQUESTS, MOST_OF_ADDRESS = 2048, 512  # under way at once
 DEFAULT_PORTS = {"http": "80", "https": "443"}
 FORWARDING = re.compile(rb"forwarded|x-forwarded-.*|x-real-ip|x-gradio-server|x-direct-url")
@@ -109,6 +110,10 @@ class Guard:
         except _Refused as refusal:
             logger.info("%d to %s: %s", refusal.status, address or "somebody", refusal)
             await guarded.refuse(refusal.status, self._said(scope, str(refusal)))
+        except Exception as error:
+            logger.error("not understood: %s %s: %r", scope["method"], scope["path"][:LONGEST_LOGGED], error)
+            status = 400 if isinstance(error, (LookupError, TypeError, ValueError)) else 500
+            await guarded.refuse(status, self._said(scope, "The studio could not make sense of this request."))
         finally:
             self._open[address] -= 1
             if not self._open[address]:
@@ -244,23 +249,33 @@ class Guard:
 
 
 class _Answer:
-    """What goes out: the app's answer with our headers, or, as long as it has not begun, a refusal."""
+    """What goes out: the app's answer with our headers, or, as long as it has not begun, a refusal. That the app has
+    stumbled is told by the error that it raises, not by its own answer to it."""
 
     def __init__(self, send: Send, headers: Collection[tuple[bytes, bytes]]) -> None:
         self._send, self._headers = send, headers
+        self._has_stumbled = False
         self.has_begun = asyncio.Event()
 
     async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] == 500:
+            self._has_stumbled = True
+        if self._has_stumbled:
+            return
         if message["type"] == "http.response.start":
-            self.has_begun.set()
-            ours = {name for name, _ in self._headers}
-            kept = [
-                (name, value)
-                for name, value in message.get("headers", [])
-                if name.lower() not in ours and not name.lower().startswith(b"access-control-")
-            ]
-            message = {**message, "headers": [*kept, *self._headers]}
-        await self._send(message)
+            await self._begin(message)
+        else:
+            await self._send(message)
+
+    async def _begin(self, message: Message) -> None:
+        self.has_begun.set()
+        ours = {name for name, _ in self._headers}
+        kept = [
+            (name, value)
+            for name, value in message.get("headers", [])
+            if name.lower() not in ours and not name.lower().startswith(b"access-control-")
+        ]
+        await self._send({**message, "headers": [*kept, *self._headers]})
 
     async def refuse(self, status: int, reason: str) -> None:
         if self.has_begun.is_set():
@@ -269,8 +284,8 @@ class _Answer:
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         if status in (400, 408, 413):  # what else comes on this connection is the rest of a body that nobody reads
             headers.append((b"connection", b"close"))
-        await self.send({"type": "http.response.start", "status": status, "headers": headers})
-        await self.send({"type": "http.response.body", "body": body})
+        await self._begin({"type": "http.response.start", "status": status, "headers": headers})
+        await self._send({"type": "http.response.body", "body": body})
 
 
 async def _until_begun(work: Awaitable[None], answer: _Answer, seconds: float) -> None:

@@ -47,6 +47,10 @@ OPEN: dict[str, Access] = {
     "/gradio_api/queue/data": Access(("GET",), 0, None),
     "/gradio_api/heartbeat/{session_hash}": Access(("GET",), 0, None),
     "/gradio_api/cancel": Access(("POST",), 64 * KILOBYTE),
+    # programs that draw, by plain HTTP: an event's name, then what it brings
+    "/gradio_api/call/{api_name}": Access(("POST",), LARGEST_EVENT),
+    "/gradio_api/call/v2/{api_name}": Access(("POST",), LARGEST_EVENT),
+    "/gradio_api/call/{api_name}/{event_id}": Access(("GET",), 0, None),
     # our own
     "/studio/pictures/{name}": Access(),
     "/studio/thumbnails/{name}.webp": Access(READ, 0, 60.0),
@@ -79,10 +83,7 @@ CLOSED: tuple[str, ...] = (
     "/gradio_api/api/{api_name}/",
     "/gradio_api/app_id",
     "/gradio_api/app_id/",
-    "/gradio_api/call/{api_name}",
     "/gradio_api/call/{api_name}/",
-    "/gradio_api/call/{api_name}/{event_id}",
-    "/gradio_api/call/v2/{api_name}",
     "/gradio_api/call/v2/{api_name}/",
     "/gradio_api/call/v2/{api_name}/{event_id}",
     "/gradio_api/component_server",
