@@ -275,7 +275,8 @@ class LocalClient:
         except queue.Empty:
             looked = None
         finally:
-            self._looks.pop(name, None)
+            with self._lock:
+                self._looks.pop(name, None)
         if looked is None:
             return None
         if looked.problem:

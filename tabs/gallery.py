@@ -18,7 +18,7 @@ import gradio as gr
 import numpy as np
 
 from studio.client import EngineClient
-from studio.errors import InvalidRequest, MissingImage, StudioError
+from studio.errors import InvalidRequest, MissingImage, QueueFull, StudioError
 from studio.events import Cancelled, Drawn, Failed
 from studio.gallery import Library
 from studio.gallery.comparing import Difference, compare
@@ -114,6 +114,8 @@ def build_gallery(
         if not isinstance(what, str) or what not in acts:
             raise InvalidRequest("what", what, f"one of: {', '.join(acts)}")
         acts[what]()
+        if what == "mark":  # the picture stays where it is, whatever is wanted
+            return _news(tags=ledger.tags(owner), collections=ledger.collections(owner))
         return page(owner, told.get("wanted"))
 
     def tree(owner: str, event: gr.EventData) -> dict[str, Any]:
@@ -225,12 +227,14 @@ def begin_export(library: Library, owner: str, names: Sequence[str], told: Mappi
         with errand.path.open("wb") as file:
             form.write(errand.over(pictures), library.store, file, options)
 
+    library.store.check_room(sum(library.store.size(each) for each in names))
     title = f"latent-studio-{name}-{time.strftime('%Y%m%d-%H%M%S')}.{form.ENDING}"
     return library.errands.start(owner, title, len(names), work)
 
 
 def _import(client: EngineClient, library: Library, owner: str, upload: object) -> Errand:
-    path = upload_at(library.errands, upload)
+    sent = upload_at(library.errands, upload)
+    path = sent.rename(sent.with_suffix(".import"))  # so that nobody's next upload takes its place
 
     def work(errand: Errand) -> None:
         try:
@@ -243,7 +247,11 @@ def _import(client: EngineClient, library: Library, owner: str, upload: object) 
         finally:
             path.unlink(missing_ok=True)
 
-    return library.errands.start(owner, "import", 0, work)
+    try:
+        return library.errands.start(owner, "import", 0, work)
+    except QueueFull:
+        path.rename(sent)
+        raise
 
 
 def _replayed(client: EngineClient, library: Library, owner: str, picture: Picture, address: str) -> Difference:

@@ -411,6 +411,20 @@ TEMPLATES: dict[str, tuple[str, str]] = {
     ),
     "The job was stopped.": ("任务已停止。", "Der Auftrag wurde angehalten."),
     "The export was stopped.": ("导出已停止。", "Der Export wurde angehalten."),
+    "{name} carries a recipe of more than {most} characters, which is not read.": (
+        "{name} 带有超过 {most} 个字符的配方，未被读取。",
+        "{name} trägt ein Rezept von mehr als {most} Zeichen; das wird nicht gelesen.",
+    ),
+    "{file} cannot be read ({kind}). The pictures are safe: move this file away, and they are taken in again at the "
+    "next start.": (
+        "{file} 无法读取（{kind}）。图片是安全的：移走此文件，下次启动时会重新收录。",
+        "{file} kann nicht gelesen werden ({kind}). Die Bilder sind sicher: Diese Datei wegbewegen, dann werden sie "
+        "beim nächsten Start wieder aufgenommen.",
+    ),
+    "true for a dataset, which is made of them": (
+        "数据集须为是，因为它由配方构成",
+        "wahr für einen Datensatz, der aus ihnen besteht",
+    ),
     "There is nothing here.": ("这里什么也没有。", "Hier ist nichts."),
     "The studio could not make sense of this request.": (
         "工作室无法理解这个请求。",

@@ -7,11 +7,12 @@ JSON, which holds everything and wins when both are there (``latent-studio`` in 
 from __future__ import annotations
 
 import io
+import logging
 import warnings
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from studio.errors import NoRecipe
@@ -19,13 +20,15 @@ from studio.gallery.parameters import from_parameters, to_parameters
 from studio.gallery.recipe import Recipe, from_json, to_json
 from studio.images.opening import FORMATS, LARGEST_SIDE
 
+logger = logging.getLogger(__name__)
+
 JSON_KEY, TEXT_KEY, MAKER_KEY = "latent-studio", "parameters", "exif-maker"
 EXIF_IFD, USER_COMMENT, MAKER_NOTE = 0x8769, 0x9286, 0x927C
 MAKE, MODEL = 0x010F, 0x0110  # where ComfyUI writes "workflow:..." and "prompt:..."
 OURS = f"{JSON_KEY}\0".encode()  # before our JSON in a MakerNote
 UNICODE, ASCII = b"UNICODE\0", b"ASCII\0\0\0"
 LARGEST_EXIF = 65_000  # bytes: a segment of a JPEG, a little less
-UNREADABLE = (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError, EOFError)
+LONGEST_TEXTS = 3_000_000  # characters, all texts of a picture together
 
 
 def png_text(recipe: Recipe) -> PngInfo:
@@ -61,9 +64,12 @@ def texts_in(file: bytes | BinaryIO, name: str = "This file") -> dict[str, str]:
                 if image.format == "PNG":
                     image.load()  # text may follow the pixels
                 texts = {str(key): str(text) for key, text in getattr(image, "text", {}).items()}
-                return texts | _exif_texts(image.getexif())
-    except UNREADABLE as error:
+                texts |= _exif_texts(image)
+    except Exception as error:  # Pillow raises a dozen kinds for damaged files
         raise NoRecipe(f"{name} cannot be read as a picture ({type(error).__name__}).") from None
+    if sum(len(text) for text in texts.values()) > LONGEST_TEXTS:
+        raise NoRecipe(f"{name} carries a recipe of more than {LONGEST_TEXTS} characters, which is not read.")
+    return texts
 
 
 def recipe_of(texts: dict[str, str], name: str = "This file") -> Recipe:
@@ -85,8 +91,14 @@ def read_recipe(path: Path) -> Recipe:
         raise NoRecipe(f"{path.name} cannot be read as a picture ({type(error).__name__}).") from None
 
 
-def _exif_texts(exif: Image.Exif) -> dict[str, str]:
-    inner = exif.get_ifd(EXIF_IFD)
+def _exif_texts(image: Image.Image) -> dict[str, str]:
+    """Nothing where it is damaged: cameras write such."""
+    try:
+        exif = image.getexif()
+        inner = exif.get_ifd(EXIF_IFD)
+    except Exception as error:
+        logger.info("EXIF that cannot be read is left aside: %s", type(error).__name__)
+        return {}
     found: dict[str, str] = {}
     comment, note = inner.get(USER_COMMENT), inner.get(MAKER_NOTE)
     if isinstance(note, bytes) and note.startswith(OURS):

@@ -1,4 +1,5 @@
-"""What JPEG and WebP have in common: a ZIP of pictures in another format, with their recipes in EXIF or without."""
+"""What JPEG and WebP have in common: a ZIP of pictures in another format, with their recipes in EXIF or without. And
+PNGs written anew, without."""
 
 from __future__ import annotations
 
@@ -17,11 +18,11 @@ from studio.gallery.store import Store
 
 def write_as(kind: str, pictures: Iterable[Picture], store: Store, file: BinaryIO, options: Options) -> None:
     """``kind`` is Pillow's name of the format."""
-    names = Names()
+    names = Names(options)
     with zipfile.ZipFile(file, "w") as archive:
         for picture, recipe in readable(pictures, store):
             stream = io.BytesIO()
             exif = {"exif": exif_of(recipe)} if options.recipes else {}
             image = PIL.Image.fromarray(pixels_of(picture, store).array)
-            image.save(stream, kind, quality=options.quality, **exif)
+            image.save(stream, kind, **({} if kind == "PNG" else {"quality": options.quality}), **exif)
             archive.writestr(names.new(picture, {"JPEG": "jpg"}.get(kind, kind.lower())), stream.getvalue())

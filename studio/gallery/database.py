@@ -71,11 +71,18 @@ class Database:
             raise StudioError(
                 f"Another studio is using the folder {data}; give this one another folder with STUDIO_DATA."
             ) from None
-        self._connection = sqlite3.connect(data / FILE, check_same_thread=False, isolation_level=None)
-        self._connection.row_factory = sqlite3.Row
-        self._connection.execute("PRAGMA journal_mode = DELETE")
-        self._connection.execute("PRAGMA synchronous = FULL")
-        self._migrate()
+        try:
+            self._connection = sqlite3.connect(data / FILE, check_same_thread=False, isolation_level=None)
+            self._connection.row_factory = sqlite3.Row
+            self._connection.execute("PRAGMA journal_mode = DELETE")
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._migrate()
+        except sqlite3.Error as error:
+            self._file_lock.release()
+            raise StudioError(
+                f"{data / FILE} cannot be read ({error}). The pictures are safe: move this file away, and they are "
+                "taken in again at the next start."
+            ) from None
 
     def close(self) -> None:
         with self._lock:

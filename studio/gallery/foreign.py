@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -280,11 +281,22 @@ READERS: tuple[Callable[[Mapping[str, str]], Facts | None], ...] = (_swarm, _foo
 
 def _tried(reader: Callable[[Mapping[str, str]], Facts | None], texts: Mapping[str, str]) -> Facts | None:
     try:
-        return reader(texts)
+        facts = reader(texts)
+        return None if facts is None else _whole_letters(facts)
     except NoRecipe:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise NoRecipe(f"The recipe in this picture is damaged ({type(error).__name__}).") from None
+
+
+def _whole_letters(facts: Facts) -> Facts:
+    """Halves of surrogate pairs, which JSON may hold and no file can, become question marks."""
+
+    def mended(text: str) -> str:
+        return text.encode("utf-8", "replace").decode()
+
+    texts = {name: mended(value) for name, value in vars(facts).items() if isinstance(value, str)}
+    return replace(facts, **texts, other={mended(key): mended(value) for key, value in facts.other.items()})
 
 
 def _parsed(text: str) -> Any:
@@ -314,15 +326,15 @@ def _first(nodes: Mapping[str, Mapping[str, Any]], start: Any, names: Sequence[s
 
 
 def _reached(nodes: Mapping[str, Mapping[str, Any]], start: Any) -> Iterator[Mapping[str, Any]]:
-    waiting, seen = [start], set[str]()
+    waiting, seen = deque([start]), set[str]()
     while waiting and len(seen) < MOST_LINKS:
-        plug = waiting.pop(0)
-        if not isinstance(plug, list) or len(plug) != 2 or str(plug[0]) in seen or str(plug[0]) not in nodes:
+        plug = waiting.popleft()
+        name = str(plug[0]) if isinstance(plug, list) and len(plug) == 2 else ""
+        if name in seen or name not in nodes:
             continue
-        seen.add(str(plug[0]))
-        node = nodes[str(plug[0])]
-        yield node
-        waiting += [value for value in _inputs(node).values() if isinstance(value, list)]
+        seen.add(name)
+        yield nodes[name]
+        waiting += [value for value in _inputs(nodes[name]).values() if isinstance(value, list) and len(value) == 2]
 
 
 def _named(program: str, told: Mapping[str, Any], names: Mapping[str, str], ignored: Sequence[str]) -> Facts:

@@ -10,6 +10,7 @@ import io
 import json
 import logging
 import math
+import struct
 import time
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,14 +21,14 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 import PIL.Image
 
-from studio.errors import BadPicture, InvalidRequest, NoRecipe, StudioError
+from studio.errors import BadPicture, InvalidRequest, LedgerError, NoRecipe, StudioError
 from studio.gallery.containers import JSON_KEY, recipe_of, texts_in
 from studio.gallery.exports.archive import FRAMES, RECIPES, SOURCES
 from studio.gallery.foreign import read_picture
-from studio.gallery.ledger import Entry, Ledger, Marks
+from studio.gallery.ledger import Entry, Ledger, Marks, Picture
 from studio.gallery.recipe import Recipe
 from studio.gallery.store import Store
-from studio.images.opening import LARGEST_FILE, open_picture
+from studio.images.opening import LARGEST_FILE, check_size, open_picture
 from studio.images.pixels import Image, Mask, Pixels
 from studio.packs.catalogue import PackInfo
 from studio.requests.limits import DIGEST
@@ -37,7 +38,9 @@ logger = logging.getLogger(__name__)
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 MOST_ENTRIES = 50_000
 MOST_FRAMES, LARGEST_FRAME = 400, 4 * 2**20
-LARGEST_RECIPES = 256 * 2**20  # bytes of `RECIPES`
+LARGEST_TRAJECTORY = 64 * 2**20  # bytes of a picture's frames
+LARGEST_RECIPES = 32 * 2**20  # bytes of `RECIPES`
+LARGEST_DIRECTORY, LONGEST_ENDING = 16 * 2**20, 2**16 + 22  # bytes of a ZIP's list of files, and of its end
 MOST_REFUSED = 20  # that are told by name
 
 
@@ -81,8 +84,14 @@ class Importer:
         for name in pictures:
             try:
                 self._take_one(files, name, told.get(name, {}), known, frames.get(name, ()), report)
+            except LedgerError:  # the disk is full, which no further picture will change
+                raise
             except StudioError as error:
                 report.refuse(PurePosixPath(name).name, error)
+            except Exception as error:  # one picture must not keep the others out
+                logger.exception("a picture could not be imported")
+                reason = BadPicture(f"The file cannot be read as a picture ({type(error).__name__}).")
+                report.refuse(PurePosixPath(name).name, reason)
             yield report
         if not pictures:
             yield report
@@ -94,17 +103,30 @@ class Importer:
         content = files.read(name)
         recipe = self._recipe(content, name)
         pixels = _pixels(content)
-        if self._ledger.has(self._owner, pixels.digest, recipe.request):
-            report.known += 1
+        self._store.check_room(len(content))
+        same = self._ledger.same(self._owner, pixels.digest, recipe.request)
+        if same is not None:
+            self._bring_back(same, pixels, recipe, report)
             return
         for digest in recipe.request.named.values():
             self._keep_source(files, f"{SOURCES}{digest}.png", digest, known)
         path = self._store.add(pixels, recipe)
-        if kept := [frame for each in frames if (frame := _frame(files, each))]:
+        if kept := _frames(files, frames):
+            self._store.check_room(sum(map(len, kept)))
             self._store.add_trajectory(path, kept)
         made, seconds = _number(told.get("made")), _number(told.get("seconds"))
         entry = Entry(path, recipe, pixels.digest, "", self._owner, made, seconds, _marks(told))
         self._ledger.add(entry)
+        report.added += 1
+
+    def _bring_back(self, same: Picture, pixels: Pixels, recipe: Recipe, report: Report) -> None:
+        """A picture that is here already is known; one that is in the bin, or whose file was lost, is there again."""
+        if not (same.is_deleted or same.is_missing):
+            report.known += 1
+            return
+        if same.is_missing:
+            self._store.put_back(same.id, pixels, recipe)
+        self._ledger.is_back(self._owner, same.id)
         report.added += 1
 
     def _recipe(self, content: bytes, name: str) -> Recipe:
@@ -121,6 +143,7 @@ class Importer:
             return
         try:
             with PIL.Image.open(io.BytesIO(files.read(name)), formats=("PNG",)) as stored:
+                check_size(*stored.size)
                 array = np.asarray(stored if stored.mode in ("L", "RGB") else stored.convert("RGB"))
         except (BadPicture, OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError):
             return
@@ -133,12 +156,11 @@ class Archive:
     """The entries of a ZIP. Raises `BadPicture` for what is none, or has too many."""
 
     def __init__(self, file: BinaryIO) -> None:
+        _check_directory(file)
         try:
             self._zip = zipfile.ZipFile(file)
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, UnicodeDecodeError) as error:
             raise BadPicture(f"The file cannot be read as a ZIP ({type(error).__name__}).") from None
-        if len(self._zip.infolist()) > MOST_ENTRIES:
-            raise BadPicture(f"The ZIP has more than {MOST_ENTRIES} files; please import it in parts.")
 
     def names(self) -> Sequence[str]:
         return [info.filename for info in self._zip.infolist() if not info.is_dir()]
@@ -152,6 +174,21 @@ class Archive:
         if len(content) > most:
             raise BadPicture(f"The file is larger than {most // 2**20} MB.")
         return content
+
+
+def _check_directory(file: BinaryIO) -> None:
+    """Raises `BadPicture` for a ZIP with too many files, before its directory is read: where it ends is told how many
+    there are, and how long their list is (PKWARE's APPNOTE, 4.3.16)."""
+    length = file.seek(0, io.SEEK_END)
+    file.seek(max(0, length - LONGEST_ENDING))
+    ending = file.read(LONGEST_ENDING)
+    file.seek(0)
+    at = ending.rfind(b"PK\5\6")
+    if at < 0 or len(ending) < at + 16:
+        return  # zipfile says what is wrong
+    entries, size = struct.unpack("<HI", ending[at + 10 : at + 16])
+    if entries > MOST_ENTRIES or size > LARGEST_DIRECTORY:
+        raise BadPicture(f"The ZIP has more than {MOST_ENTRIES} files; please import it in parts.")
 
 
 class Folder:
@@ -182,12 +219,13 @@ def _lines(files: Collection) -> dict[str, Mapping[str, Any]]:
     except BadPicture:
         return {}
     found: dict[str, Mapping[str, Any]] = {}
+    known = set(files.names())
     for line in text.splitlines():
         try:
             told = json.loads(line)
         except (ValueError, RecursionError):
             continue
-        if isinstance(told, dict) and isinstance(told.get("file"), str):
+        if isinstance(told, dict) and isinstance(told.get("file"), str) and told["file"] in known:
             found[told["file"]] = told
     return found
 
@@ -197,6 +235,17 @@ def _frames_by_picture(names: Sequence[str]) -> dict[str, list[str]]:
     for name in sorted(each for each in names if each.startswith(FRAMES)):
         found.setdefault(name.removeprefix(FRAMES).rpartition("/")[0], []).append(name)
     return {picture: frames[:MOST_FRAMES] for picture, frames in found.items()}
+
+
+def _frames(files: Collection, names: Sequence[str]) -> list[bytes]:
+    """The frames of one picture; none where they are more than any picture has."""
+    kept: list[bytes] = []
+    for name in names:
+        frame = _frame(files, name)
+        kept += [] if frame is None else [frame]
+        if sum(map(len, kept)) > LARGEST_TRAJECTORY:
+            return []
+    return kept
 
 
 def _frame(files: Collection, name: str) -> bytes | None:

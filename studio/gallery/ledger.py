@@ -14,7 +14,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ logger = logging.getLogger(__name__)
 DAY = 86_400.0  # seconds
 KEPT_IN_BIN = 30 * DAY
 PAGE = 60  # pictures
+THUMBNAILS = "thumbnails"  # the folder beside that of the pictures
 MOST_OFFERED = 20  # interrupted jobs
 MOST_TAGS, LONGEST_TAG, LONGEST_COLLECTION, LONGEST_NOTE = 20, 40, 80, 2000
 MOST_GENERATIONS, MOST_RELATED = 12, 200  # of a picture's tree
@@ -204,11 +205,18 @@ class Ledger:
         found = {each.id: each for each in self._pictures(self._database.read(query, [*values, json.dumps(list(ids))]))}
         return [found[id_] for id_ in dict.fromkeys(ids) if id_ in found]
 
-    def has(self, owner: str, digest: str, request: Request) -> bool:
-        """Whether the owner has the picture of these pixels, made by this request."""
-        query = "SELECT request FROM pictures WHERE owner = ? AND digest = ?"
-        told = json.dumps(to_mapping(request))
-        return any(row["request"] == told for row in self._database.read(query, (owner, digest)))
+    def same(self, owner: str, digest: str, request: Request) -> Picture | None:
+        """The picture of these pixels, made by this request, that the owner has, in the bin or missing though it may
+        be."""
+        conditions, values = self._visible(owner)
+        query = f"SELECT * FROM pictures WHERE {' AND '.join([*conditions, 'digest = ?', 'request = ?'])}"
+        found = self._pictures(self._database.read(query, [*values, digest, json.dumps(to_mapping(request))]))
+        return min(found, key=lambda each: (each.is_missing, each.is_deleted), default=None)
+
+    def is_back(self, owner: str, id_: str) -> None:
+        """A picture that was missing, or in the bin, is there again."""
+        self._set(owner, [id_], "missing", 0)
+        self._set(owner, [id_], "deleted", None)
 
     def _pictures(self, rows: Sequence[sqlite3.Row]) -> list[Picture]:
         tags: dict[str, list[str]] = {row["id"]: [] for row in rows}
@@ -241,11 +249,12 @@ class Ledger:
                 _index(database, id_)
 
     def mark(self, owner: str, id_: str, marks: Marks) -> None:
-        """Replaces all that is said of a picture. Raises `MissingImage`."""
+        """Replaces tags, note and collection of a picture; whether it is a favourite stays. Raises `MissingImage`."""
         with self._database.change() as database:
             if not self._own(database, owner, [id_]):
                 raise MissingImage("There is no such picture (any more).")
-            _mark(database, id_, marks)
+            (is_favourite,) = database.execute("SELECT favourite FROM pictures WHERE id = ?", (id_,)).fetchone()
+            _mark(database, id_, replace(marks, is_favourite=bool(is_favourite)))
 
     def delete(self, owner: str, ids: Iterable[str]) -> None:
         """Puts pictures in the bin."""
@@ -358,7 +367,8 @@ class Ledger:
         rows = [(id_, model, vector.astype(np.float32).tobytes()) for id_, vector in vectors.items()]
         with self._database.change() as database:
             database.executemany("INSERT OR REPLACE INTO vectors (picture, model, vector) VALUES (?, ?, ?)", rows)
-        self._vectors = None
+        with self._vectors_lock:
+            self._vectors = None
 
     def vector_of(self, model: str, id_: str) -> NDArray[np.float32] | None:
         """What ``model`` sees in a picture, at unit length; None where it has not looked yet."""
@@ -386,7 +396,7 @@ class Ledger:
         without a picture are flagged, and what has been in the bin for long enough goes."""
         with self._database.change() as database:
             database.execute("UPDATE jobs SET state = 'interrupted' WHERE state IN ('waiting', 'running')")
-        files = {file.stem: file for file in pictures.glob("*.png")}
+        files = {file.stem: file for file in pictures.glob("*.png") if not _is_broken(file.name)}
         known = {row["id"] for row in self._database.read("SELECT id FROM pictures")}
         self._adopt([file for id_, file in files.items() if id_ not in known])
         with self._database.change() as database:
@@ -421,7 +431,7 @@ class Ledger:
                 _insert(database, Entry(file, recipe, digest, job, made=made), owner)
 
     def empty_bin(self, pictures: Path, before: float) -> None:
-        """Deletes what was put in the bin before a time."""
+        """Deletes what was put in the bin before a time, with all that was made of it."""
         ids = [row["id"] for row in self._database.read("SELECT id FROM pictures WHERE deleted < ?", (before,))]
         with self._database.change() as database:
             for table, column in (
@@ -430,8 +440,8 @@ class Ledger:
                 where = f"{column} IN (SELECT value FROM json_each(?))"
                 database.execute(f"DELETE FROM {table} WHERE {where}", (json.dumps(ids),))
         for id_ in ids:  # the rows first: a picture without a row comes back, and can be deleted again
-            for ending in (".png", ".zip"):
-                (pictures / f"{id_}{ending}").unlink(missing_ok=True)
+            for file in (f"{id_}.png", f"{id_}.zip", f"../{THUMBNAILS}/{id_}.webp"):
+                (pictures / file).unlink(missing_ok=True)
 
 
 def _insert(database: sqlite3.Connection, entry: Entry, owner: str) -> None:

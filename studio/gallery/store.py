@@ -52,6 +52,10 @@ class Store:
         write_picture(path, pixels, recipe)
         return path
 
+    def put_back(self, id_: str, pixels: Pixels, recipe: Recipe) -> None:
+        """Writes a picture whose file was lost under the name that it had."""
+        write_picture(self.path(id_), pixels, recipe)
+
     def path(self, id_: str) -> Path:
         """Where the picture called ``id_`` lies, if it is there."""
         return self.folder / f"{id_}.png"
@@ -62,6 +66,13 @@ class Store:
             return self.path(id_).read_bytes()
         except OSError:
             raise MissingImage("There is no such picture (any more).") from None
+
+    def size(self, id_: str) -> int:
+        """Bytes of a picture's file; 0 where it is gone."""
+        try:
+            return self.path(id_).stat().st_size
+        except OSError:
+            return 0
 
     def read_source(self, digest: str) -> bytes:
         """The file of a source. Raises `MissingImage`."""

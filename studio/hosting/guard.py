@@ -107,6 +107,7 @@ class Guard:
         guarded = _Answer(send, self._headers())
         try:
             await self._pass(scope, receive, guarded, address)
+            await guarded.end()
         except _Refused as refusal:
             logger.info("%d to %s: %s", refusal.status, address or "somebody", refusal)
             await guarded.refuse(refusal.status, self._said(scope, str(refusal)))
@@ -254,18 +255,22 @@ class _Answer:
 
     def __init__(self, send: Send, headers: Collection[tuple[bytes, bytes]]) -> None:
         self._send, self._headers = send, headers
-        self._has_stumbled = False
+        self._held: list[Message] = []
         self.has_begun = asyncio.Event()
 
     async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start" and message["status"] == 500:
-            self._has_stumbled = True
-        if self._has_stumbled:
-            return
-        if message["type"] == "http.response.start":
+        if self._held or (message["type"] == "http.response.start" and message["status"] == 500):
+            self._held.append(message)
+        elif message["type"] == "http.response.start":
             await self._begin(message)
         else:
             await self._send(message)
+
+    async def end(self) -> None:
+        """Lets go what was held back: the app has failed in words of its own, without an error."""
+        held, self._held = self._held, []
+        for message in held:
+            await (self._begin(message) if message["type"] == "http.response.start" else self._send(message))
 
     async def _begin(self, message: Message) -> None:
         self.has_begun.set()

@@ -10,7 +10,7 @@ import warnings
 from typing import IO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image
 
 from studio.errors import BadPicture
 from studio.images.pixels import Mask, Pixels
@@ -19,6 +19,11 @@ FORMATS = ("PNG", "JPEG", "WEBP")
 LARGEST_FILE = 64 * 2**20  # bytes
 SMALLEST_SIDE, LARGEST_SIDE = 16, 8192  # pixels
 MOST_PIXELS = 50_000_000
+TURNS = {  # by EXIF's orientation
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}  # fmt: skip
 PAPER = (255, 255, 255)  # what shows through where a picture is transparent
 
 
@@ -64,12 +69,24 @@ def _decoded(file: bytes | IO[bytes]) -> Image.Image:
             image = Image.open(stream, formats=FORMATS)
             check_size(*image.size)
             image.load()
-            return ImageOps.exif_transpose(image)
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError, EOFError) as error:
+            return _upright(image)
+    except BadPicture:
+        raise
+    except Exception as error:  # Pillow raises a dozen kinds for damaged files
         raise BadPicture(
             f"The file cannot be read as a picture ({type(error).__name__}); "
             "a whole PNG, JPEG or WebP file was expected."
         ) from None
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """``image`` turned as EXIF says. EXIF that cannot be read says nothing; it is not written anew, at which Pillow
+    stumbles over what some cameras write."""
+    try:
+        turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:
+        return image
+    return image if turn is None else image.transpose(turn)
 
 
 def is_animated(file: bytes) -> bool:

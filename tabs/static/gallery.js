@@ -16,6 +16,7 @@ let pictures = [];
 let hasMore = false;
 let isAsking = false;
 let shown = null;
+let current = null; // the picture that is shown
 let undone = [];
 let polling = null;
 let treeOf = null;
@@ -152,6 +153,7 @@ function show(id) {
   const picture = pictures.find((each) => each.id === id);
   if (!picture) return large.close();
   shown = id;
+  current = picture;
   find('.gallery-large img').src = 'studio/pictures/' + id + '.png';
   find('.gallery-large img').alt = picture.text;
   find('.gallery-text').textContent = picture.text || say('wordless');
@@ -189,10 +191,10 @@ function show(id) {
 function saveMarks() {
   clearTimeout(saving);
   saving = null;
-  const picture = pictures.find((each) => each.id === shown);
+  const picture = current; // which may be on the page no more
   if (!picture) return;
   const tags = find('.gallery-tags').value.split(/[,，、]/).map((tag) => tag.trim()).filter(Boolean);
-  const marks = { is_favourite: picture.favourite, tags, note: find('.gallery-note').value, collection: find('.gallery-into').value };
+  const marks = { tags, note: find('.gallery-note').value, collection: find('.gallery-into').value };
   Object.assign(picture, { tags, note: marks.note, collection: marks.collection });
   act('mark', [picture.id], { marks });
 }
@@ -358,6 +360,12 @@ function offer(jobs) {
   box.replaceChildren(make('p', '', say('interrupted')), ...rows);
 }
 
+function fillNames(value) {
+  fillChoice('.gallery-tag', value.tags, say('any_tag'));
+  fillChoice('.gallery-collection', value.collections, say('any_collection'));
+  find('#gallery-collections').replaceChildren(...value.collections.map((name) => new Option(name, name)));
+}
+
 function take() {
   const value = props.value;
   if (!value || !value.stamp || value.stamp === stamp) return;
@@ -365,6 +373,7 @@ function take() {
   if (value.tree) showTree(value.tree);
   if (value.replay) showVerdict(value.replay);
   if (value.errand) poll(value.errand);
+  if (value.tags) fillNames(value);
   if (!value.pictures) return;
   if (value.pending) setTimeout(() => (like || isOn('.gallery-shows')) && !large.open && !chosen.size && ask(), LOOK_AGAIN);
   isAsking = false;
@@ -375,9 +384,6 @@ function take() {
   if (value.interrupted) offer(value.interrupted);
   if (!value.append) {
     find('.gallery-count').textContent = say('all', { count: value.found });
-    fillChoice('.gallery-tag', value.tags, say('any_tag'));
-    fillChoice('.gallery-collection', value.collections, say('any_collection'));
-    find('#gallery-collections').replaceChildren(...value.collections.map((name) => new Option(name, name)));
   }
   find('.gallery-empty').hidden = pictures.length > 0;
   paintChosen();
@@ -401,7 +407,7 @@ find('.gallery-since').previousElementSibling.textContent = say('since');
 find('.gallery-until').previousElementSibling.textContent = say('until');
 for (const [name, key] of [['tags', 'tags'], ['into', 'collection'], ['note', 'note']]) {
   find('.gallery-' + name).previousElementSibling.textContent = say(key);
-  find('.gallery-' + name).addEventListener('change', saveSoon);
+  find('.gallery-' + name).addEventListener('input', saveSoon);
 }
 find('.gallery-more summary').textContent = say('more');
 find('.gallery-more').open = window.innerWidth > NARROW;

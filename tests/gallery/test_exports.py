@@ -9,24 +9,28 @@ import html.parser
 import io
 import json
 import stat
+import struct
 import time
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from studio.errors import BadPicture
+from studio.errors import BadPicture, InvalidRequest, LedgerError
 from studio.gallery import open_gallery
+from studio.gallery.containers import png_text
 from studio.gallery.exports import Options, find_form, forms
 from studio.gallery.importing import MOST_ENTRIES, Archive, Folder, Importer, Report
 from studio.gallery.ledger import Entry, Ledger, Marks, Picture
 from studio.gallery.recipe import Recipe
 from studio.gallery.store import Store
 from studio.gallery.wanted import Wanted
+from studio.images.opening import open_picture
 from studio.images.pixels import Pixels
 from studio.packs.catalogue import find_pack
 from studio.requests.vary import Vary
@@ -301,9 +305,113 @@ def test_links_and_locked_entries_in_an_archive_are_no_pictures(gallery: Gallery
     assert empty.take(bytes(locked)).failed == 2
 
 
-@pytest.mark.parametrize("file", [b"", b"PK", b"no zip", b"PK\x05\x06" + b"\xff" * 18])
+@pytest.mark.parametrize("file", [b"", b"PK", b"no zip", b"PK\x05\x06" + b"\x01\x00" * 9])
 def test_what_is_no_zip_is_refused_in_a_line(file: bytes, empty: Gallery) -> None:
     with pytest.raises(BadPicture, match="cannot be read as a ZIP"):
+        empty.take(file)
+
+
+def test_a_list_of_files_that_is_too_long_is_refused_before_it_is_read(empty: Gallery) -> None:
+    """Two hundred thousand entries of nothing fit into ten megabytes, and take a hundred to read."""
+    ending = b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, 60_000, 60_000, 100, 0, 0)
+    long = b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, 10, 10, 2**30, 0, 0)
+    for file in (ending, long):
+        with pytest.raises(BadPicture, match="more than"):
+            empty.take(file)
+
+
+def test_what_is_in_the_bin_or_was_lost_comes_back_by_an_import(gallery: Gallery) -> None:
+    binned, lost = (gallery.draw(ask("a house", seed=seed, pack="storybook")) for seed in (1, 2))
+    archive, before = gallery.export("archive"), gallery.store.read(lost)
+    gallery.ledger.delete(ME, [binned])
+    gallery.store.path(lost).unlink()
+    gallery.ledger.repair(gallery.store.folder)
+    report = gallery.take(archive)
+    assert (report.added, report.known) == (2, 0)
+    assert {each.id for each in gallery.all() if not each.is_missing} == {binned, lost}
+    assert np.array_equal(*(np.array(Image.open(io.BytesIO(file))) for file in (before, gallery.store.read(lost))))
+    assert gallery.take(archive).known == 2
+
+
+def test_whoever_sees_all_pictures_gets_none_twice(tmp_path: Path) -> None:
+    """By the command line, say, which has no name of its own."""
+    opened = Gallery(*open_gallery(tmp_path / "alone", everybody=True))
+    opened.draw(ask("a house", seed=1, pack="storybook"))
+    assert opened.take(opened.export("archive"), owner="b" * 32).known == 1
+    opened.ledger.close()
+
+
+def test_one_odd_picture_does_not_keep_the_others_in(gallery: Gallery) -> None:
+    """One made before ZIPs can tell, one with damaged frames; as `exports` promises, what cannot be read is left out."""
+    old = gallery.draw(ask("a house", seed=1, pack="storybook"), made=86_400.0)
+    frames = gallery.draw(ask("a tree", seed=2, pack="storybook"))
+    gallery.store.path(frames).with_suffix(".zip").write_bytes(b"broken")
+    with zipfile.ZipFile(io.BytesIO(gallery.export("archive"))) as archive:
+        assert sum(name.endswith(".png") for name in archive.namelist()) == 2
+    assert gallery.store.read(old)
+
+
+def test_one_picture_with_damaged_exif_does_not_keep_the_others_out(gallery: Gallery, empty: Gallery) -> None:
+    """Pillow raises whatever it likes at EXIF that it rewrites; cameras write such. It is turned all the same."""
+    exif = bytearray(Image.Exif().tobytes() or b"")
+    tags = Image.Exif()
+    tags[0x0112], tags[0x011A] = 6, 1.5
+    exif = bytearray(tags.tobytes())
+    at = exif.find(b"\x01\x1a")
+    exif[at + 3] = 2  # says that a fraction is text
+    recipe = Recipe(ask("a boat", seed=9, pack="storybook"), "0123456789")
+    damaged = io.BytesIO()
+    Image.new("RGB", (64, 32)).save(damaged, "PNG", pnginfo=png_text(recipe), exif=bytes(exif))
+    assert open_picture(damaged.getvalue()).array.shape[:2] == (64, 32), "turned by a quarter"
+    for seed in (1, 2):
+        gallery.draw(ask("a house", seed=seed, pack="storybook"))
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive, zipfile.ZipFile(io.BytesIO(gallery.export("archive"))) as good:
+        archive.writestr("0.png", damaged.getvalue())
+        for name in good.namelist():
+            archive.writestr(name, good.read(name))
+    assert empty.take(stream.getvalue()).added == 3
+
+
+@pytest.mark.parametrize("form", sorted(set(forms()) - {"dataset"}))
+def test_without_recipes_nothing_says_what_was_asked_for(form: str, gallery: Gallery) -> None:
+    gallery.draw(ask("xyzzy plugh", seed=424_242, pack="storybook"), Marks(note="xyzzy", tags=("xyzzy",)))
+    file = gallery.export(form, recipes=False)
+    texts = [file]
+    if zipfile.is_zipfile(io.BytesIO(file)):
+        with zipfile.ZipFile(io.BytesIO(file)) as archive:
+            texts = [name.encode() + archive.read(name) for name in archive.namelist()]
+    for text in texts:
+        assert b"xyzzy" not in text
+        assert b"424242" not in text
+
+
+def test_a_dataset_has_recipes_or_is_none(gallery: Gallery) -> None:
+    gallery.draw(ask("a house", seed=1, pack="storybook"))
+    with pytest.raises(InvalidRequest, match="recipes"):
+        gallery.export("dataset", recipes=False)
+
+
+def test_frames_beyond_what_a_trajectory_has_are_left_out(gallery: Gallery, empty: Gallery) -> None:
+    """A ZIP of two megabytes can hold gigabytes of zeros that begin like a JPEG."""
+    gallery.draw(ask("a house", seed=1, pack="storybook"))
+    stream, jpeg = io.BytesIO(gallery.export("archive")), io.BytesIO()
+    Image.new("RGB", (8, 8)).save(jpeg, "JPEG")
+    with zipfile.ZipFile(stream, "a", zipfile.ZIP_DEFLATED) as archive:
+        name = next(each for each in archive.namelist() if each.endswith(".png"))
+        for number in range(20):
+            archive.writestr(f"frames/{name}/{number:04d}.jpg", jpeg.getvalue() + b"\0" * 4_000_000)
+    assert empty.take(stream.getvalue()).added == 1
+    assert not empty.store.has_trajectory(empty.all()[0].id)
+
+
+def test_an_import_begins_only_where_there_is_room(
+    gallery: Gallery, empty: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery.draw(ask("a house", seed=1, pack="storybook"))
+    file = gallery.export("archive")
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=0))
+    with pytest.raises(LedgerError, match="disk of this studio is full"):
         empty.take(file)
 
 

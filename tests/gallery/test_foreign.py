@@ -5,6 +5,7 @@ The files are made by the rules that each program writes by, not by the code tha
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import time
@@ -241,3 +242,28 @@ def test_settings_are_taken_apart_as_the_known_expression_does(text: str) -> Non
     line = f"{text}, Steps: 1, Seed: 2, Size: 3"
     extra = {"Steps": "1", "Seed": "2", "Size": "3"}
     assert read_infotext(f"p\n{line}").settings == {**wanted, **extra}
+
+
+def test_a_graph_of_plugs_that_lead_nowhere_is_read_in_no_time() -> None:
+    """A walk over each of its plugs once, not over all of them for each."""
+    plugs = {str(number): [] for number in range(200_000)}
+    graph = {"1": {"class_type": "KSampler", "inputs": {"sampler_name": "euler", "seed": 1, "positive": ["2", 0]}},
+             "2": {"inputs": plugs}}  # fmt: skip
+    began = time.perf_counter()
+    with contextlib.suppress(NoRecipe):
+        _read(_png(prompt=json.dumps(graph)))
+    assert time.perf_counter() - began < 3
+
+
+def test_a_text_that_no_program_writes_is_not_read() -> None:
+    with pytest.raises(NoRecipe, match="which is not read"):
+        _read(_png(prompt="[" * 3_000_001))
+
+
+def test_halves_of_letters_become_question_marks() -> None:
+    """JSON can hold them; no answer and no file can."""
+    reading, request = _read(_png(sui_image_params="", parameters=json.dumps({
+        "sui_image_params": {"prompt": "a \ud800 house", "seed": 1, "steps": 5}
+    })))  # fmt: skip
+    assert request.prompt == "a ? house"
+    reading.text.encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 from studio.errors import LedgerError, MissingImage, StudioError
 from studio.gallery import open_gallery
 from studio.gallery.database import FILE
-from studio.gallery.ledger import KEPT_IN_BIN, PAGE, Entry, Ledger
+from studio.gallery.ledger import KEPT_IN_BIN, PAGE, Entry, Ledger, Marks
 from studio.gallery.recipe import Recipe
 from studio.gallery.store import Store
 from studio.gallery.wanted import Wanted
@@ -186,3 +187,37 @@ def test_a_request_that_no_version_can_make_any_more_is_left_out(tmp_path: Path,
 def test_the_largest_seed_is_kept_exactly(tmp_path: Path, ledger: Ledger) -> None:
     id_ = _draw(tmp_path, ledger, replace(ask(), seed=2**63 - 1))
     assert ledger.picture(ME, id_).seed == 2**63 - 1
+
+
+def test_what_a_person_says_of_a_picture_leaves_its_star(tmp_path: Path, ledger: Ledger) -> None:
+    """The page that sends a note may not know of a star that was set since."""
+    id_ = _draw(tmp_path, ledger, ask("a house"))
+    ledger.favour(ME, [id_], is_favourite=True)
+    ledger.mark(ME, id_, Marks(note="mine"))
+    assert ledger.picture(ME, id_).marks == Marks(True, (), "mine")
+
+
+def test_what_leaves_the_bin_for_good_leaves_nothing_behind(tmp_path: Path, ledger: Ledger) -> None:
+    id_ = _draw(tmp_path, ledger, ask("a house"))
+    store = Store(tmp_path)
+    small = store.thumbnails / f"{id_}.webp"
+    small.parent.mkdir(exist_ok=True)
+    small.write_bytes(b"small")
+    ledger.delete(ME, [id_])
+    ledger.empty_bin(store.folder, time.time() + 1)
+    assert not store.path(id_).exists()
+    assert not small.exists()
+
+
+def test_a_file_whose_name_is_no_text_does_not_keep_the_studio_from_starting(tmp_path: Path, ledger: Ledger) -> None:
+    id_ = _draw(tmp_path, ledger, ask("a house"))
+    folder = Store(tmp_path).folder
+    (folder / os.fsdecode(b"caf\xe9.png")).hardlink_to(folder / f"{id_}.png")
+    ledger.repair(folder)
+    assert _found(ledger) == [id_]
+
+
+def test_a_damaged_ledger_is_said_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(StudioError, match=r"ledger.db cannot be read .* The pictures are safe"):
+        Ledger(tmp_path)

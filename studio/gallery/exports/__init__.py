@@ -67,9 +67,10 @@ def readable(pictures: Iterable[Picture], store: Store) -> Iterator[tuple[Pictur
     """Those that are there, each with its recipe."""
     for picture in pictures:
         try:
-            yield picture, read_recipe(store.path(picture.id))
+            recipe = read_recipe(store.path(picture.id))
         except NoRecipe:
             continue
+        yield picture, recipe
 
 
 def pixels_of(picture: Picture, store: Store) -> Pixels:
@@ -78,12 +79,16 @@ def pixels_of(picture: Picture, store: Store) -> Pixels:
 
 
 class Names:
-    """Names that say what is in a file and are good on every system: when it was made, the prompt, the seed."""
+    """Names that say what is in a file and are good on every system: when it was made, the prompt, the seed. Without
+    recipes, names that say nothing."""
 
-    def __init__(self) -> None:
-        self._taken: set[str] = set()
+    def __init__(self, options: Options) -> None:
+        self._says, self._taken = options.recipes, set[str]()
 
     def new(self, picture: Picture, ending: str) -> str:
+        if not self._says:
+            self._taken.add(str(len(self._taken)))
+            return f"picture-{len(self._taken):04d}.{ending}"
         words = re.sub(r"[^\w-]+", " ", picture.request.caption)[:LONGEST_NAME].strip().replace(" ", "-")
         made = time.strftime("%Y%m%d-%H%M%S", time.localtime(picture.made))
         begin = "-".join(part for part in (made, words, str(picture.seed)) if part)

@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Iterable
 from typing import BinaryIO
 
+from studio.errors import InvalidRequest
 from studio.gallery.exports import Names, Options, readable
 from studio.gallery.ledger import Picture
 from studio.gallery.store import Store
@@ -41,7 +42,9 @@ SIZES = ((1000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"))
 
 
 def write(pictures: Iterable[Picture], store: Store, file: BinaryIO, options: Options) -> None:
-    names, lines = Names(), []
+    if not options.recipes:
+        raise InvalidRequest("recipes", False, "true for a dataset, which is made of them")
+    names, lines = Names(options), []
     with zipfile.ZipFile(file, "w") as archive:
         for picture, recipe in readable(pictures, store):
             name, request = names.new(picture, "png"), recipe.request
