@@ -187,6 +187,40 @@ def test_what_is_said_of_pictures_is_kept_and_two_are_compared(studio: Studio, o
     assert page.locator(".gallery-compared").evaluate("(box) => box.style.getPropertyValue('--shown')") == "20%"
 
 
+def test_a_star_outlives_a_note_and_a_note_a_filter(studio: Studio, open_page: OpenPage) -> None:
+    """A quick hand stars a picture right after writing about it; and what is written about a picture that a filter
+    shows no more is kept as well, without leaving the field."""
+    page = open_page()
+    set_steps(page, 2, tab=TEXT)
+    word = f"s{time.monotonic_ns()}"
+    write(page, f"a boat {word}")
+    generate(page, studio, TEXT)
+    _open_gallery(page)
+    page.locator(".gallery-words").fill(word)
+    expect(page.locator(GRID)).to_have_count(1, timeout=MINUTE)
+    page.locator(f"{GRID} > button").click()
+    page.locator(".gallery-tags").fill(f"{word}one")
+    page.locator(".gallery-note").fill("first")
+    page.locator(".gallery-acts button", has_text="Favourite").click()
+    expect(page.locator(".gallery-tag option", has_text=f"{word}one")).to_have_count(1, timeout=MINUTE)
+    page.locator(".gallery-tag").select_option(f"{word}one")
+    page.locator(f"{GRID} > button").click()
+    expect(page.locator(".gallery-acts button", has_text="No favourite")).to_be_visible()
+    expect(page.locator(".gallery-note")).to_have_value("first")
+    page.locator(".gallery-tags").fill(f"{word}two")
+    expect(page.locator(".gallery-tag option", has_text=f"{word}two")).to_have_count(1, timeout=MINUTE)  # it is saved
+    page.locator(".gallery-note").fill("second")
+    page.wait_for_timeout(1500)  # and the tab is closed, the hand still on the note
+    page.reload()
+    _open_gallery(page)
+    page.locator(".gallery-words").fill(word)
+    expect(page.locator(GRID)).to_have_count(1, timeout=MINUTE)
+    page.locator(f"{GRID} > button").click()
+    expect(page.locator(".gallery-note")).to_have_value("second")
+    expect(page.locator(".gallery-tags")).to_have_value(f"{word}two")
+    expect(page.locator(".gallery-acts button", has_text="No favourite")).to_be_visible()
+
+
 def test_a_picture_is_drawn_again_sent_on_and_shown_in_its_tree(studio: Studio, open_page: OpenPage) -> None:
     page = open_page()
     set_steps(page, 3, tab=TEXT)
