@@ -23,6 +23,7 @@ def main() -> int:
     from studio.client import LocalClient
     from studio.errors import StudioError
     from studio.gallery import opened
+    from studio.hosting.metrics import Metrics
     from studio.indexer import Indexer
     from studio.recorder import Recorder
     from studio.settings import read_settings
@@ -33,14 +34,15 @@ def main() -> int:
         try:
             settings = read_settings(os.environ)
             library = ends.enter_context(opened(settings.data, everybody=settings.single))
-            recorder = Recorder(library.store, library.ledger)
-            client = ends.enter_context(LocalClient(settings, recorder, recorder.accept))
+            recorder, metrics = Recorder(library.store, library.ledger), Metrics()
+            client = ends.enter_context(LocalClient(settings, *metrics.around(recorder)))
             ends.enter_context(contextlib.closing(Indexer(client, library.store, library.ledger)))
         except (StudioError, OSError) as error:
             print(f"Latent Studio cannot start: {error}", file=sys.stderr)
             return 2
         page = build_page(client, library)
-        options = launch_options(client, library, policy_of(settings))
+        further = metrics.routes(client) if settings.metrics else []
+        options = launch_options(client, library, policy_of(settings), further)
         options |= {"server_name": settings.host, "server_port": settings.port}
         is_over = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -171,6 +171,7 @@ class LocalClient:
         self.inputs: float | None = None  # most model inputs in a call, once the engine is there
         self.device = ""  # likewise
         self.pulse = Alive()
+        self.starts = 0  # of engine processes, so far
         self._closing = threading.Event()
         self._process: EngineProcess | None = None
         self._start()
@@ -315,6 +316,7 @@ class LocalClient:
             self._process.send(command)
 
     def _start(self) -> None:
+        self.starts += 1
         self._process = EngineProcess(self._options, self._hear, self._recover)
         for job in self._jobs.values():
             if job.is_sent:

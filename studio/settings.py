@@ -16,6 +16,7 @@ STUDIO_EACH_ADDRESS 48     most jobs from one network address that wait, whateve
 STUDIO_PATIENCE 300        seconds after which a step counts as stuck and the engine is started anew; 0 is never
 STUDIO_SINGLE              1: everybody sees all pictures; 0 where others than this machine can reach the page
 STUDIO_GRACE   20          seconds that what is being drawn may take when the studio is ended; the rest waits
+STUDIO_METRICS 0           1: numbers for a Prometheus server at /metrics, for whoever reaches the page
 STUDIO_STRICT  0           1: the same seed gives the same bits whoever else draws (fixed batches, slower alone)
 """
 
@@ -56,6 +57,7 @@ class Settings:
     strict: bool = False
     single: bool = True
     grace: int = 20
+    metrics: bool = False
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -89,6 +91,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         strict=_integer(environment, f"{PREFIX}STRICT", 0, 0, 1) == 1,
         single=_integer(environment, f"{PREFIX}SINGLE", 1 if is_alone else 0, 0, 1) == 1,
         grace=_integer(environment, f"{PREFIX}GRACE", defaults.grace, 0, 3600),
+        metrics=_integer(environment, f"{PREFIX}METRICS", 0, 0, 1) == 1,
     )
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import importlib
 import pkgutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from types import ModuleType
 from typing import Any
 
 import gradio as gr
+from starlette.routing import Route
 
 import tabs
 from studio.client import EngineClient
@@ -18,6 +19,7 @@ from studio.gallery import Library
 from studio.gallery.containers import read_recipe
 from studio.gallery.store import Store
 from studio.hosting.guard import Policy, guarded_by
+from studio.hosting.health import Canary
 from studio.packs.catalogue import PackInfo
 from studio.settings import Settings
 from tabs import STATIC
@@ -172,8 +174,10 @@ def policy_of(settings: Settings) -> Policy:
     )
 
 
-def launch_options(client: EngineClient, library: Library, policy: Policy) -> dict[str, Any]:
-    """What `gr.Blocks.launch` needs beside an address."""
+def launch_options(
+    client: EngineClient, library: Library, policy: Policy, further: Sequence[Route] = ()
+) -> dict[str, Any]:
+    """What `gr.Blocks.launch` needs beside an address; ``further`` routes are served beside the page's own."""
     return {
         "theme": _theme(),
         "css_paths": [STATIC / "page.css"],
@@ -193,6 +197,8 @@ def launch_options(client: EngineClient, library: Library, policy: Policy) -> di
                 *animation_routes(library.store),
                 *source_routes(library.store),
                 *export_routes(client, library.store, library.errands),
+                *Canary(client).routes(),
+                *further,
             ],
         },
     }

@@ -59,6 +59,8 @@ OPEN: dict[str, Access] = {
     "/studio/errands/{name}": Access(),
     "/studio/errands/{name}/stop": Access(("POST",), KILOBYTE),
     "/studio/errands/{name}/file": Access(),
+    "/studio/health": Access(READ, 0, 60.0),
+    "/metrics": Access(),
     "/studio/deviation.png": Access(READ, 0, 120.0),
     "/studio/animations/{kind}": Access(READ, 0, 300.0),
     "/studio/sources": Access(("POST",), LARGEST_PICTURE, 120.0),

@@ -1,0 +1,83 @@
+"""Whoever runs a studio can ask whether it draws, and how busy it is; by the real queue, and without a trace."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import httpx
+import pytest
+from gradio_client import Client
+
+from studio.client import EngineClient
+from studio.events import Event
+from studio.hosting import health
+from studio.packs.catalogue import PackState, find_pack
+from studio.requests.request import Request
+from tests.running import Studio, running_studio
+
+
+def _numbers(studio: Studio) -> dict[str, float]:
+    """The metrics, read as a Prometheus server reads them."""
+    text = httpx.get(f"{studio.url}/metrics").text
+    return {name: float(value) for name, value in re.findall(r"^([^#\s]+(?:\{[^}]*\})?) (\S+)$", text, re.MULTILINE)}
+
+
+def test_a_studio_that_draws_says_so_and_keeps_nothing_of_it(studio: Studio) -> None:
+    before = set((studio.data / "pictures").glob("*"))
+    answer = httpx.get(f"{studio.url}/studio/health", timeout=60)
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "ok"
+    assert 0 < answer.json()["seconds"] < 30
+    assert set((studio.data / "pictures").glob("*")) == before
+    assert httpx.get(f"{studio.url}/studio/health").json() == answer.json(), "one try serves all for some seconds"
+
+
+def test_metrics_count_what_happens_and_name_nobody(tmp_path: Path) -> None:
+    with running_studio(tmp_path / "data", STUDIO_METRICS="1") as studio:
+        client = Client(studio.url, verbose=False, analytics_enabled=False)
+        client.predict("a secret house", api_name="/text_to_image", width=64, height=64, steps=2)
+        numbers = _numbers(studio)
+        assert numbers["studio_pictures_total"] == 1
+        assert numbers['studio_jobs_total{end="finished"}'] == 1
+        assert numbers["studio_job_seconds_count"] == numbers["studio_wait_seconds_count"] == 1
+        assert numbers["studio_engine_starts"] == 1
+        assert "secret" not in httpx.get(f"{studio.url}/metrics").text
+
+
+class _Hanging:
+    """A client whose engine gives no sign of life."""
+
+    def __init__(self) -> None:
+        self.cancelled: list[str] = []
+
+    def packs(self) -> tuple[PackState, ...]:
+        return (PackState(find_pack("storybook")),)
+
+    def submit(self, request: Request, owner: str, address: str) -> str:
+        return "job"
+
+    def events(self, job: str, heartbeat: float) -> Iterator[list[Event]]:
+        while True:
+            time.sleep(0.05)
+            yield []
+
+    def cancel(self, job: str) -> None:
+        self.cancelled.append(job)
+
+
+def test_an_engine_that_hangs_is_told_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A health check that hangs with what it checks is none."""
+    monkeypatch.setattr(health, "PATIENCE_SECONDS", 0.2)
+    client = _Hanging()
+    told = health.Canary(cast(EngineClient, client)).health()
+    assert told.problem == "The engine gives no sign of life."
+    assert told.seconds < 2
+    assert client.cancelled == ["job"], "should the engine come back, it has nothing to do"
+
+
+def test_there_are_no_metrics_unless_they_are_asked_for(studio: Studio) -> None:
+    assert httpx.get(f"{studio.url}/metrics").status_code == 404
