@@ -27,7 +27,7 @@ def main() -> int:
     from studio.indexer import Indexer
     from studio.recorder import Recorder
     from studio.settings import read_settings
-    from tabs.page import build_page, launch_options, policy_of
+    from tabs.page import build_page, launch_options
 
     write_log()
     with contextlib.ExitStack() as ends:
@@ -37,13 +37,11 @@ def main() -> int:
             recorder, metrics = Recorder(library.store, library.ledger), Metrics()
             client = ends.enter_context(LocalClient(settings, *metrics.around(recorder)))
             ends.enter_context(contextlib.closing(Indexer(client, library.store, library.ledger)))
+            page = build_page(client, library)
+            options = launch_options(client, library, settings, metrics.routes(client) if settings.metrics else [])
         except (StudioError, OSError) as error:
             print(f"Latent Studio cannot start: {error}", file=sys.stderr)
             return 2
-        page = build_page(client, library)
-        further = metrics.routes(client) if settings.metrics else []
-        options = launch_options(client, library, policy_of(settings), further)
-        options |= {"server_name": settings.host, "server_port": settings.port}
         is_over = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: is_over.set())

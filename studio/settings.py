@@ -17,6 +17,7 @@ STUDIO_PATIENCE 300        seconds after which a step counts as stuck and the en
 STUDIO_SINGLE              1: everybody sees all pictures; 0 where others than this machine can reach the page
 STUDIO_GRACE   20          seconds that what is being drawn may take when the studio is ended; the rest waits
 STUDIO_METRICS 0           1: numbers for a Prometheus server at /metrics, for whoever reaches the page
+STUDIO_MCP     0           1: the studio as tools for assistants at /studio/mcp (requirements-mcp.txt)
 STUDIO_STRICT  0           1: the same seed gives the same bits whoever else draws (fixed batches, slower alone)
 """
 
@@ -58,6 +59,7 @@ class Settings:
     single: bool = True
     grace: int = 20
     metrics: bool = False
+    mcp: bool = False
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -92,6 +94,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         single=_integer(environment, f"{PREFIX}SINGLE", 1 if is_alone else 0, 0, 1) == 1,
         grace=_integer(environment, f"{PREFIX}GRACE", defaults.grace, 0, 3600),
         metrics=_integer(environment, f"{PREFIX}METRICS", 0, 0, 1) == 1,
+        mcp=_integer(environment, f"{PREFIX}MCP", 0, 0, 1) == 1,
     )
 
 

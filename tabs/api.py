@@ -1,7 +1,7 @@
 """The studio for programs: what people do in the tabs and in the gallery, as typed endpoints.
 
 They are reached as any endpoint of gradio: with ``gradio_client``, its JavaScript sister, plain HTTP, or, with
-STUDIO_MCP=1, as tools of the Model Context Protocol. Requests, limits and refusals are those of the page.
+STUDIO_MCP=1, as tools of the Model Context Protocol (`tools_of`). Requests, limits and refusals are those of the page.
 
 A drawing endpoint answers while it draws: the same fields again and again, until ``state`` is "done". Whoever stops
 listening stops the drawing. Pictures are named by addresses below the studio's own; pictures that are sent come as the
@@ -17,7 +17,7 @@ import random
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import gradio as gr
 
@@ -35,10 +35,13 @@ from studio.requests.limits import RANDOM_SEEDS
 from studio.requests.request import Request
 from studio.samplers.catalogue import DEFAULT_SAMPLER
 from tabs.door import BROWSER_NAME, address_of
-from tabs.exports import ERRANDS_URL
+from tabs.exports import ERRANDS_URL, thumbnail_of
 from tabs.gallery import begin_export
 from tabs.job import new_browser
 from tabs.pictures import PICTURE_NAME, PICTURES_URL, finished_picture
+
+if TYPE_CHECKING:
+    from studio.hosting.tools import Tools
 
 Answer: TypeAlias = dict[str, Any]
 HEARTBEAT_SECONDS = 2.0
@@ -260,7 +263,7 @@ class Api:
         owner: str = "",
         page: gr.Request = None,  # type: ignore[assignment]
     ) -> Iterator[dict[str, Any]]:
-        """Draw what a recipe says: the ``request`` that every answer holds makes its pictures again, to the bit.
+        """Draw what a recipe says: the ``request`` that every answer holds makes its picture again.
 
         Parameters:
             request: as in an answer; images are named by their digests, and must have been here before
@@ -415,6 +418,15 @@ class Api:
         finally:
             if not is_over:
                 self._client.cancel(job)
+
+
+def tools_of(client: EngineClient, library: Library) -> "Tools":
+    """The endpoints as an assistant's tools. Raises `StudioError` where what that needs is not installed."""
+    try:
+        from studio.hosting.tools import Tools  # an extra requirement
+    except ImportError:
+        raise StudioError("STUDIO_MCP=1 needs more than is installed: pip install -r requirements-mcp.txt") from None
+    return Tools(Api(client, library).endpoints, lambda name: thumbnail_of(library.store, name[:-4]).read_bytes())
 
 
 def _owner(given: str) -> str:

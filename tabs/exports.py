@@ -56,7 +56,7 @@ def export_routes(client: EngineClient, store: Store, errands: Errands) -> list[
     async def thumbnail(request: HttpRequest) -> Response:
         name = request.path_params["name"]
         return await answer(
-            request, lambda: FileResponse(_thumbnail(store, name), media_type="image/webp", headers=FOR_EVER)
+            request, lambda: FileResponse(thumbnail_of(store, name), media_type="image/webp", headers=FOR_EVER)
         )
 
     async def read(request: HttpRequest) -> Response:
@@ -142,7 +142,8 @@ def _state(errand: Errand, language: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _thumbnail(store: Store, name: str) -> Path:
+def thumbnail_of(store: Store, name: str) -> Path:
+    """The WebP file with the small copy of a picture, which is made at the first call. Raises `MissingImage`."""
     path = store.thumbnails / f"{name}.webp"
     if not NAME.fullmatch(name) or not store.path(name).is_file():
         raise MissingImage("There is no such picture (any more).")

@@ -24,7 +24,7 @@ from studio.packs.catalogue import PackInfo
 from studio.settings import Settings
 from tabs import STATIC
 from tabs.animations import animation_routes
-from tabs.api import Api
+from tabs.api import Api, tools_of
 from tabs.door import BrowserName, StudioBlocks, first_language, language_of
 from tabs.engine_panel import build_panel
 from tabs.exports import export_routes
@@ -175,10 +175,14 @@ def policy_of(settings: Settings) -> Policy:
 
 
 def launch_options(
-    client: EngineClient, library: Library, policy: Policy, further: Sequence[Route] = ()
+    client: EngineClient, library: Library, settings: Settings, further: Sequence[Route] = ()
 ) -> dict[str, Any]:
-    """What `gr.Blocks.launch` needs beside an address; ``further`` routes are served beside the page's own."""
+    """What `gr.Blocks.launch` needs; ``further`` routes are served beside the page's own. Raises `StudioError` where
+    the settings ask for what is not installed."""
+    tools = [tools_of(client, library)] if settings.mcp else []
     return {
+        "server_name": settings.host,
+        "server_port": settings.port,
         "theme": _theme(),
         "css_paths": [STATIC / "page.css"],
         "js": (STATIC / "page.js").read_text(),
@@ -191,13 +195,14 @@ def launch_options(
         "max_threads": 256,  # every page that follows a job holds one
         "state_session_capacity": KEPT_SESSIONS,
         "app_kwargs": {
-            "lifespan": guarded_by(policy),
+            "lifespan": guarded_by(policy_of(settings), *(each.running for each in tools)),
             "routes": [
                 *picture_routes(library.store),
                 *animation_routes(library.store),
                 *source_routes(library.store),
                 *export_routes(client, library.store, library.errands),
                 *Canary(client).routes(),
+                *(route for each in tools for route in each.routes),
                 *further,
             ],
         },

@@ -634,6 +634,15 @@ TEMPLATES: dict[str, tuple[str, str]] = {
         "工作室无法理解此页面发送的内容。请重新载入页面。",
         "Das Studio konnte mit dem, was diese Seite sandte, nichts anfangen. Bitte die Seite neu laden.",
     ),
+    # assistants
+    "a value; this tool does not do without": (
+        "一个值；此工具必须有它",
+        "einen Wert; ohne ihn geht dieses Werkzeug nicht",
+    ),
+    "STUDIO_MCP=1 needs more than is installed: pip install -r requirements-mcp.txt": (
+        "STUDIO_MCP=1 还需安装：pip install -r requirements-mcp.txt",
+        "STUDIO_MCP=1 braucht mehr, als installiert ist: pip install -r requirements-mcp.txt",
+    ),
 }
 
 HOLE = re.compile(r"\{(\w+)\}")

@@ -66,14 +66,20 @@ class Policy:
     routes: Mapping[str, Access] = field(default_factory=lambda: OPEN)
 
 
-def guarded_by(policy: Policy) -> Callable[[Any], contextlib.AbstractAsyncContextManager[None]]:
+Lifespan: TypeAlias = Callable[[Any], contextlib.AbstractAsyncContextManager[None]]
+
+
+def guarded_by(policy: Policy, *within: Lifespan) -> Lifespan:
     """A lifespan for a starlette application: before the server takes its first request, the guard is put around all
-    of it, gradio's own middleware (which answers other sites' pages) included."""
+    of it, gradio's own middleware (which answers other sites' pages) included. Other lifespans run ``within``."""
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[None]:
         app.middleware_stack = Guard(app.middleware_stack, policy)
-        yield
+        async with contextlib.AsyncExitStack() as stack:
+            for each in within:
+                await stack.enter_async_context(each(app))
+            yield
 
     return lifespan
 

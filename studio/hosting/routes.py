@@ -61,6 +61,7 @@ OPEN: dict[str, Access] = {
     "/studio/errands/{name}/file": Access(),
     "/studio/health": Access(READ, 0, 60.0),
     "/metrics": Access(),
+    "/studio/mcp": Access(("POST",), LARGEST_EVENT, None),
     "/studio/deviation.png": Access(READ, 0, 120.0),
     "/studio/animations/{kind}": Access(READ, 0, 300.0),
     "/studio/sources": Access(("POST",), LARGEST_PICTURE, 120.0),

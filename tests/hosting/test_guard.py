@@ -39,13 +39,13 @@ from studio.gallery.store import Store
 from studio.settings import Settings
 from studio.gallery.errands import Errands
 from studio.gallery import Library
-from tabs.page import build_page, launch_options, policy_of
+from tabs.page import build_page, launch_options
 
 LocalClient._start = lambda self: None
 store, settings = Store(Path(sys.argv[1])), Settings()
 client = LocalClient(settings)
 library = Library(store, Ledger(Path(sys.argv[1])), Errands(Path(sys.argv[1]) / "exports"))
-options = launch_options(client, library, policy_of(settings))["app_kwargs"]
+options = launch_options(client, library, settings)["app_kwargs"]
 app = gr.routes.App.create_app(build_page(client, library), app_kwargs=options)
 for route in app.routes:
     inner = getattr(route, "original_router", None)
