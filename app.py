@@ -23,6 +23,7 @@ def main() -> int:
     from studio.client import LocalClient
     from studio.errors import StudioError
     from studio.gallery import opened
+    from studio.hosting.accounts import Accounts
     from studio.hosting.metrics import Metrics
     from studio.indexer import Indexer
     from studio.recorder import Recorder
@@ -37,8 +38,10 @@ def main() -> int:
             recorder, metrics = Recorder(library.store, library.ledger), Metrics()
             client = ends.enter_context(LocalClient(settings, *metrics.around(recorder)))
             ends.enter_context(contextlib.closing(Indexer(client, library.store, library.ledger)))
-            page = build_page(client, library)
-            options = launch_options(client, library, settings, metrics.routes(client) if settings.metrics else [])
+            accounts = Accounts(settings.accounts) if settings.accounts else None
+            page = build_page(client, library, accounts)
+            further = metrics.routes(client) if settings.metrics else []
+            options = launch_options(client, library, settings, accounts, further)
         except (StudioError, OSError) as error:
             print(f"Latent Studio cannot start: {error}", file=sys.stderr)
             return 2

@@ -9,6 +9,7 @@
     │   ├── NotFinite       its numbers ran off to infinity
     │   ├── OutOfMemory     it does not fit, even alone
     │   └── EngineStopped   the engine process ended under it
+    ├── AccountError        a name or password will not do, or the file of accounts is damaged
     ├── UnknownJob          no job of that name, or not yours
     ├── MissingImage        an image that a request names is not kept here
     └── NoRecipe            a picture carries no recipe that can be read
@@ -81,6 +82,10 @@ class OutOfMemory(JobFailed):
 
 class EngineStopped(JobFailed):
     """The engine process ended while the job was in it."""
+
+
+class AccountError(StudioError):
+    """A file of accounts cannot be read, or an account will not do."""
 
 
 class UnknownJob(StudioError):

@@ -17,6 +17,7 @@ STUDIO_PATIENCE 300        seconds after which a step counts as stuck and the en
 STUDIO_SINGLE              1: everybody sees all pictures; 0 where others than this machine can reach the page
 STUDIO_GRACE   20          seconds that what is being drawn may take when the studio is ended; the rest waits
 STUDIO_METRICS 0           1: numbers for a Prometheus server at /metrics, for whoever reaches the page
+STUDIO_ACCOUNTS            file of accounts (python -m studio accounts); with it, whoever comes must log in
 STUDIO_MCP     0           1: the studio as tools for assistants at /studio/mcp (requirements-mcp.txt)
 STUDIO_STRICT  0           1: the same seed gives the same bits whoever else draws (fixed batches, slower alone)
 """
@@ -60,6 +61,7 @@ class Settings:
     grace: int = 20
     metrics: bool = False
     mcp: bool = False
+    accounts: Path | None = None
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -72,7 +74,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     is_space = "SPACE_ID" in environment
     host = environment.get(f"{PREFIX}HOST", environment.get("GRADIO_SERVER_NAME", defaults.host))
     proxies, hosts = _integer(environment, f"{PREFIX}PROXIES", 1 if is_space else 0, 0, 10), _hosts(environment)
-    is_alone = host in LOOPBACK and not (is_space or proxies or hosts)  # nobody but this machine reaches the page
+    accounts = environment.get(f"{PREFIX}ACCOUNTS", "")
+    is_alone = host in LOOPBACK and not (is_space or proxies or hosts or accounts)  # for one person on this machine
     port_name = f"{PREFIX}PORT" if f"{PREFIX}PORT" in environment else "GRADIO_SERVER_PORT"
     return Settings(
         host=host,
@@ -95,6 +98,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         grace=_integer(environment, f"{PREFIX}GRACE", defaults.grace, 0, 3600),
         metrics=_integer(environment, f"{PREFIX}METRICS", 0, 0, 1) == 1,
         mcp=_integer(environment, f"{PREFIX}MCP", 0, 0, 1) == 1,
+        accounts=Path(accounts).expanduser() if accounts else None,
     )
 
 

@@ -27,6 +27,7 @@ from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, 
 from studio.gallery import Library
 from studio.gallery.ledger import PAGE, Picture
 from studio.gallery.wanted import Wanted
+from studio.hosting.accounts import Accounts
 from studio.images.opening import LARGEST_FILE, open_picture
 from studio.images.pixels import Image, Mask, Pixels
 from studio.packs.catalogue import PackInfo
@@ -34,7 +35,7 @@ from studio.requests import from_mapping, to_mapping
 from studio.requests.limits import RANDOM_SEEDS
 from studio.requests.request import Request
 from studio.samplers.catalogue import DEFAULT_SAMPLER
-from tabs.door import BROWSER_NAME, address_of
+from tabs.door import BROWSER_NAME, address_of, person_of
 from tabs.exports import ERRANDS_URL, thumbnail_of
 from tabs.gallery import begin_export
 from tabs.job import new_browser
@@ -56,11 +57,11 @@ class Api:
 
     Common to those that draw: a ``seed`` below 0 is chosen anew; ``width``, ``height``, ``steps`` and ``guidance`` of 0
     are the model's own; an empty ``pack`` is the first one; ``owner`` is the name that an earlier answer gave, so that
-    the gallery knows whose pictures they are.
+    the gallery knows whose pictures they are (where there are accounts, it is whoever has logged in).
     """
 
-    def __init__(self, client: EngineClient, library: Library) -> None:
-        self._client, self._library = client, library
+    def __init__(self, client: EngineClient, library: Library, accounts: Accounts | None = None) -> None:
+        self._client, self._library, self._accounts = client, library, accounts
 
     def text_to_image(
         self,
@@ -276,7 +277,7 @@ class Api:
 
     def search_gallery(
         self, words: str = "", task: str = "", tag: str = "", collection: str = "", favourites: bool = False,
-        most: int = PAGE, owner: str = "",
+        most: int = PAGE, owner: str = "", page: gr.Request = None,  # type: ignore[assignment]
     ) -> list[dict[str, Any]]:  # fmt: skip
         """Find pictures that were drawn here, the newest first.
 
@@ -295,10 +296,11 @@ class Api:
             if not isinstance(value, str):
                 raise InvalidRequest(name, value, "text")
         wanted = Wanted(words=words, task=task, tag=tag, collection=collection, favourites=favourites is True)
-        return [_described(picture) for picture in self._library.ledger.find(_owner(owner), wanted, most)]
+        return [_described(picture) for picture in self._library.ledger.find(self._owner(owner, page), wanted, most)]
 
     def export_pictures(
         self, names: list[str], form: str = "archive", quality: int = 90, recipes: bool = True, owner: str = "",
+        page: gr.Request = None,  # type: ignore[assignment]
     ) -> Iterator[dict[str, Any]]:  # fmt: skip
         """Make one file of several pictures: a ZIP with recipes, an HTML page, a contact sheet, a dataset, JPEG, WebP.
 
@@ -312,11 +314,11 @@ class Api:
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise InvalidRequest("names", names, "a list of pictures' names")
         ids = [name.removesuffix(".png") for name in names]
-        found = self._library.ledger.pictures(_owner(owner), ids)
+        found = self._library.ledger.pictures(self._owner(owner, page), ids)
         if not found or len(found) < len(set(ids)):
             raise MissingImage("There is no such picture (any more).")
         told = {"form": form, "quality": quality, "recipes": recipes}
-        errand = begin_export(self._library, _owner(owner), [picture.id for picture in found], told)
+        errand = begin_export(self._library, self._owner(owner, page), [picture.id for picture in found], told)
         try:
             while not errand.has_ended.wait(EXPORT_LOOK_SECONDS):
                 yield {"state": "exporting", "done": errand.done, "of": errand.total}
@@ -393,6 +395,16 @@ class Api:
     def _mask(self, given: str) -> Mask:
         return Mask.of(self._picture("mask", given).array.max(axis=2))
 
+    def _owner(self, given: str, page: gr.Request | None) -> str:
+        """Whose pictures: those of who has logged in, where there are accounts."""
+        if self._accounts is not None:
+            return self._accounts.identity(person_of(page)) or new_browser()
+        if not given:
+            return ""
+        if not isinstance(given, str) or not BROWSER_NAME.fullmatch(given):
+            raise InvalidRequest("owner", given, "the name that an answer gave, or nothing")
+        return given
+
     def _draw(
         self, values: Mapping[str, Any], images: Sequence[Image], owner: str, page: gr.Request | None
     ) -> Iterator[Answer]:
@@ -403,7 +415,7 @@ class Api:
 
     def _follow(self, asked: Request, images: Sequence[Image], owner: str, page: gr.Request | None) -> Iterator[Answer]:
         """Submits a request and tells how it goes. Raises what it fails with; one that nobody follows is stopped."""
-        name = _owner(owner) or new_browser()
+        name = self._owner(owner, page) or new_browser()
         job = self._client.submit(asked, name, images, address_of(page) if page is not None else "")
         answer: Answer = {"state": "waiting", "owner": name, "step": 0, "steps": 0, "notes": [], "pictures": []}
         is_over = False
@@ -420,21 +432,15 @@ class Api:
                 self._client.cancel(job)
 
 
-def tools_of(client: EngineClient, library: Library) -> "Tools":
+def tools_of(client: EngineClient, library: Library, accounts: Accounts | None = None) -> "Tools":
     """The endpoints as an assistant's tools. Raises `StudioError` where what that needs is not installed."""
     try:
         from studio.hosting.tools import Tools  # an extra requirement
     except ImportError:
         raise StudioError("STUDIO_MCP=1 needs more than is installed: pip install -r requirements-mcp.txt") from None
-    return Tools(Api(client, library).endpoints, lambda name: thumbnail_of(library.store, name[:-4]).read_bytes())
-
-
-def _owner(given: str) -> str:
-    if not given:
-        return ""
-    if not isinstance(given, str) or not BROWSER_NAME.fullmatch(given):
-        raise InvalidRequest("owner", given, "the name that an answer gave, or nothing")
-    return given
+    return Tools(
+        Api(client, library, accounts).endpoints, lambda name: thumbnail_of(library.store, name[:-4]).read_bytes()
+    )
 
 
 def _fold(answer: Answer, event: Event) -> bool:

@@ -17,6 +17,8 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse
 
 from studio.errors import InvalidRequest, MissingImage, StudioError
+from studio.hosting.accounts import Accounts
+from studio.hosting.guard import PERSON
 from tabs.refusals import in_language
 from tabs.words import LANGUAGES
 
@@ -50,6 +52,13 @@ def address_of(page: gr.Request) -> str:
     return page.client.host if page.client else ""
 
 
+def person_of(page: gr.Request | HttpRequest | None) -> str:
+    """The name of who has logged in; empty where nobody needs to."""
+    if isinstance(page, gr.Request):
+        return page.username or ""
+    return str(page.scope.get(PERSON, "")) if page is not None else ""
+
+
 def language_of(page: gr.Request | HttpRequest | None) -> str:
     """The page's language, as its browser asks for it."""
     return first_language(page.headers.get("accept-language", "") if page else "")
@@ -69,14 +78,24 @@ def answer_of(error: StudioError, page: HttpRequest) -> JSONResponse:
 
 
 class StudioBlocks(gr.Blocks):
-    """A page all of whose handlers speak to people through this door."""
+    """A page all of whose handlers speak to people through this door. Where there are accounts, whoever has logged in
+    is one browser wherever they are, whatever their browser calls itself."""
+
+    accounts: Accounts | None = None
 
     async def process_api(self, block_fn: Any, inputs: list[Any], *rest: Any, **options: Any) -> dict[str, Any]:
+        given = options.get("request")
+        page = given if isinstance(given, gr.Request) else None
         try:
+            if self.accounts is not None:
+                identity = self.accounts.identity(person_of(page))
+                inputs = [
+                    identity if isinstance(component, BrowserName) else value
+                    for component, value in zip(block_fn.inputs, inputs, strict=False)
+                ]
             return await super().process_api(block_fn, inputs, *rest, **options)
         except (Exception, SystemExit) as error:  # SystemExit would leave a server that answers nobody
-            request = options.get("request")
-            raise refused(error, request if isinstance(request, gr.Request) else None) from None
+            raise refused(error, page) from None
 
 
 def refused(error: BaseException, page: gr.Request | None) -> gr.Error:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import importlib
 import pkgutil
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from types import ModuleType
 from typing import Any
 
 import gradio as gr
+from anyio import to_thread
+from starlette.requests import Request as HttpRequest
 from starlette.routing import Route
 
 import tabs
@@ -18,8 +21,10 @@ from studio.errors import MissingImage
 from studio.gallery import Library
 from studio.gallery.containers import read_recipe
 from studio.gallery.store import Store
-from studio.hosting.guard import Policy, guarded_by
+from studio.hosting.accounts import Accounts
+from studio.hosting.guard import People, Policy, guarded_by
 from studio.hosting.health import Canary
+from studio.hosting.routes import OPEN, OPEN_TO_LOG_IN
 from studio.packs.catalogue import PackInfo
 from studio.settings import Settings
 from tabs import STATIC
@@ -74,14 +79,17 @@ def _task_of(tab: ModuleType) -> str:
     return str(tab.TITLE).replace("_", "-")
 
 
-def build_page(client: EngineClient, library: Library) -> gr.Blocks:
-    """The whole page, ready to be launched with `launch_options`."""
+def build_page(client: EngineClient, library: Library, accounts: Accounts | None = None) -> gr.Blocks:
+    """The whole page, ready to be launched with `launch_options`; for those of ``accounts``, if there are any."""
     desk = Desk(library.store)
     with StudioBlocks(title="Latent Studio", analytics_enabled=False, fill_width=True) as page:
+        page.accounts = accounts
         browser = BrowserName()
         with gr.Row(elem_id="studio-top"):
             gr.HTML((STATIC / "header.html").read_text(), elem_id="studio-header")
             picker = ModelPicker(client)
+            if accounts is not None:
+                gr.Button(say("log_out"), link="logout", link_target="_self", size="sm", elem_id="log-out", scale=0)
         notices: dict[str, gr.Markdown] = {}
         with gr.Tabs() as tabs_:
             built = []
@@ -92,7 +100,7 @@ def build_page(client: EngineClient, library: Library) -> gr.Blocks:
             with gr.Tab(say("tab_gallery"), id="gallery", elem_id="tab-gallery"):
                 build_gallery(client, library, browser, picker, built, tabs_)
         build_panel(client)
-        Api(client, library).add_to_page()
+        Api(client, library, accounts).add_to_page()
         _connect(built, library.store, tabs_)
         _connect_picker(picker, client, built, notices)
 
@@ -163,24 +171,52 @@ def _said(picker: ModelPicker, notices: dict[str, gr.Markdown], info: PackInfo, 
     return {notice: picker.notice(info, task, language_of(page)) for task, notice in notices.items()}
 
 
-def policy_of(settings: Settings) -> Policy:
+def policy_of(settings: Settings, accounts: Accounts | None = None) -> Policy:
     """Whom the guard in front of the page lets in."""
     return Policy(
         hosts=frozenset(settings.hosts),
         any_host=settings.is_space,  # behind Spaces' own proxy, whose names for it are not written down anywhere
         proxies=settings.proxies,
         frames=SPACES_FRAMES if settings.is_space else (),
+        people=partial(_people, accounts) if accounts is not None else None,
+        routes=OPEN if accounts is None else {**OPEN, **OPEN_TO_LOG_IN},
         translate=lambda message, languages: in_language(message, first_language(languages)),
     )
 
 
+def _people(accounts: Accounts, app: Any) -> People:
+    """Who has logged in on gradio's ``app``, by its cookie, or says name and password with each request."""
+    cookies = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
+
+    async def person(request: HttpRequest) -> str | None:
+        tokens = [request.cookies[cookie] for cookie in cookies if cookie in request.cookies]
+        name = next((app.tokens[token] for token in tokens if token in app.tokens), None)
+        if name is None and (header := request.headers.get("authorization")):
+            name = await to_thread.run_sync(accounts.of_header, header)
+        return name if name is not None and accounts.identity(name) else None
+
+    return person
+
+
+def _asking(accounts: Accounts) -> Callable[[str, str], Awaitable[bool]]:
+    async def is_right(name: str, password: str) -> bool:
+        return await to_thread.run_sync(accounts.is_right, name, password)
+
+    return is_right
+
+
 def launch_options(
-    client: EngineClient, library: Library, settings: Settings, further: Sequence[Route] = ()
+    client: EngineClient,
+    library: Library,
+    settings: Settings,
+    accounts: Accounts | None = None,
+    further: Sequence[Route] = (),
 ) -> dict[str, Any]:
     """What `gr.Blocks.launch` needs; ``further`` routes are served beside the page's own. Raises `StudioError` where
     the settings ask for what is not installed."""
-    tools = [tools_of(client, library)] if settings.mcp else []
+    tools = [tools_of(client, library, accounts)] if settings.mcp else []
     return {
+        "auth": None if accounts is None else _asking(accounts),
         "server_name": settings.host,
         "server_port": settings.port,
         "theme": _theme(),
@@ -195,7 +231,7 @@ def launch_options(
         "max_threads": 256,  # every page that follows a job holds one
         "state_session_capacity": KEPT_SESSIONS,
         "app_kwargs": {
-            "lifespan": guarded_by(policy_of(settings), *(each.running for each in tools)),
+            "lifespan": guarded_by(policy_of(settings, accounts), *(each.running for each in tools)),
             "routes": [
                 *picture_routes(library.store),
                 *animation_routes(library.store),

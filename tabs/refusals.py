@@ -634,6 +634,29 @@ TEMPLATES: dict[str, tuple[str, str]] = {
         "工作室无法理解此页面发送的内容。请重新载入页面。",
         "Das Studio konnte mit dem, was diese Seite sandte, nichts anfangen. Bitte die Seite neu laden.",
     ),
+    # accounts
+    "Please log in first.": ("请先登录。", "Bitte zuerst anmelden."),
+    "Too many wrong names or passwords came from here. Please try again in 15 minutes.": (
+        "此处错误的用户名或密码过多。请 15 分钟后再试。",
+        "Von hier kamen zu viele falsche Namen oder Passwörter. Bitte in 15 Minuten noch einmal versuchen.",
+    ),
+    "A name has up to 64 letters, digits, dots, dashes and @, and no spaces.": (
+        "用户名最多 64 个字母、数字、点、连字符和 @，不含空格。",
+        "Ein Name hat bis zu 64 Buchstaben, Ziffern, Punkte, Striche und @ und keine Leerzeichen.",
+    ),
+    "A password has {least} to {most} characters.": (
+        "密码须有 {least} 至 {most} 个字符。",
+        "Ein Passwort hat {least} bis {most} Zeichen.",
+    ),
+    "There is no account of this name.": ("没有此名称的账户。", "Es gibt kein Konto dieses Namens."),
+    "There is no file of accounts {file}; python -m studio accounts add makes it.": (
+        "没有账户文件 {file}；可用 python -m studio accounts add 创建。",
+        "Es gibt keine Kontendatei {file}; python -m studio accounts add legt sie an.",
+    ),
+    "The file of accounts {file} is damaged or cannot be read.": (
+        "账户文件 {file} 已损坏或无法读取。",
+        "Die Kontendatei {file} ist beschädigt oder nicht lesbar.",
+    ),
     # assistants
     "a value; this tool does not do without": (
         "一个值；此工具必须有它",

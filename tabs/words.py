@@ -370,6 +370,7 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "夜晚海边的红房子",
         "ein rotes Haus am Meer bei Nacht",
     ),
+    "log_out": ("Log out", "退出登录", "Abmelden"),
     "generate": ("Generate", "生成", "Erzeugen"),
     "generate_keys": ("Ctrl+Enter draws, Esc stops", "Ctrl+Enter 生成，Esc 停止", "Strg+Enter zeichnet, Esc hält an"),
     "stop": ("Stop and keep", "停止并保留", "Anhalten, behalten"),

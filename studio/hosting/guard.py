@@ -20,6 +20,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from starlette.requests import Request as HttpRequest
+
+from studio.hosting.accounts import Lockout
 from studio.hosting.routes import MEGABYTE, OPEN, Access
 
 logger = logging.getLogger(__name__)
@@ -34,6 +37,7 @@ GRACE_SECONDS = 15.0  # in which any body may arrive
 SLOWEST_BODY = 64 * 2**10  # bytes a second, on average, of one that takes longer
 MOST_BODIES = 256 * MEGABYTE  # of all bodies that are being received, together
 LONGEST_LOGGED = 200  # characters
+PERSON = "studio.person"  # where a request's scope holds the name of who has logged in
 MOST_REQUESTS, MOST_OF_ADDRESS = 2048, 512  # under way at once
 DEFAULT_PORTS = {"http": "80", "https": "443"}
 FORWARDING = re.compile(rb"forwarded|x-forwarded-.*|x-real-ip|x-gradio-server|x-direct-url")
@@ -43,6 +47,10 @@ POLICY = (
     "img-src 'self' data: blob:; media-src 'self' data: blob:; font-src 'self' data:; worker-src 'self' blob:; "
     "connect-src 'self'; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors {frames}"
 )
+
+
+# Of a request, the name of who has logged in, or None.
+People: TypeAlias = Callable[[HttpRequest], Awaitable[str | None]]
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,7 @@ class Policy:
     proxies:   how many proxies of one's own stand in front; 0 believes nothing that a request says of its way
     frames:    origins that may show the page in a frame, beside its own
     translate: a refusal in the language of an Accept-Language header
+    people:    where there are accounts: for the application that is guarded, who somebody is
     """
 
     hosts: frozenset[str] = frozenset()
@@ -63,6 +72,7 @@ class Policy:
     proxies: int = 0
     frames: tuple[str, ...] = ()
     translate: Callable[[str, str], str] = lambda message, languages: message
+    people: Callable[[Any], People] | None = None
     routes: Mapping[str, Access] = field(default_factory=lambda: OPEN)
 
 
@@ -75,7 +85,8 @@ def guarded_by(policy: Policy, *within: Lifespan) -> Lifespan:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[None]:
-        app.middleware_stack = Guard(app.middleware_stack, policy)
+        people = policy.people(app) if policy.people else None
+        app.middleware_stack = Guard(app.middleware_stack, policy, people)
         async with contextlib.AsyncExitStack() as stack:
             for each in within:
                 await stack.enter_async_context(each(app))
@@ -95,8 +106,9 @@ class _Refused(Exception):
 class Guard:
     """Wraps ``app``. One guard serves one event loop."""
 
-    def __init__(self, app: Application, policy: Policy) -> None:
-        self._app, self._policy = app, policy
+    def __init__(self, app: Application, policy: Policy, people: People | None = None) -> None:
+        self._app, self._policy, self._people = app, policy, people
+        self._lockout = Lockout()
         self._routes = [(_pattern(path), access) for path, access in policy.routes.items()]
         self._open: Counter[str] = Counter()  # requests under way, by address
         self._bodies = 0  # bytes received of requests that are not passed on yet
@@ -132,16 +144,32 @@ class Guard:
         host = self._check_host(scope)
         self._check_origin(scope, host)
         access = self._access(scope)
+        person = await self._person(scope, access, address)
         body = await self._body(scope, receive, access)
-        scope = {**scope, "headers": self._believed(scope), "client": (address, 0) if address else None}
+        scope = {**scope, "headers": self._believed(scope), "client": (address, 0) if address else None, PERSON: person}
         work = self._app(scope, _replayed(body, receive), answer.send)
-        if access.seconds is None:
-            await work
-            return
         try:
-            await _until_begun(work, answer, access.seconds)
+            await (work if access.seconds is None else _until_begun(work, answer, access.seconds))
         except TimeoutError:
             raise _Refused(503, "This took too long and was given up. Please try again later.") from None
+        if access.counts_tries and answer.status == 400:
+            self._lockout.count(address)
+
+    async def _person(self, scope: Scope, access: Access, address: str) -> str:
+        """Who asks, where one has to say so."""
+        tries = access.counts_tries or bool(_values(scope, b"authorization"))
+        if self._people is None or (access.is_public and not tries):
+            return ""
+        if tries and self._lockout.is_locked(address):
+            raise _Refused(429, "Too many wrong names or passwords came from here. Please try again in 15 minutes.")
+        if access.is_public:
+            return ""
+        person = await self._people(HttpRequest(scope))
+        if person is None:
+            if tries:
+                self._lockout.count(address)
+            raise _Refused(401, "Please log in first.")
+        return person
 
     def _check_room(self, address: str) -> None:
         if self._open[address] > MOST_OF_ADDRESS or self._open.total() > MOST_REQUESTS:
@@ -262,6 +290,7 @@ class _Answer:
     def __init__(self, send: Send, headers: Collection[tuple[bytes, bytes]]) -> None:
         self._send, self._headers = send, headers
         self._held: list[Message] = []
+        self.status = 0  # of what has begun
         self.has_begun = asyncio.Event()
 
     async def send(self, message: Message) -> None:
@@ -280,6 +309,7 @@ class _Answer:
 
     async def _begin(self, message: Message) -> None:
         self.has_begun.set()
+        self.status = message["status"]
         ours = {name for name, _ in self._headers}
         kept = [
             (name, value)

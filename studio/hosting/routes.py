@@ -1,4 +1,5 @@
-"""Every route of the running app, and who may call it: nobody, or anybody, with so large a body, for so long.
+"""Every route of the running app, and who may call it: nobody, anybody, or whoever has logged in; with so large a
+body, for so long.
 
 What is not in the table is closed. A test starts the app, asks it for its routes and fails for one without a row, so a
 new version of gradio cannot open a door unseen.
@@ -17,30 +18,37 @@ READ = ("GET", "HEAD")
 
 @dataclass(frozen=True)
 class Access:
-    """``body``: bytes, at most. ``seconds``: until the answer begins; None for streams, which end when their reader
-    goes."""
+    """Who may call a route, and how.
+
+    body:         bytes, at most
+    seconds:      until the answer begins; None for streams, which end when their reader goes
+    is_public:    also without logging in, where there are accounts
+    counts_tries: an answer of 400 is a wrong try, and too many of them shut the door
+    """
 
     methods: tuple[str, ...] = READ
     body: int = 0
     seconds: float | None = 30.0
+    is_public: bool = False
+    counts_tries: bool = False
 
 
 OPEN: dict[str, Access] = {
     # the page
-    "/": Access(),
+    "/": Access(is_public=True),
     "/config": Access(),
     "/config/": Access(),
-    "/theme.css": Access(),
-    "/favicon.ico": Access(),
-    "/robots.txt": Access(),
-    "/manifest.json": Access(),
-    "/assets/{path:path}": Access(),
-    "/static/{path:path}": Access(),
-    "/svelte/{path:path}": Access(),
-    "/gradio_api/theme.css": Access(),
+    "/theme.css": Access(is_public=True),
+    "/favicon.ico": Access(is_public=True),
+    "/robots.txt": Access(is_public=True),
+    "/manifest.json": Access(is_public=True),
+    "/assets/{path:path}": Access(is_public=True),
+    "/static/{path:path}": Access(is_public=True),
+    "/svelte/{path:path}": Access(is_public=True),
+    "/gradio_api/theme.css": Access(is_public=True),
     "/gradio_api/info": Access(),
     "/gradio_api/info/": Access(),
-    "/gradio_api/startup-events": Access(),
+    "/gradio_api/startup-events": Access(is_public=True),  # the server asks itself, when it starts
     # its events
     "/gradio_api/queue/join": Access(("POST",), LARGEST_EVENT),
     "/gradio_api/run/{api_name}": Access(("POST",), LARGEST_EVENT),  # events that wait in no queue
@@ -59,8 +67,8 @@ OPEN: dict[str, Access] = {
     "/studio/errands/{name}": Access(),
     "/studio/errands/{name}/stop": Access(("POST",), KILOBYTE),
     "/studio/errands/{name}/file": Access(),
-    "/studio/health": Access(READ, 0, 60.0),
-    "/metrics": Access(),
+    "/studio/health": Access(READ, 0, 60.0, is_public=True),
+    "/metrics": Access(is_public=True),
     "/studio/mcp": Access(("POST",), LARGEST_EVENT, None),
     "/studio/deviation.png": Access(READ, 0, 120.0),
     "/studio/animations/{kind}": Access(READ, 0, 300.0),
@@ -69,12 +77,16 @@ OPEN: dict[str, Access] = {
     "/studio/sources/{digest}.jpg": Access(READ, 0, 120.0),
 }
 
+# Where there are accounts, these too.
+OPEN_TO_LOG_IN: dict[str, Access] = {
+    "/login": Access(("POST",), 4 * KILOBYTE, is_public=True, counts_tries=True),
+    "/logout": Access(is_public=True),
+}
+
 # gradio's routes that this page has no use for. Some keep what is sent to them on the disk, fetch what they are told
 # to, or run a handler past the queue.
 CLOSED: tuple[str, ...] = (
-    "/login",
     "/login/",
-    "/logout",
     "/openapi.json",
     "/pwa_icon",
     "/pwa_icon/{size}",
