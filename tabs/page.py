@@ -260,6 +260,9 @@ def _theme() -> gr.themes.Base:
         block_border_color="*neutral_200",
         block_border_color_dark="*neutral_800",
         block_shadow="none",
+        panel_background_fill="transparent",  # of gradio's login page
+        panel_background_fill_dark="transparent",
+        input_border_width="1px",
         block_label_text_color="*neutral_600",
         block_title_text_color="*neutral_700",
         block_title_text_weight="600",
