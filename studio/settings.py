@@ -4,6 +4,7 @@ STUDIO_HOST    127.0.0.1   address to serve the page on (else GRADIO_SERVER_NAME
 STUDIO_PORT    7860        port to serve the page on (else GRADIO_SERVER_PORT)
 STUDIO_HOSTS               names by which people reach this server, with commas; localhost and numbers always do
 STUDIO_PROXIES 0           how many proxies of one's own stand in front (1 on Spaces); 0 believes no X-Forwarded-*
+STUDIO_ROOT                where a proxy shows the page, if not at its own root: /studio
 STUDIO_PACK    storybook   name, folder or file of the pack
 STUDIO_MODELS  ./models    folder whose packs are offered: diffusers folders and .safetensors files
 STUDIO_DEVICE  auto        auto, cpu, cuda or cuda:N
@@ -45,6 +46,7 @@ class Settings:
     port: int = 7860
     hosts: tuple[str, ...] = ()
     proxies: int = 0
+    root: str = ""
     is_space: bool = False
     pack: str = "storybook"
     models: Path = Path("models")
@@ -76,12 +78,16 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     proxies, hosts = _integer(environment, f"{PREFIX}PROXIES", 1 if is_space else 0, 0, 10), _hosts(environment)
     accounts = environment.get(f"{PREFIX}ACCOUNTS", "")
     is_alone = host in LOOPBACK and not (is_space or proxies or hosts or accounts)  # for one person on this machine
+    root = environment.get(f"{PREFIX}ROOT", "").rstrip("/")
+    if root and not re.fullmatch(r"(/[\w.~-]+)+", root):
+        raise InvalidRequest(f"{PREFIX}ROOT", root, "a path that begins with /, without a host")
     port_name = f"{PREFIX}PORT" if f"{PREFIX}PORT" in environment else "GRADIO_SERVER_PORT"
     return Settings(
         host=host,
         port=_integer(environment, port_name, defaults.port, 1, 65535),
         hosts=hosts,
         proxies=proxies,
+        root=root,
         is_space=is_space,
         pack=environment.get(f"{PREFIX}PACK", defaults.pack),
         models=Path(environment.get(f"{PREFIX}MODELS", str(defaults.models))).expanduser(),

@@ -219,6 +219,7 @@ def launch_options(
         "auth": None if accounts is None else _asking(accounts),
         "server_name": settings.host,
         "server_port": settings.port,
+        "root_path": settings.root or None,
         "theme": _theme(),
         "css_paths": [STATIC / "page.css"],
         "js": (STATIC / "page.js").read_text(),

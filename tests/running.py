@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -11,9 +12,13 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
 
 ROOT = Path(__file__).parents[1]
 STARTED_WITHIN_SECONDS = 60
@@ -67,3 +72,9 @@ def _wait_until_served(url: str, process: subprocess.Popen[bytes], log: Path) ->
         else:
             return
     raise AssertionError(f"the page was not served in time:\n{log.read_text()}")
+
+
+def run_async(work: Coroutine[Any, Any, Result]) -> Result:
+    """``asyncio.run`` in a thread of its own: Playwright keeps a loop in the thread that drives the browser."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()

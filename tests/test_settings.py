@@ -24,13 +24,17 @@ def test_every_setting_is_read() -> None:
         "STUDIO_DATA": "/tmp/x", "STUDIO_BATCH": "4", "STUDIO_ROWS": "64",
         "STUDIO_QUEUE": "9", "STUDIO_EACH": "3", "STUDIO_EACH_ADDRESS": "5", "STUDIO_PATIENCE": "0",
         "STUDIO_STRICT": "1", "STUDIO_HOSTS": "Studio.example, other.example", "STUDIO_PROXIES": "2",
-        "STUDIO_GRACE": "7",
+        "STUDIO_GRACE": "7", "STUDIO_ROOT": "/art/studio/", "STUDIO_METRICS": "1", "STUDIO_MCP": "1",
+        "STUDIO_ACCOUNTS": "/etc/studio.json", "STUDIO_MODELS": "/models", "STUDIO_SINGLE": "0",
     }  # fmt: skip
     assert read_settings(environment) == Settings(
         "0.0.0.0", 80, ("studio.example", "other.example"), 2, pack="p", device="cuda:1", data=Path("/tmp/x"),
         batch=4, rows=64, queue=9, each=3, each_address=5, patience=0, strict=True,
-        single=False, grace=7,
+        single=False, grace=7, root="/art/studio", metrics=True, mcp=True, accounts=Path("/etc/studio.json"),
+        models=Path("/models"),
     )  # fmt: skip
+    fields = {field.name for field in dataclasses.fields(Settings)} - {"is_space"}
+    assert {name.removeprefix("STUDIO_").lower() for name in environment} == fields
     assert read_settings({"STUDIO_BATCH": "auto"}).batch is None
 
 
@@ -63,6 +67,10 @@ def test_on_spaces_the_address_is_the_one_that_spaces_says() -> None:
         ("HOSTS", "https://studio.example"),
         ("HOSTS", "studio.example:7860"),
         ("PROXIES", "-1"),
+        ("ROOT", "studio"),
+        ("ROOT", "https://studio.example/art"),
+        ("ROOT", "/art//studio"),
+        ("METRICS", "yes"),
     ],
 )
 def test_nonsense_is_refused_by_name(name: str, value: str) -> None:

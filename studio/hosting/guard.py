@@ -200,7 +200,8 @@ class Guard:
             return
         origins = _values(scope, b"origin")
         is_foreign = _values(scope, b"sec-fetch-site") == ["cross-site"] and not origins
-        if is_foreign or any(not self._is_same_site(origin, host) for origin in origins):
+        shown_as = self._forwarded_host(scope) or host
+        if is_foreign or any(not self._is_same_site(origin, shown_as.lower()) for origin in origins):
             raise _Refused(403, "Another website's page may not send this.")
 
     def _is_same_site(self, origin: str, host: str) -> bool:
@@ -259,13 +260,19 @@ class Guard:
         """The headers without what a stranger may have written of the way that the request has come. A proxy's word
         for its host counts where that host is ours."""
         kept = [(name, value) for name, value in scope["headers"] if not FORWARDING.fullmatch(name)]
+        if host := self._forwarded_host(scope):
+            kept.append((b"x-forwarded-host", host.encode("latin-1")))
         if self._policy.proxies:
-            hosts, schemes = _values(scope, b"x-forwarded-host"), _values(scope, b"x-forwarded-proto")
-            if len(hosts) == 1 and self._is_ours(_name(hosts[0].lower())):
-                kept.append((b"x-forwarded-host", hosts[0].encode("latin-1")))
+            schemes = _values(scope, b"x-forwarded-proto")
             if schemes in (["http"], ["https"]):
                 kept.append((b"x-forwarded-proto", schemes[0].encode()))
         return kept
+
+    def _forwarded_host(self, scope: Scope) -> str:
+        """The host that a proxy of ours was asked for, where it says one and that is ours; else nothing."""
+        hosts = _values(scope, b"x-forwarded-host")
+        is_believed = self._policy.proxies and len(hosts) == 1 and self._is_ours(_name(hosts[0].lower()))
+        return hosts[0] if is_believed else ""
 
     def _headers(self) -> list[tuple[bytes, bytes]]:
         frames = " ".join(("'self'", *self._policy.frames))

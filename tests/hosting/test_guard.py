@@ -19,7 +19,7 @@ from studio.hosting import guard, routes
 from studio.hosting.guard import Guard, Policy
 from studio.settings import read_settings
 from tabs.page import policy_of
-from tests.running import ROOT, Studio
+from tests.running import ROOT, Studio, run_async
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def _routes_of(data: Path) -> set[str]:
 
 def test_every_route_of_the_running_app_has_a_row(tmp_path: Path) -> None:
     """A new version of gradio cannot open a door unseen."""
-    known = {*routes.OPEN, *routes.CLOSED}
+    known = {*routes.OPEN, *routes.OPEN_TO_LOG_IN, *routes.CLOSED}
     assert _routes_of(tmp_path) - known == set(), "decide who may call these, in studio/hosting/routes.py"
 
 
@@ -214,7 +214,7 @@ def _ask(
         "client": ("192.0.2.1", 5),
         "headers": [(b"host", b"localhost")],
     }
-    asyncio.run(Guard(app or answer, policy)({**first, **scope}, receive, send))
+    run_async(Guard(app or answer, policy)({**first, **scope}, receive, send))
     return [sent[0]["status"], sent[-1]["body"], scopes[0] if scopes else None]
 
 
@@ -278,6 +278,23 @@ def test_behind_a_proxy_the_page_is_called_by_its_name() -> None:
         answered, _, scope = _ask(policy, {"headers": headers}, [_part(b"")])
         assert answered == status
         assert scope is None or set(way) < set(scope["headers"])
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "origin", "status"),
+    [
+        (1, [b"127.0.0.1:8443"], b"https://127.0.0.1:8443", 200),  # the proxy says what it was called by
+        (1, [b"localhost"], b"https://localhost:443", 200),
+        (1, [b"127.0.0.1:8443"], b"https://127.0.0.1:9000", 403),
+        (1, [b"evil.example"], b"https://evil.example", 403),  # a name that is not ours
+        (1, [b"127.0.0.1", b"127.0.0.2"], b"https://127.0.0.1", 403),
+        (0, [b"127.0.0.1:8443"], b"https://127.0.0.1:8443", 403),  # nobody's word counts
+    ],
+)
+def test_a_page_behind_a_proxy_may_send(proxies: int, forwarded: list[bytes], origin: bytes, status: int) -> None:
+    headers = [(b"host", b"10.0.0.7:7860"), (b"origin", origin), *((b"x-forwarded-host", host) for host in forwarded)]
+    policy = Policy(proxies=proxies, routes=POLICY.routes)
+    assert _ask(policy, {"headers": headers}, [_part(b"")])[0] == status
 
 
 def test_on_spaces_any_name_is_served_and_other_sites_are_not() -> None:

@@ -17,7 +17,7 @@ import pytest
 from mcp import ClientSession, types
 from mcp.client.streamable_http import streamablehttp_client
 
-from tests.running import Studio, running_studio
+from tests.running import Studio, run_async, running_studio
 
 Result = TypeVar("Result")
 SMALL = {"width": 64, "height": 64, "steps": 2}
@@ -39,7 +39,10 @@ def _with_session(studio: Studio, use: Callable[[ClientSession], Awaitable[Resul
             await session.initialize()
             return await use(session)
 
-    return asyncio.run(asyncio.wait_for(connected(), 120))
+    async def in_time() -> Result:
+        return await asyncio.wait_for(connected(), 120)
+
+    return run_async(in_time())
 
 
 def _call(studio: Studio, name: str, **arguments: Any) -> types.CallToolResult:
