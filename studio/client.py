@@ -114,9 +114,20 @@ def _worker_options(pack: PackInfo, settings: Settings) -> WorkerOptions:
         each_address=settings.each_address,
         strict=settings.strict,
     )
-    return WorkerOptions(
-        pack, settings.device, limits, settings.batch is None, settings.patience, settings.models.absolute()
-    )
+    calibrates, models = settings.batch is None, settings.models.absolute()
+    return WorkerOptions(pack, settings.device, limits, calibrates, settings.patience, models, settings.log)
+
+
+class EngineHandle(Protocol):
+    """The engine as its client holds it: an `EngineProcess`, or what stands in for one."""
+
+    def send(self, command: Command | None) -> None:
+        """Never waits and never fails; None asks the engine to end."""
+
+    def close(self) -> None: ...
+
+
+StartEngine: TypeAlias = Callable[[WorkerOptions, Callable[[Message], None], Callable[[], None]], EngineHandle]
 
 
 @dataclasses.dataclass
@@ -140,8 +151,9 @@ class _Job:
 
 
 class LocalClient:
-    """An engine process on this machine. ``record`` sees each event before anybody else and may replace it; ``accept``
-    is told of each job, its owner and its request before it is sent, and may refuse it by raising `StudioError`.
+    """An engine process on this machine, or what ``engine`` starts in its place. ``record`` sees each event before
+    anybody else and may replace it; ``accept`` is told of each job, its owner and its request before it is sent, and
+    may refuse it by raising `StudioError`.
 
     An engine that dies is started again, sooner or later as it has been dying lately. Jobs that were being drawn fail;
     those that waited go on waiting. What was being drawn when the engine died twice is not taken from the same people
@@ -155,7 +167,9 @@ class LocalClient:
         settings: Settings,
         record: Callable[[Event], Event] = lambda event: event,
         accept: Callable[[str, str, Request], None] = lambda job, owner, request: None,
+        engine: StartEngine = EngineProcess,
     ) -> None:
+        self._engine = engine
         self._options = _worker_options(find_pack(settings.pack), settings)
         self._models = settings.models
         self._states: Mapping[str, PackState] = {}  # of packs that somebody has asked for
@@ -173,7 +187,7 @@ class LocalClient:
         self.pulse = Alive()
         self.starts = 0  # of engine processes, so far
         self._closing = threading.Event()
-        self._process: EngineProcess | None = None
+        self._process: EngineHandle | None = None
         self._start()
 
     def __enter__(self) -> LocalClient:
@@ -317,7 +331,7 @@ class LocalClient:
 
     def _start(self) -> None:
         self.starts += 1
-        self._process = EngineProcess(self._options, self._hear, self._recover)
+        self._process = self._engine(self._options, self._hear, self._recover)
         for job in self._jobs.values():
             if job.is_sent:
                 self._send(job.asked)

@@ -23,7 +23,11 @@ LONGEST_SHOWN = 60  # characters of a value, in a message
 
 
 class StudioError(Exception):
-    """Base of all; ``str(error)`` may be shown to a person."""
+    """Base of all; ``str(error)`` may be shown to a person, and ``error.logged`` written into the log."""
+
+    @property
+    def logged(self) -> str:
+        return str(self)
 
 
 class InvalidRequest(StudioError):
@@ -33,6 +37,13 @@ class InvalidRequest(StudioError):
         shown = _shown(value)
         super().__init__(f"{field} is {shown}; expected {expected}.")
         self.field, self.value, self.expected = field, value, expected
+
+    @property
+    def logged(self) -> str:
+        """Without what somebody wrote, as that may be a prompt; numbers say themselves."""
+        if isinstance(self.value, (int, float)):
+            return str(self)
+        return f"{self.field} is a value of kind {type(self.value).__name__}; expected {self.expected}."
 
     def __reduce__(self) -> tuple[type[InvalidRequest], tuple[str, object, str]]:
         return InvalidRequest, (self.field, self.value, self.expected)

@@ -8,7 +8,7 @@ STUDIO_ROOT                where a proxy shows the page, if not at its own root:
 STUDIO_PACK    storybook   name, folder or file of the pack
 STUDIO_MODELS  ./models    folder whose packs are offered: diffusers folders and .safetensors files
 STUDIO_DEVICE  auto        auto, cpu, cuda or cuda:N
-STUDIO_DATA    ./data      folder for pictures
+STUDIO_DATA    ./data      folder for pictures (on Spaces, in /data where a volume is mounted there)
 STUDIO_BATCH   auto        most model inputs of the pack's own size in one U-Net call; auto tries at the start
 STUDIO_ROWS    32          most pictures in flight; further jobs wait in the queue
 STUDIO_QUEUE   64          most jobs that wait; further ones are refused
@@ -16,6 +16,8 @@ STUDIO_EACH    32          most jobs of one browser that wait
 STUDIO_EACH_ADDRESS 48     most jobs from one network address that wait, whatever browsers they name
 STUDIO_PATIENCE 300        seconds after which a step counts as stuck and the engine is started anew; 0 is never
 STUDIO_SINGLE              1: everybody sees all pictures; 0 where others than this machine can reach the page
+STUDIO_LOG     text        text, or json for programs that collect logs
+STUDIO_LOG_PROMPTS 0       1: the log says what people ask for, in their words
 STUDIO_GRACE   20          seconds that what is being drawn may take when the studio is ended; the rest waits
 STUDIO_METRICS 0           1: numbers for a Prometheus server at /metrics, for whoever reaches the page
 STUDIO_ACCOUNTS            file of accounts (python -m studio accounts); with it, whoever comes must log in
@@ -33,14 +35,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from studio.errors import InvalidRequest
+from studio.logs import FORMS
 
 PREFIX = "STUDIO_"
+SPACE_STORAGE = Path("/data")  # where Spaces mounts a volume, unless told otherwise
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """See the module's table. ``batch`` None is "auto"."""
+    """See the module's table. ``batch`` None is "auto"; ``is_space`` and ``is_zero_gpu`` is what Spaces says."""
 
     host: str = "127.0.0.1"
     port: int = 7860
@@ -48,6 +52,7 @@ class Settings:
     proxies: int = 0
     root: str = ""
     is_space: bool = False
+    is_zero_gpu: bool = False
     pack: str = "storybook"
     models: Path = Path("models")
     device: str = "auto"
@@ -64,6 +69,13 @@ class Settings:
     metrics: bool = False
     mcp: bool = False
     accounts: Path | None = None
+    log: str = "text"
+    log_prompts: bool = False
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the data folder outlives a restart; on Spaces, only a volume of its own does."""
+        return not self.is_space or _is_mounted(self.data)
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -81,6 +93,11 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     root = environment.get(f"{PREFIX}ROOT", "").rstrip("/")
     if root and not re.fullmatch(r"(/[\w.~-]+)+", root):
         raise InvalidRequest(f"{PREFIX}ROOT", root, "a path that begins with /, without a host")
+    log = environment.get(f"{PREFIX}LOG", defaults.log)
+    if log not in FORMS:
+        raise InvalidRequest(f"{PREFIX}LOG", log, f"{' or '.join(FORMS)}")
+    kept = SPACE_STORAGE / "latent-studio" if is_space and _is_mounted(SPACE_STORAGE) else defaults.data
+    data = Path(environment.get(f"{PREFIX}DATA", str(kept))).expanduser()
     port_name = f"{PREFIX}PORT" if f"{PREFIX}PORT" in environment else "GRADIO_SERVER_PORT"
     return Settings(
         host=host,
@@ -89,10 +106,11 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         proxies=proxies,
         root=root,
         is_space=is_space,
+        is_zero_gpu=environment.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true"),  # as `spaces` reads it
         pack=environment.get(f"{PREFIX}PACK", defaults.pack),
         models=Path(environment.get(f"{PREFIX}MODELS", str(defaults.models))).expanduser(),
         device=device,
-        data=Path(environment.get(f"{PREFIX}DATA", str(defaults.data))).expanduser(),
+        data=data,
         batch=None if batch == "auto" else _integer(environment, f"{PREFIX}BATCH", 2, 2, 256),
         rows=_integer(environment, f"{PREFIX}ROWS", defaults.rows, 16, 1024),
         queue=_integer(environment, f"{PREFIX}QUEUE", defaults.queue, 1, 100_000),
@@ -105,7 +123,14 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         metrics=_integer(environment, f"{PREFIX}METRICS", 0, 0, 1) == 1,
         mcp=_integer(environment, f"{PREFIX}MCP", 0, 0, 1) == 1,
         accounts=Path(accounts).expanduser() if accounts else None,
+        log=log,
+        log_prompts=_integer(environment, f"{PREFIX}LOG_PROMPTS", 0, 0, 1) == 1,
     )
+
+
+def _is_mounted(folder: Path) -> bool:
+    """Whether ``folder`` lies in a volume of its own, which outlives a container's disk."""
+    return any(path.is_mount() for path in (folder.absolute(), *folder.absolute().parents[:-1]))
 
 
 def _hosts(environment: Mapping[str, str]) -> tuple[str, ...]:

@@ -72,7 +72,7 @@ def first_language(wanted: str) -> str:
 
 def answer_of(error: StudioError, page: HttpRequest) -> JSONResponse:
     """What a route of our own answers where it could not do what was asked, in the page's language."""
-    logger.info("refused: %s", str(error)[:LONGEST_LOGGED])
+    logger.info("refused: %s", error.logged[:LONGEST_LOGGED])
     status = 404 if isinstance(error, MissingImage) else 400
     return JSONResponse({"error": in_language(str(error), language_of(page))}, status_code=status)
 
@@ -103,7 +103,7 @@ def refused(error: BaseException, page: gr.Request | None) -> gr.Error:
     while isinstance(error, ValueError) and error.__cause__ is not None:  # gradio's wrapper around a component's error
         error = error.__cause__
     if isinstance(error, StudioError):
-        logger.info("refused: %s", str(error)[:LONGEST_LOGGED])
+        logger.info("refused: %s", error.logged[:LONGEST_LOGGED])
         message = str(error)
     elif isinstance(error, gr.Error):
         logger.info("refused: %s", str(error.message)[:LONGEST_LOGGED])

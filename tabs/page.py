@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import pkgutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from types import ModuleType
 from typing import Any
@@ -13,17 +13,16 @@ from typing import Any
 import gradio as gr
 from anyio import to_thread
 from starlette.requests import Request as HttpRequest
-from starlette.routing import Route
 
 import tabs
 from studio.client import EngineClient
 from studio.errors import MissingImage
-from studio.gallery import Library
 from studio.gallery.containers import read_recipe
 from studio.gallery.store import Store
 from studio.hosting.accounts import Accounts
 from studio.hosting.guard import People, Policy, guarded_by
 from studio.hosting.health import Canary
+from studio.hosting.opening import Studio
 from studio.hosting.routes import OPEN, OPEN_TO_LOG_IN
 from studio.packs.catalogue import PackInfo
 from studio.settings import Settings
@@ -79,8 +78,9 @@ def _task_of(tab: ModuleType) -> str:
     return str(tab.TITLE).replace("_", "-")
 
 
-def build_page(client: EngineClient, library: Library, accounts: Accounts | None = None) -> gr.Blocks:
-    """The whole page, ready to be launched with `launch_options`; for those of ``accounts``, if there are any."""
+def build_page(studio: Studio) -> gr.Blocks:
+    """The whole page, ready to be launched with `launch_options`."""
+    client, library, accounts = studio.client, studio.library, studio.accounts
     desk = Desk(library.store)
     with StudioBlocks(title="Latent Studio", analytics_enabled=False, fill_width=True) as page:
         page.accounts = accounts
@@ -90,6 +90,8 @@ def build_page(client: EngineClient, library: Library, accounts: Accounts | None
             picker = ModelPicker(client)
             if accounts is not None:
                 gr.Button(say("log_out"), link="logout", link_target="_self", size="sm", elem_id="log-out", scale=0)
+        if not studio.settings.keeps:
+            gr.Markdown(say("keeps_nothing"), elem_id="studio-keeps-nothing", elem_classes="studio-notice")
         notices: dict[str, gr.Markdown] = {}
         with gr.Tabs() as tabs_:
             built = []
@@ -205,15 +207,9 @@ def _asking(accounts: Accounts) -> Callable[[str, str], Awaitable[bool]]:
     return is_right
 
 
-def launch_options(
-    client: EngineClient,
-    library: Library,
-    settings: Settings,
-    accounts: Accounts | None = None,
-    further: Sequence[Route] = (),
-) -> dict[str, Any]:
-    """What `gr.Blocks.launch` needs; ``further`` routes are served beside the page's own. Raises `StudioError` where
-    the settings ask for what is not installed."""
+def launch_options(studio: Studio) -> dict[str, Any]:
+    """What `gr.Blocks.launch` needs. Raises `StudioError` where the settings ask for what is not installed."""
+    client, library, settings, accounts = studio.client, studio.library, studio.settings, studio.accounts
     tools = [tools_of(client, library, accounts)] if settings.mcp else []
     return {
         "auth": None if accounts is None else _asking(accounts),
@@ -240,7 +236,7 @@ def launch_options(
                 *export_routes(client, library.store, library.errands),
                 *Canary(client).routes(),
                 *(route for each in tools for route in each.routes),
-                *further,
+                *studio.routes,
             ],
         },
     }

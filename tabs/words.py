@@ -370,6 +370,13 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "夜晚海边的红房子",
         "ein rotes Haus am Meer bei Nacht",
     ),
+    "keeps_nothing": (
+        "This Space has no storage of its own: everything here is gone when it restarts. Download what you like, or "
+        "export it in the gallery.",
+        "此 Space 没有持久存储：重启后这里的一切都会消失。请下载喜欢的图片，或在图库中导出。",
+        "Dieser Space hat keinen eigenen Speicher: Beim nächsten Start ist alles weg. Laden Sie herunter, was Ihnen "
+        "gefällt, oder exportieren Sie es in der Galerie.",
+    ),
     "log_out": ("Log out", "退出登录", "Abmelden"),
     "generate": ("Generate", "生成", "Erzeugen"),
     "generate_keys": ("Ctrl+Enter draws, Esc stops", "Ctrl+Enter 生成，Esc 停止", "Strg+Enter zeichnet, Esc hält an"),

@@ -16,7 +16,7 @@ ROOMS = (
     ("studio.images", "studio.prompts"),
     ("studio.samplers.catalogue",),
     ("studio.requests",),
-    ("studio.settings", "studio.events", "studio.packs.catalogue", "studio.packs.original"),
+    ("studio.logs", "studio.settings", "studio.events", "studio.packs.catalogue", "studio.packs.original"),
     ("studio.gallery",),
     ("studio.samplers", "studio.packs"),
     ("studio.rows",),

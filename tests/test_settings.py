@@ -11,6 +11,7 @@ import pytest
 from studio.errors import InvalidRequest
 from studio.settings import Settings, read_settings
 
+SAID_BY_SPACES = {"is_space", "is_zero_gpu"}
 ROOT = Path(__file__).parents[1]
 
 
@@ -25,15 +26,16 @@ def test_every_setting_is_read() -> None:
         "STUDIO_QUEUE": "9", "STUDIO_EACH": "3", "STUDIO_EACH_ADDRESS": "5", "STUDIO_PATIENCE": "0",
         "STUDIO_STRICT": "1", "STUDIO_HOSTS": "Studio.example, other.example", "STUDIO_PROXIES": "2",
         "STUDIO_GRACE": "7", "STUDIO_ROOT": "/art/studio/", "STUDIO_METRICS": "1", "STUDIO_MCP": "1",
+        "STUDIO_LOG": "json", "STUDIO_LOG_PROMPTS": "1",
         "STUDIO_ACCOUNTS": "/etc/studio.json", "STUDIO_MODELS": "/models", "STUDIO_SINGLE": "0",
     }  # fmt: skip
     assert read_settings(environment) == Settings(
         "0.0.0.0", 80, ("studio.example", "other.example"), 2, pack="p", device="cuda:1", data=Path("/tmp/x"),
         batch=4, rows=64, queue=9, each=3, each_address=5, patience=0, strict=True,
-        single=False, grace=7, root="/art/studio", metrics=True, mcp=True, accounts=Path("/etc/studio.json"),
+        single=False, grace=7, root="/art/studio", metrics=True, mcp=True, log="json", log_prompts=True, accounts=Path("/etc/studio.json"),
         models=Path("/models"),
     )  # fmt: skip
-    fields = {field.name for field in dataclasses.fields(Settings)} - {"is_space"}
+    fields = {field.name for field in dataclasses.fields(Settings)} - SAID_BY_SPACES
     assert {name.removeprefix("STUDIO_").lower() for name in environment} == fields
     assert read_settings({"STUDIO_BATCH": "auto"}).batch is None
 
@@ -47,6 +49,23 @@ def test_on_spaces_the_address_is_the_one_that_spaces_says() -> None:
         assert not read_settings(shared).single, "strangers must not see everybody's pictures"
     space = read_settings({**spaces, "SPACE_ID": "somebody/studio", "SPACE_HOST": "somebody-studio.hf.space"})
     assert (space.hosts, space.proxies, space.is_space) == (("somebody-studio.hf.space",), 1, True)
+    assert not space.is_zero_gpu
+    assert read_settings({"SPACES_ZERO_GPU": "true"}).is_zero_gpu
+
+
+def test_a_volume_that_spaces_mounts_is_used_and_a_space_without_one_keeps_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = {"SPACE_ID": "somebody/studio"}
+    monkeypatch.setattr("studio.settings.SPACE_STORAGE", tmp_path)
+    settings = read_settings(space)
+    assert (settings.data, settings.keeps) == (Path("data"), False)
+    monkeypatch.setattr(Path, "is_mount", lambda path: path == tmp_path)
+    settings = read_settings(space)
+    assert (settings.data, settings.keeps) == (tmp_path / "latent-studio", True)
+    elsewhere = read_settings({**space, "STUDIO_DATA": "/srv/pictures"})
+    assert (elsewhere.data, elsewhere.keeps) == (Path("/srv/pictures"), False)
+    assert read_settings({}).keeps, "on a machine of one's own, the disk stays"
 
 
 @pytest.mark.parametrize(
@@ -71,6 +90,7 @@ def test_on_spaces_the_address_is_the_one_that_spaces_says() -> None:
         ("ROOT", "https://studio.example/art"),
         ("ROOT", "/art//studio"),
         ("METRICS", "yes"),
+        ("LOG", "xml"),
     ],
 )
 def test_nonsense_is_refused_by_name(name: str, value: str) -> None:
@@ -81,7 +101,7 @@ def test_nonsense_is_refused_by_name(name: str, value: str) -> None:
 def test_the_readme_lists_every_setting() -> None:
     readme = (ROOT / "README.md").read_text()
     for field in dataclasses.fields(Settings):
-        assert field.name == "is_space" or f"`STUDIO_{field.name.upper()}`" in readme
+        assert field.name in SAID_BY_SPACES or f"`STUDIO_{field.name.upper()}`" in readme
 
 
 def test_settings_are_parsed_in_one_place() -> None:

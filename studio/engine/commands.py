@@ -103,7 +103,7 @@ class WorkerOptions:
     trying instead.
 
     LoRAs and words of one's own lie in ``models``. A step that takes longer than ``patience`` seconds ends the process;
-    0 waits for ever.
+    0 waits for ever. ``log`` is the form of the log, as in the settings.
     """
 
     pack: PackInfo
@@ -112,6 +112,7 @@ class WorkerOptions:
     calibrates: bool
     patience: float
     models: Path | None = None
+    log: str = "text"
 
 
 Command: TypeAlias = Submit | Cancel | LoadPack | Look

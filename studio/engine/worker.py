@@ -37,6 +37,7 @@ from studio.engine.commands import (
 )
 from studio.errors import JobFailed, PackError
 from studio.events import Event, Failed
+from studio.logs import write_log
 from studio.packs.catalogue import PackState
 
 if TYPE_CHECKING:  # both import torch
@@ -57,11 +58,15 @@ Inbox: TypeAlias = "queue.SimpleQueue[Command | None]"
 
 def run_worker(pipe: Connection, options: WorkerOptions) -> None:
     """The process's main function."""
+    write_log(options.log)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the client, which then closes the pipe
     inbox: Inbox = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(pipe, inbox), daemon=True).start()
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        residency = _load(pipe, options)
+        with _beating(pipe):
+            residency, messages = begin(options)
+        for message in messages:
+            pipe.send(message)
         if residency is not None:
             _serve(pipe, inbox, residency, options.patience)
 
@@ -78,50 +83,43 @@ def _listen(pipe: Connection, inbox: Inbox) -> None:
     inbox.put(None)
 
 
-def _load(pipe: Connection, options: WorkerOptions) -> Residency | None:
-    """The engine with its first pack; None where there is nothing to run it on, after saying so. A pack that cannot be
-    loaded fails the jobs that ask for it, and no others."""
-    with _beating(pipe):
-        from studio.engine.imports import (  # torch is imported here, in this process only
-            Engine,
-            Memory,
-            Residency,
-            bytes_needed,
-            bytes_of,
-            free_memory,
-            load_pack,
-            pick_device,
-        )
+def begin(options: WorkerOptions) -> tuple[Residency | None, list[Message]]:
+    """The engine with its first pack, and what its client should hear; None where there is nothing to run it on. A pack
+    that cannot be loaded fails the jobs that ask for it, and no others."""
+    from studio.engine.imports import (  # torch is imported here, in this process only
+        Engine,
+        Memory,
+        Residency,
+        bytes_needed,
+        bytes_of,
+        free_memory,
+        load_pack,
+        pick_device,
+    )
 
-        _quieten()
-        messages: list[Message] = []
-        residency = None
-        try:
-            device = pick_device(options.device)
-        except PackError as error:
-            messages.append(Broken(error))
-        else:
-            memory = Memory(lambda: free_memory(device), bytes_needed, bytes_of)
-            limits, pace, pack, problem = options.limits, None, None, ""
-            try:
-                pack = load_pack(options.pack, device, models=options.models)
-                limits, pace = _tune(pack, options)
-            except PackError as error:
-                problem = str(error)
-            except Exception as error:  # an engine that ends here would be started again for ever
-                logger.exception("the pack %s cannot be loaded", options.pack.title)
-                kind, pack = type(error).__name__, None
-                problem = f"The pack {options.pack.title} cannot be loaded ({kind}); the log says more."
-            load = partial(load_pack, device=device, models=options.models)
-            residency = Residency(Engine(limits=limits), lambda info, report: load(info, report=report), memory)
-            if pack is None:
-                residency.states[options.pack.name] = PackState(options.pack, "failed", problem=problem)
-            else:
-                residency.put(options.pack, pack, pace)
-            messages += [Packs(dict(residency.states)), Ready(str(device), limits.inputs)]
-    for message in messages:
-        pipe.send(message)
-    return residency
+    _quieten()
+    try:
+        device = pick_device(options.device)
+    except PackError as error:
+        return None, [Broken(error)]
+    memory = Memory(lambda: free_memory(device), bytes_needed, bytes_of)
+    limits, pace, pack, problem = options.limits, None, None, ""
+    try:
+        pack = load_pack(options.pack, device, models=options.models)
+        limits, pace = _tune(pack, options)
+    except PackError as error:
+        problem = str(error)
+    except Exception as error:  # an engine that ends here would be started again for ever
+        logger.exception("the pack %s cannot be loaded", options.pack.title)
+        kind, pack = type(error).__name__, None
+        problem = f"The pack {options.pack.title} cannot be loaded ({kind}); the log says more."
+    load = partial(load_pack, device=device, models=options.models)
+    residency = Residency(Engine(limits=limits), lambda info, report: load(info, report=report), memory)
+    if pack is None:
+        residency.states[options.pack.name] = PackState(options.pack, "failed", problem=problem)
+    else:
+        residency.put(options.pack, pack, pace)
+    return residency, [Packs(dict(residency.states)), Ready(str(device), limits.inputs)]
 
 
 def _serve(pipe: Connection, inbox: Inbox, residency: Residency, patience: float) -> None:
@@ -140,10 +138,10 @@ def _serve(pipe: Connection, inbox: Inbox, residency: Residency, patience: float
             if command is None:
                 return
             if isinstance(command, Look):
-                pipe.send(_look(looker, command))
+                pipe.send(look(looker, command))
                 events = []
             else:
-                events = _obey(residency, command)
+                events = obey(residency, command)
         if residency.states != told:
             told = dict(residency.states)
             pipe.send(Packs(told))
@@ -156,7 +154,8 @@ def _serve(pipe: Connection, inbox: Inbox, residency: Residency, patience: float
             beat, steps = time.monotonic(), engine.steps
 
 
-def _look(looker: Looker, command: Look) -> Looked:
+def look(looker: Looker, command: Look) -> Looked:
+    """The answer, or why there is none."""
     try:
         return Looked(command.name, looker.name, looker.look(command.items))
     except PackError as error:
@@ -168,7 +167,7 @@ def _look(looker: Looker, command: Look) -> Looked:
         )
 
 
-def _obey(residency: Residency, command: Submit | Cancel | LoadPack) -> list[Event]:
+def obey(residency: Residency, command: Submit | Cancel | LoadPack) -> list[Event]:
     """What a command raises is the failure of its job, and of nothing else."""
     try:
         match command:

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from studio.client import LocalClient
 from studio.events import ENDS, Drawn, Event, Started
-from studio.recorder import Recorder
+from studio.hosting.journal import Accept, Record
 from studio.requests.request import Request
 
 METRICS_URL = "metrics"
@@ -24,7 +24,7 @@ SECONDS = (0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300)
 
 
 class Metrics:
-    """Put it `around` the recorder. Safe to use from many threads."""
+    """Put it `around` what records jobs. Safe to use from many threads."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -41,15 +41,15 @@ class Metrics:
         for end in ENDS:
             self._jobs.labels(end.__name__.lower())
 
-    def around(self, recorder: Recorder) -> tuple[Callable[[Event], Event], Callable[[str, str, Request], None]]:
+    def around(self, record: Record, accept: Accept) -> tuple[Record, Accept]:
         """What a `LocalClient` calls with each event, and with each job that it takes."""
 
-        def accept(job: str, owner: str, request: Request) -> None:
-            recorder.accept(job, owner, request)
+        def take(job: str, owner: str, request: Request) -> None:
+            accept(job, owner, request)
             with self._lock:
                 self._taken[job] = time.monotonic()
 
-        return lambda event: self._see(recorder(event)), accept
+        return lambda event: self._see(record(event)), take
 
     def _watch(self, client: LocalClient) -> None:
         gauges: dict[str, tuple[str, Callable[[], float]]] = {

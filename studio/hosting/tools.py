@@ -78,7 +78,7 @@ class Tools:
             text = types.TextContent(type="text", text=json.dumps(answer, ensure_ascii=False))
             return types.CallToolResult(content=[text, *await self._shown(answer)])
         except StudioError as error:
-            logger.info("refused: %s", str(error)[:LONGEST_LOGGED])
+            logger.info("refused: %s", error.logged[:LONGEST_LOGGED])
             said = str(error)
         except Exception as error:
             logger.error("not understood: the tool %s: %s", name[:LONGEST_LOGGED], repr(error)[:LONGEST_LOGGED])

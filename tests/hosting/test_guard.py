@@ -34,19 +34,14 @@ import sys
 from pathlib import Path
 import gradio as gr
 from studio.client import LocalClient
-from studio.gallery.ledger import Ledger
-from studio.gallery.store import Store
+from studio.hosting.opening import opened_studio
 from studio.settings import Settings
-from studio.gallery.errands import Errands
-from studio.gallery import Library
 from tabs.page import build_page, launch_options
 
 LocalClient._start = lambda self: None
-store, settings = Store(Path(sys.argv[1])), Settings()
-client = LocalClient(settings)
-library = Library(store, Ledger(Path(sys.argv[1])), Errands(Path(sys.argv[1]) / "exports"))
-options = launch_options(client, library, settings)["app_kwargs"]
-app = gr.routes.App.create_app(build_page(client, library), app_kwargs=options)
+with opened_studio(Settings(data=Path(sys.argv[1]), metrics=True, mcp=True)) as studio:
+    options = launch_options(studio)["app_kwargs"]
+    app = gr.routes.App.create_app(build_page(studio), app_kwargs=options)
 for route in app.routes:
     inner = getattr(route, "original_router", None)
     for each in inner.routes if inner is not None else [route]:
