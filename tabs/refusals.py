@@ -361,6 +361,10 @@ TEMPLATES: dict[str, tuple[str, str]] = {
         "Das Bild ließ sich nicht dekodieren: Seine Zahlen liefen ins Unendliche. "
         "Versuchen Sie einen anderen Startwert.",
     ),
+    "ZeroGPU could not draw this: {reason}": (
+        "ZeroGPU 未能完成绘制：{reason}",
+        "ZeroGPU konnte das nicht zeichnen: {reason}",
+    ),
     "Another studio is using the folder {folder}; give this one another folder with STUDIO_DATA.": (
         "另一个工作室正在使用文件夹 {folder}；请用 STUDIO_DATA 指定其他文件夹。",
         "Ein anderes Studio benutzt den Ordner {folder}; geben Sie diesem mit STUDIO_DATA einen anderen.",

@@ -39,9 +39,11 @@ class Studio:
 
 
 @contextlib.contextmanager
-def running_studio(data: Path, *, ends: signal.Signals = signal.SIGTERM, **settings: str) -> Iterator[Studio]:
-    """``python app.py`` on a free port, with the data folder ``data`` and these settings beside the first values; ended
-    by the signal ``ends``."""
+def running_studio(
+    data: Path, *, ends: signal.Signals = signal.SIGTERM, program: tuple[str, ...] = ("app.py",), **settings: str
+) -> Iterator[Studio]:
+    """``python app.py`` (or another ``program``) on a free port, with the data folder ``data`` and these settings beside
+    the first values; ended by the signal ``ends``."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -51,7 +53,7 @@ def running_studio(data: Path, *, ends: signal.Signals = signal.SIGTERM, **setti
     begun = time.monotonic()
     with (data / "log").open("w") as log:
         environment = {**os.environ, **own, **settings}
-        process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=log, stderr=log)
+        process = subprocess.Popen([sys.executable, *program], cwd=ROOT, env=environment, stdout=log, stderr=log)
         try:
             url = f"http://127.0.0.1:{port}"
             _wait_until_served(url, process, data / "log")

@@ -61,4 +61,3 @@ def test_programs_read_an_object_a_line() -> None:
 )
 def test_a_refusal_does_not_quote_people_in_the_log(value: object, logged: str) -> None:
     assert InvalidRequest("prompt", value, "words").logged == logged
-

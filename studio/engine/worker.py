@@ -97,7 +97,7 @@ def begin(options: WorkerOptions) -> tuple[Residency | None, list[Message]]:
         pick_device,
     )
 
-    _quieten()
+    quieten()
     try:
         device = pick_device(options.device)
     except PackError as error:
@@ -239,7 +239,7 @@ def _watched(patience: float) -> Iterator[None]:
         faulthandler.cancel_dump_traceback_later()
 
 
-def _quieten() -> None:
+def quieten() -> None:
     """The libraries' progress bars and hints about packages that are not needed say nothing to the studio's user."""
     import diffusers
     import transformers

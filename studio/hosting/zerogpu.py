@@ -26,7 +26,7 @@ import spaces
 
 from studio.engine.batching import Pace
 from studio.engine.commands import Cancel, Command, LoadPack, Look, Message, Ready, Submit, WorkerOptions
-from studio.engine.worker import begin, look, obey
+from studio.engine.worker import begin, look, obey, quieten
 from studio.errors import JobFailed, QueueFull
 from studio.events import ENDS, Cancelled, Event, Failed
 from studio.packs.catalogue import PackInfo
@@ -34,6 +34,7 @@ from studio.requests.request import Request
 from studio.samplers.catalogue import find_sampler
 
 if TYPE_CHECKING:
+    from studio.engine.looking import Looker
     from studio.engine.residency import Residency
 
 logger = logging.getLogger(__name__)
@@ -53,9 +54,11 @@ class LentGpu:
     def __init__(
         self, options: WorkerOptions, on_message: Callable[[Message], None], on_end: Callable[[], None]
     ) -> None:
+        self._looker = _import_engine()
         self._options = replace(options, calibrates=False)  # the seconds are other people's
         self._on_message, self._on_end = on_message, on_end
         self._residency: Residency | None = None  # in the fork alone
+        self._is_closing = False
         self._call = spaces.GPU(self._drawn, duration=self._seconds)
         self._calls = ThreadPoolExecutor(AT_ONCE, "lent gpu")
         self._looks = ThreadPoolExecutor(1, "looks")
@@ -77,7 +80,9 @@ class LentGpu:
                 pass
 
     def close(self) -> None:
-        """What is being drawn is stopped, what waits is not begun."""
+        """What is being drawn is stopped and what waits is not begun; of neither anything is told, so that it counts as
+        interrupted."""
+        self._is_closing = True
         with self._lock:
             jobs = list(self._waiting)
         for job in jobs:
@@ -121,14 +126,15 @@ class LentGpu:
                 self._tell(message)
                 has_ended = has_ended or _ends(message, job)
         except Exception as error:  # of the platform: no seconds left, no GPU free, a call that took too long
-            logger.warning("a call on a lent GPU ended: %s", error)
-            self._tell([Failed(job, JobFailed(str(getattr(error, "message", error)) or type(error).__name__))])
+            reason = str(getattr(error, "message", error)) or type(error).__name__
+            logger.warning("a call on a lent GPU ended: %s", reason)
+            self._tell([Failed(job, JobFailed(f"ZeroGPU could not draw this: {reason}"))])
             has_ended = True
         else:
             pace = self._paces.setdefault(command.pack.name, Pace())
             pace.took(time.monotonic() - began, _inputs_of(command.request, command.pack))
         if not has_ended:
-            self._tell([Failed(job, JobFailed("The call on the lent GPU ended before the picture did."))])
+            self._tell([Failed(job, JobFailed("ZeroGPU could not draw this: the call ended too early"))])
         self._forget(job)
 
     def _drawn(self, command: Submit) -> Iterator[Message]:
@@ -140,17 +146,15 @@ class LentGpu:
             return
         yield from driven(self._residency, command, self._note(command.job, True), self._note(command.job, False))
 
-    def _seconds(self, command: Submit) -> float:
+    def _seconds(self, command: Submit) -> int:
         """How long the call may take, as the platform is asked for it beforehand."""
         pace = self._paces.get(command.pack.name, Pace(SECONDS_PER_INPUT))
         expected = BEGINNING_SECONDS + (pace.seconds(_inputs_of(command.request, command.pack)) or 0.0)
-        return min(LONGEST_SECONDS, max(SHORTEST_SECONDS, MARGIN * expected))
+        return round(min(LONGEST_SECONDS, max(SHORTEST_SECONDS, MARGIN * expected)))
 
     def _look(self, command: Look) -> None:
         """By the gallery's own small model, which stays on the CPU, in this process."""
-        from studio.engine.imports import Looker
-
-        self._tell(look(Looker(), command))
+        self._tell(look(self._looker, command))
 
     def _note(self, job: str, keep: bool) -> Path:
         return Path(self._notes.name) / f"{job}.{'keep' if keep else 'stop'}"
@@ -163,9 +167,20 @@ class LentGpu:
 
     def _tell(self, message: Message) -> None:
         """One after the other, as the client expects it."""
-        if message != []:
+        if message != [] and not self._is_closing:
             with self._telling:
                 self._on_message(message)
+
+
+def _import_engine() -> Looker:
+    """Here rather than in each fork. Forks of a process that has used torch's threads hang, so it has one only."""
+    import torch
+
+    from studio.engine.imports import Looker
+
+    quieten()
+    torch.set_num_threads(1)
+    return Looker()
 
 
 def driven(residency: Residency, command: Submit, keep: Path, stop: Path) -> Iterator[list[Event]]:
