@@ -41,6 +41,7 @@ from tabs.sources import source_routes
 from tabs.words import say
 
 STREAM_SECONDS = 30.0  # between two signs of life
+MOST_EVENTS = 2000  # that wait for a thread of the page's; without a number, gradio makes it 1 on ZeroGPU
 KEPT_SESSIONS = 1000  # pages whose state gradio keeps
 SPACES_FRAMES = ("https://huggingface.co", "https://*.hf.space")
 DUSK = gr.themes.Color(
@@ -113,7 +114,7 @@ def build_page(studio: Studio) -> gr.Blocks:
 
         page.load(greet, browser, [picker.dropdown, *notices.values()], **QUICK)
         page.load(_stay_connected, None, None, queue=True, show_progress="hidden", api_visibility="private")
-    page.queue(default_concurrency_limit=None, max_size=None, api_open=False)
+    page.queue(default_concurrency_limit=None, max_size=MOST_EVENTS, api_open=False)
     return page
 
 

@@ -11,6 +11,7 @@ Import this before torch and gradio.
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import logging
 import tempfile
@@ -60,15 +61,20 @@ class LentGpu:
         self._residency: Residency | None = None  # in the fork alone
         self._is_closing = False
         self._call = spaces.GPU(self._drawn, duration=self._seconds)
+        self._inbox = ThreadPoolExecutor(1, "lent gpu inbox")  # whoever sends something is not kept waiting
         self._calls = ThreadPoolExecutor(AT_ONCE, "lent gpu")
         self._looks = ThreadPoolExecutor(1, "looks")
         self._telling, self._lock = threading.Lock(), threading.Lock()
         self._waiting: dict[str, tuple[Submit, Future[None]]] = {}
         self._paces: dict[str, Pace] = {}
         self._notes = tempfile.TemporaryDirectory(prefix="latent-studio-")
-        self._tell(Ready("ZeroGPU", options.limits.inputs))
+        self._inbox.submit(self._tell, Ready("ZeroGPU", options.limits.inputs))
 
     def send(self, command: Command | None) -> None:
+        with contextlib.suppress(RuntimeError):  # closed already
+            self._inbox.submit(contextvars.copy_context().run, self._obey, command)
+
+    def _obey(self, command: Command | None) -> None:
         match command:
             case Submit():
                 self._submit(command)
@@ -87,6 +93,7 @@ class LentGpu:
             jobs = list(self._waiting)
         for job in jobs:
             self._note(job, keep=False).touch()
+        self._inbox.shutdown(wait=True, cancel_futures=True)
         self._looks.shutdown(wait=False, cancel_futures=True)
         self._calls.shutdown(wait=True, cancel_futures=True)
         self._notes.cleanup()

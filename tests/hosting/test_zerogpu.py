@@ -14,7 +14,13 @@ import PIL.Image
 import pytest
 from gradio_client import Client
 
-from studio.hosting.zerogpu import AT_ONCE
+from studio.engine.batching import Limits
+from studio.engine.commands import Submit, WorkerOptions
+from studio.engine.worker import begin
+from studio.events import Cancelled, Drawn, Event, Previewed, Queued, Started
+from studio.hosting.zerogpu import AT_ONCE, driven
+from studio.packs.catalogue import find_pack
+from studio.requests.text_to_image import TextToImage
 from tests.hosting.lending import PROGRAM, Scheduler, scheduler
 from tests.running import Studio, running_studio
 
@@ -135,3 +141,24 @@ def test_a_fork_that_is_killed_costs_its_job_alone(lent: Studio, client: Client)
     with pytest.raises(Exception, match="GPU task aborted"):
         job.result(timeout=30)
     assert client.predict("a tree", **SMALL, api_name="/text_to_image")["state"] == "done"
+
+
+def test_a_note_stops_a_job_and_keeps_what_there_is_and_a_closed_call_leaves_nothing_behind(tmp_path: Path) -> None:
+    pack = find_pack("storybook")
+    residency, _ = begin(WorkerOptions(pack, "cpu", Limits(), calibrates=False, patience=0))
+    assert residency is not None
+    request = TextToImage(prompt="a house", pack=pack.name, width=64, height=64, steps=50, count=2)
+    keep, stop = tmp_path / "keep", tmp_path / "stop"
+    events: list[Event] = []
+    for told in driven(residency, Submit("kept", request, pack, "somebody", {}), keep, stop):
+        events += told
+        if any(isinstance(event, Previewed) for event in told):
+            keep.touch()
+    assert [type(event) for event in events if not isinstance(event, (Queued, Started, Previewed))] == [
+        Drawn, Drawn, Cancelled,
+    ]  # fmt: skip
+    call = driven(residency, Submit("closed", request, pack, "somebody", {}), tmp_path / "no", stop)
+    while not any(isinstance(event, Previewed) for event in next(call)):
+        pass
+    call.close()
+    assert not residency.engine.has_work
