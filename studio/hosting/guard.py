@@ -37,6 +37,7 @@ GRACE_SECONDS = 15.0  # in which any body may arrive
 SLOWEST_BODY = 64 * 2**10  # bytes a second, on average, of one that takes longer
 MOST_BODIES = 256 * MEGABYTE  # of all bodies that are being received, together
 LONGEST_LOGGED = 200  # characters
+LONGEST_NAME = 255  # bytes of a name in a path: of a file, none can be longer
 PERSON = "studio.person"  # where a request's scope holds the name of who has logged in
 MOST_REQUESTS, MOST_OF_ADDRESS = 2048, 512  # under way at once
 DEFAULT_PORTS = {"http": "80", "https": "443"}
@@ -212,6 +213,8 @@ class Guard:
         return place.removesuffix(f":{port}") == host.removesuffix(f":{port}") or place in self._policy.hosts
 
     def _access(self, scope: Scope) -> Access:
+        if any(len(name.encode(errors="replace")) > LONGEST_NAME for name in scope["path"].split("/")):
+            raise _Refused(404, "There is nothing here.")
         found = next((access for pattern, access in self._routes if pattern.fullmatch(scope["path"])), None)
         if found is None:
             raise _Refused(404, "There is nothing here.")
