@@ -12,12 +12,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import secrets
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -26,8 +22,8 @@ from typing import Any
 import httpx
 import psutil
 
-ROOT = Path(__file__).parents[1]
-STARTED_WITHIN_SECONDS = 90.0
+from benchmarks.studio import running
+
 LONGEST_SECONDS = 1800.0
 LOOKS_A_SECOND = 4
 
@@ -118,31 +114,9 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=3, help="pictures of each session, one after the other")
     parser.add_argument("--steps", type=int, default=12)
     given = parser.parse_args()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with tempfile.TemporaryDirectory() as data:
-        own = {"STUDIO_PORT": str(port), "STUDIO_DATA": data, "STUDIO_QUEUE": "256", "STUDIO_EACH_ADDRESS": "256"}
-        studio = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env={**os.environ, **own})
-        try:
-            url = f"http://127.0.0.1:{port}"
-            _wait_for(url)
-            print(json.dumps(asyncio.run(visit(url, given.sessions, given.jobs, given.steps, studio.pid))))
-        finally:
-            studio.terminate()
-            studio.wait(30)
-
-
-def _wait_for(url: str) -> None:
-    deadline = time.monotonic() + STARTED_WITHIN_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            httpx.get(url, timeout=5).raise_for_status()
-        except httpx.HTTPError:
-            time.sleep(0.2)
-        else:
-            return
-    raise SystemExit("the studio was not served in time")
+    settings = {"STUDIO_QUEUE": "256", "STUDIO_EACH_ADDRESS": "256"}
+    with tempfile.TemporaryDirectory() as data, running(Path(data), **settings) as studio:
+        print(json.dumps(asyncio.run(visit(studio.url, given.sessions, given.jobs, given.steps, studio.pid))))
 
 
 if __name__ == "__main__":
