@@ -8,9 +8,11 @@ does not keep out who asks for one.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
+
+from studio.errors import QueueFull
 
 KEPT_OWNERS = 1000  # whose last turn is remembered
 CALLS_BEFORE_GROWING = 200  # calls without trouble after which a halved batch may be one input larger
@@ -42,6 +44,45 @@ class Owned(Protocol):
 
     @property
     def owner(self) -> str: ...
+
+
+class Asked(Owned, Protocol):
+    """A job that waits, and where its owner asked from; empty where nobody knows."""
+
+    @property
+    def address(self) -> str: ...
+
+
+def refusal(
+    limits: Limits,
+    waiting: Sequence[Asked],
+    owner: str,
+    address: str,
+    seconds: Callable[[], float | None] = lambda: None,
+) -> QueueFull | None:
+    """Why no further job is taken from ``owner`` at ``address`` while these wait; None if it is. ``seconds``: how long
+    the engine needs for them, as far as that is known."""
+    of_owner = sum(job.owner == owner for job in waiting)
+    of_address = sum(job.address == address for job in waiting) if address else 0
+    of_all = len(waiting)
+    if of_owner < limits.each and of_address < limits.each_address and of_all < limits.waiting:
+        return None
+    needed = seconds()
+    wait = "" if needed is None else f" The engine needs {in_words(needed)} for them."
+    if of_owner >= limits.each:
+        reason = f"{of_owner} of your jobs are waiting already, which is the most.{wait} Please try again later."
+    elif of_address >= limits.each_address:
+        reason = (
+            f"{of_address} jobs from your address are waiting already, which is the most.{wait} Please try again later."
+        )
+    else:
+        reason = f"{of_all} jobs are waiting already, which is the most.{wait} Please try again later."
+    return QueueFull(reason, needed)
+
+
+def in_words(seconds: float) -> str:
+    """ "about 40 s", "about 3 min"."""
+    return f"about {max(1, round(seconds))} s" if seconds < 90 else f"about {round(seconds / 60)} min"
 
 
 class Batchable(Owned, Protocol):

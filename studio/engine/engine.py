@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from studio.engine.batching import Limits, Pace, Room, Turns, plan
+from studio.engine.batching import Limits, Pace, Room, Turns, plan, refusal
 from studio.engine.denoise import Move, step_rows
 from studio.engine.preview import encode_frame, encode_previews
 from studio.errors import JobFailed, NotFinite, OutOfMemory, PackError, QueueFull, StudioError
@@ -139,22 +139,7 @@ class Engine:
 
     def _refusal(self, owner: str, address: str) -> QueueFull | None:
         """Why no further job is taken from ``owner`` at ``address``; None if it is."""
-        of_owner = sum(job.owner == owner for job in self._waiting)
-        of_address = sum(job.address == address for job in self._waiting) if address else 0
-        of_all = len(self._waiting)
-        if of_owner < self._limits.each and of_address < self._limits.each_address and of_all < self._limits.waiting:
-            return None
-        seconds = self._seconds_before(self._waiting)
-        wait = "" if seconds is None else f" The engine needs {in_words(seconds)} for them."
-        reason = f"{of_all} jobs are waiting already, which is the most.{wait} Please try again later."
-        if of_owner >= self._limits.each:
-            reason = f"{of_owner} of your jobs are waiting already, which is the most.{wait} Please try again later."
-        elif of_address >= self._limits.each_address:
-            reason = (
-                f"{of_address} jobs from your address are waiting already, which is the most.{wait} "
-                "Please try again later."
-            )
-        return QueueFull(reason, seconds)
+        return refusal(self._limits, self._waiting, owner, address, lambda: self._seconds_before(self._waiting))
 
     def cancel(self, job: str, *, keep: bool = False) -> list[Event]:
         """Ends ``job`` now; its rows take no further step.
@@ -381,11 +366,6 @@ def _similarity(job: _Job, picture: NDArray[np.uint8]) -> float | None:
 def _inputs_of(request: Request, pack: Pack) -> float:
     """About how many model inputs ``request`` takes, at the size that the pack draws best."""
     return request.count * request.steps * find_sampler(request.sampler).calls * find_task(request).cost(request, pack)
-
-
-def in_words(seconds: float) -> str:
-    """ "about 40 s", "about 3 min"."""
-    return f"about {max(1, round(seconds))} s" if seconds < 90 else f"about {round(seconds / 60)} min"
 
 
 def _is_beyond_repair(error: Exception) -> bool:

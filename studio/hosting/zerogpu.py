@@ -25,10 +25,10 @@ from typing import TYPE_CHECKING
 
 import spaces
 
-from studio.engine.batching import Pace
+from studio.engine.batching import Pace, refusal
 from studio.engine.commands import Cancel, Command, LoadPack, Look, Message, Ready, Submit, WorkerOptions
 from studio.engine.worker import begin, look, obey, quieten
-from studio.errors import JobFailed, QueueFull
+from studio.errors import JobFailed
 from studio.events import ENDS, Cancelled, Event, Failed
 from studio.packs.catalogue import PackInfo
 from studio.requests.request import Request
@@ -44,7 +44,7 @@ AT_ONCE = 4  # calls; more wait here, where they can still be cancelled for noth
 BEGINNING_SECONDS = 15.0  # of a call: importing torch, loading the first pack
 SECONDS_PER_INPUT = 0.05  # of a model of Stable Diffusion's size, until we know better
 MARGIN = 1.5  # asked for, above what is expected: what runs over may be ended
-SHORTEST_SECONDS, LONGEST_SECONDS = 10.0, 300.0  # that are asked for
+LONGEST_SECONDS = 300.0  # that are asked for
 LOADING_SECONDS = 0.05  # between two looks at a pack that is being loaded
 
 
@@ -102,16 +102,13 @@ class LentGpu:
     def _submit(self, command: Submit) -> None:
         with self._lock:
             waiting = [each for each, call in self._waiting.values() if not call.running()]
-            own = sum(each.owner == command.owner for each in waiting)
-            here = sum(each.address == command.address for each in waiting) if command.address else 0
-            limits = self._options.limits
-            if len(waiting) < limits.waiting and own < limits.each and here < limits.each_address:
+            refused = refusal(self._options.limits, waiting, command.owner, command.address)
+            if refused is None:
                 context = contextvars.copy_context()
                 call = self._calls.submit(context.run, self._follow, command)
                 self._waiting[command.job] = command, call
                 return
-        problem = f"{len(waiting)} jobs are waiting already, which is the most. Please try again later."
-        self._tell([Failed(command.job, QueueFull(problem))])
+        self._tell([Failed(command.job, refused)])
 
     def _cancel(self, command: Cancel) -> None:
         with self._lock:
@@ -157,7 +154,7 @@ class LentGpu:
         """How long the call may take, as the platform is asked for it beforehand."""
         pace = self._paces.get(command.pack.name, Pace(SECONDS_PER_INPUT))
         expected = BEGINNING_SECONDS + (pace.seconds(_inputs_of(command.request, command.pack)) or 0.0)
-        return round(min(LONGEST_SECONDS, max(SHORTEST_SECONDS, MARGIN * expected)))
+        return round(min(LONGEST_SECONDS, MARGIN * expected))
 
     def _look(self, command: Look) -> None:
         """By the gallery's own small model, which stays on the CPU, in this process."""

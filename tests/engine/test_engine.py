@@ -7,8 +7,8 @@ import torch
 
 from studio.engine import batching
 from studio.engine import engine as engine_module
-from studio.engine.batching import Limits, Pace
-from studio.engine.engine import Engine, in_words
+from studio.engine.batching import Limits, Pace, in_words
+from studio.engine.engine import Engine
 from studio.errors import JobFailed, NotFinite, OutOfMemory, PackError, QueueFull
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Queued, Started
 from studio.images.pixels import Pixels
