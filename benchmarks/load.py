@@ -33,7 +33,7 @@ LOOKS_A_SECOND = 4
 # Of a view, or of gradio's list of what has changed in it.
 STATE, MESSAGE = (re.compile(rf'"{name}"(?::|\],)\s*"([^"]+)"') for name in ("state", "message"))
 SETTLED_SECONDS = 5.0  # after which what has been asked for has reached the engine, and what is over has ended
-MOST_WAITING = 128
+MOST_WAITING = 64  # of the queue, so that one address may hold twice as many streams
 
 
 class Session:
@@ -71,8 +71,8 @@ class Session:
         state, message, parameters = "", "", {"session_hash": self._hash}
         async with self._http.stream("GET", "/gradio_api/queue/data", params=parameters) as stream:
             async for line in stream.aiter_lines():
-                if event not in line:
-                    continue
+                if event not in line or not ('"state"' in line or "process_completed" in line):
+                    continue  # a preview: what is most of the stream, and costs this process time that the page needs
                 state, message = _last(STATE, line) or state, _last(MESSAGE, line) or message
                 if gives_up and state == "running":
                     gives_up = False
@@ -123,13 +123,13 @@ class Watch:
         await asyncio.gather(self._looking, return_exceptions=True)
 
 
-async def visit(studio: Running, sessions: int, jobs: int, steps: int, cancels: int) -> list[dict[str, Any]]:
-    """People who draw; people who change their minds; more people than the queue takes; one more picture. For each,
+async def visit(studio: Running, sessions: int, jobs: int, steps: int, cancels: int) -> None:
+    """People who draw; people who change their minds; more people than the queue takes; one more picture. Prints of each
     how their jobs ended, how the page did, and what its process needs afterwards."""
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=studio.url, timeout=LONGEST_SECONDS, limits=limits) as http:
         config = (await http.get("/config")).json()
-        figures: list[dict[str, Any]] = [{"phase": "before", "memory_mb": studio.megabytes}]
+        print(json.dumps({"phase": "before", "memory_mb": studio.megabytes}), flush=True)
         watch = Watch(http, studio.pid)
 
         async def phase(name: str, people: Iterable[Coroutine[Any, Any, list[str]]]) -> None:
@@ -137,9 +137,8 @@ async def visit(studio: Running, sessions: int, jobs: int, steps: int, cancels: 
             ends = Counter(end for each in await asyncio.gather(*people) for end in each)
             seconds = round(time.perf_counter() - began, 1)
             await asyncio.sleep(SETTLED_SECONDS)
-            figures.append(
-                {"phase": name, **ends, "seconds": seconds, **watch.figures(), "memory_mb": studio.megabytes}
-            )
+            figures = {"phase": name, **ends, "seconds": seconds, **watch.figures(), "memory_mb": studio.megabytes}
+            print(json.dumps(figures), flush=True)
 
         async def live() -> list[str]:
             session = Session(http, config)
@@ -166,7 +165,6 @@ async def visit(studio: Running, sessions: int, jobs: int, steps: int, cancels: 
         await phase("a full queue", [crowd(2 * MOST_WAITING)])
         await phase("one more", [live()])
         await watch.end()
-    return figures
 
 
 def main() -> None:
@@ -178,8 +176,7 @@ def main() -> None:
     given = parser.parse_args()
     settings = {"STUDIO_QUEUE": str(MOST_WAITING), "STUDIO_EACH_ADDRESS": str(MOST_WAITING)}
     with tempfile.TemporaryDirectory() as data, running(Path(data), **settings) as studio:
-        for figures in asyncio.run(visit(studio, given.sessions, given.jobs, given.steps, given.cancels)):
-            print(json.dumps(figures))
+        asyncio.run(visit(studio, given.sessions, given.jobs, given.steps, given.cancels))
 
 
 if __name__ == "__main__":

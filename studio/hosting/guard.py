@@ -23,6 +23,7 @@ from typing import Any, TypeAlias
 from starlette.requests import Request as HttpRequest
 
 from studio.hosting.accounts import Lockout
+from studio.hosting.kept_page import KeptPage
 from studio.hosting.routes import MEGABYTE, OPEN, Access
 
 logger = logging.getLogger(__name__)
@@ -87,7 +88,8 @@ def guarded_by(policy: Policy, *within: Lifespan) -> Lifespan:
     @contextlib.asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[None]:
         people = policy.people(app) if policy.people else None
-        app.middleware_stack = Guard(app.middleware_stack, policy, people)
+        page = app.middleware_stack if people else KeptPage(app.middleware_stack)  # who logs in has one of one's own
+        app.middleware_stack = Guard(page, policy, people)
         async with contextlib.AsyncExitStack() as stack:
             for each in within:
                 await stack.enter_async_context(each(app))

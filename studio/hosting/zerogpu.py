@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import logging
+import os
 import tempfile
 import threading
 import time
@@ -65,6 +66,10 @@ class LentGpu:
         self._calls = ThreadPoolExecutor(AT_ONCE, "lent gpu")
         self._looks = ThreadPoolExecutor(1, "looks")
         self._telling, self._lock = threading.Lock(), threading.Lock()
+        # A fork made while another thread multiplies inherits the library's locks taken, and waits for them for ever.
+        self._multiplying = threading.RLock()
+        release = self._multiplying.release
+        os.register_at_fork(before=self._multiplying.acquire, after_in_parent=release, after_in_child=release)
         self._waiting: dict[str, tuple[Submit, Future[None]]] = {}
         self._paces: dict[str, Pace] = {}
         self._notes = tempfile.TemporaryDirectory(prefix="latent-studio-")
@@ -158,7 +163,9 @@ class LentGpu:
 
     def _look(self, command: Look) -> None:
         """By the gallery's own small model, which stays on the CPU, in this process."""
-        self._tell(look(self._looker, command))
+        with self._multiplying:
+            seen = look(self._looker, command)
+        self._tell(seen)
 
     def _note(self, job: str, keep: bool) -> Path:
         return Path(self._notes.name) / f"{job}.{'keep' if keep else 'stop'}"

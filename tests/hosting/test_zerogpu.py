@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,11 @@ import pytest
 from gradio_client import Client
 
 from studio.engine.batching import Limits
-from studio.engine.commands import Submit, WorkerOptions
+from studio.engine.commands import Look, Submit, WorkerOptions
 from studio.engine.worker import begin
 from studio.events import Cancelled, Drawn, Event, Previewed, Queued, Started
-from studio.hosting.zerogpu import AT_ONCE, driven
+from studio.hosting import zerogpu
+from studio.hosting.zerogpu import AT_ONCE, LentGpu, driven
 from studio.packs.catalogue import find_pack
 from studio.requests.text_to_image import TextToImage
 from tests.hosting.lending import PROGRAM, Scheduler, scheduler
@@ -118,6 +121,42 @@ def test_what_waits_for_a_gpu_can_be_given_up(lender: Scheduler, client: Client)
         job.cancel()
     assert client.predict("a tree", **SMALL, api_name="/text_to_image")["state"] == "done"
     assert len(lender.of("/schedule")) < before + len(jobs) + 1, "nobody's seconds were spent on what had not begun"
+
+
+def test_no_fork_is_made_while_the_gallery_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fork would find the locks taken that another thread's matrix product held, and wait for ever."""
+    is_looking, goes_on, has_forked = threading.Event(), threading.Event(), threading.Event()
+
+    class Looker:
+        name = "slow"
+
+        def look(self, items: object) -> tuple[bytes, ...]:
+            is_looking.set()
+            goes_on.wait(30)
+            return ()
+
+    def fork() -> None:
+        with warnings.catch_warnings():  # Python 3.12 warns of forks beside threads
+            warnings.simplefilter("ignore")
+            child = os.fork()
+        if child == 0:
+            os._exit(0)
+        os.waitpid(child, 0)
+        has_forked.set()
+
+    monkeypatch.setattr(zerogpu, "_import_engine", Looker)
+    options = WorkerOptions(find_pack("storybook"), "cpu", Limits(), calibrates=False, patience=0)
+    gpu = LentGpu(options, lambda message: None, lambda: None)
+    try:
+        gpu.send(Look("sky", ("sky",)))
+        assert is_looking.wait(30)
+        threading.Thread(target=fork, daemon=True).start()
+        assert not has_forked.wait(0.5)
+        goes_on.set()
+        assert has_forked.wait(30)
+    finally:
+        goes_on.set()
+        gpu.close()
 
 
 def test_who_has_no_seconds_left_is_told_so(lender: Scheduler, client: Client) -> None:
