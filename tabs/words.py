@@ -388,6 +388,12 @@ WORDS: dict[str, tuple[str, str, str]] = {
     "shape_portrait": ("Portrait", "竖幅", "Hoch"),
     "shape_large": ("Large", "大图", "Groß"),
     "shape_panorama": ("Panorama", "全景", "Panorama"),
+    "cascade": ("Large and crisp", "大而清晰", "Groß und scharf"),
+    "cascade_hint": (
+        "A small picture first, then the same anew with sixteen times its pixels. Off is quicker.",
+        "先画一张小图，再以十六倍的像素重画一遍。关闭则更快。",
+        "Erst ein kleines Bild, dann dasselbe neu mit sechzehnmal so vielen Pixeln. Ohne geht es schneller.",
+    ),
     "count": ("Pictures", "张数", "Bilder"),
     "more": ("More", "更多", "Mehr"),
     "negative": ("Negative prompt", "反向提示词", "Was nicht ins Bild soll"),
