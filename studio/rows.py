@@ -87,15 +87,15 @@ class Part:
 @dataclass(frozen=True)
 class Stage:
     """Where a row stands among the stages of its picture: the steps that it takes, those before and after it, and what
-    these cost, in model inputs as in `Row.cost`. ``then`` makes the next stage's row out of what this one has drawn;
-    None where it is the last."""
+    these cost, in model inputs as in `Row.cost`. ``then`` makes the next stage's row out of what this one has drawn,
+    float32 [H, W, 3] in 0..255; None where it is the last."""
 
     steps: int
     steps_before: int = 0
     steps_after: int = 0
     cost_before: float = 0.0
     cost_after: float = 0.0
-    then: Callable[[NDArray[np.uint8]], Row] | None = None
+    then: Callable[[NDArray[np.float32]], Row] | None = None
 
 
 @dataclass

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio.errors import PackError
-from studio.images.pixels import Image, Pixels
+from studio.images.pixels import Image
 from studio.packs.pack import Pack
 from studio.requests.request import Request, Staged
 from studio.requests.super_resolve import SuperResolve
@@ -32,7 +32,7 @@ def prepare(job: str, request: Request, pack: Pack, images: Mapping[str, Image])
         return find_task(request).prepare(job, request, pack, images)
     _check_second_stage(pack)
     rows = find_task(request).prepare(job, request.base, pack, images)
-    second = _inputs_of_stage(_second_stage(request, ANY_IMAGE), pack)
+    second = _inputs_of_stage(_second_stage(request), pack)
     for row in rows:
         row.request = request.alone(row.index)
         following = partial(_follow, row, pack)
@@ -40,21 +40,19 @@ def prepare(job: str, request: Request, pack: Pack, images: Mapping[str, Image])
     return rows
 
 
-def _follow(row: Row, pack: Pack, drawn: NDArray[np.uint8]) -> Row:
-    """The second stage of a picture whose first is ``drawn``."""
+def _follow(row: Row, pack: Pack, drawn: NDArray[np.float32]) -> Row:
+    """The second stage of a picture whose first is ``drawn``, [h, w, 3] in 0..255."""
     assert isinstance(row.request, Staged)
-    small = Pixels.of(drawn)
-    request = _second_stage(row.request, small.digest)
-    [second] = super_resolve.prepare(row.job, request, pack, {small.digest: small})
+    [second] = super_resolve.upscaled(row.job, _second_stage(row.request), pack, drawn)
     second.index, second.request = row.index, row.request
     second.stage = Stage(SECOND_STEPS, steps_before=row.request.steps, cost_before=row.cost_done)
     return second
 
 
-def _second_stage(request: Staged, image: str) -> SuperResolve:
-    """As somebody would ask for it who had the first stage's picture ``image``."""
+def _second_stage(request: Staged) -> SuperResolve:
+    """As somebody would ask for it who had the first stage's picture."""
     return SuperResolve(
-        pack=request.pack, image=image, width=request.width, height=request.height, sampler=SECOND_SAMPLER,
+        pack=request.pack, image=ANY_IMAGE, width=request.width, height=request.height, sampler=SECOND_SAMPLER,
         steps=SECOND_STEPS, seed=super_resolve.another_seed(request.seed),
     )  # fmt: skip
 
@@ -72,7 +70,7 @@ def inputs_of(request: Request, pack: Pack) -> float:
     if not isinstance(request, Staged) or not request.cascade:
         return _inputs_of_stage(request, pack)
     _check_second_stage(pack)
-    second = _inputs_of_stage(_second_stage(request, ANY_IMAGE), pack)
+    second = _inputs_of_stage(_second_stage(request), pack)
     return _inputs_of_stage(request.base, pack) + request.count * second
 
 

@@ -459,9 +459,11 @@ def _fold(answer: Answer, event: Event) -> bool:
     match event:
         case Queued(ahead=ahead):
             answer["ahead"] = ahead
-        case Started(is_prompt_cut=is_cut, unknown_words=unknown):
+        case Started(is_prompt_cut=is_cut, unknown_words=unknown, replaced_words=replaced):
             answer["state"] = "drawing"
             answer["notes"] = ["The prompt is longer than this model reads; its end has no effect."] if is_cut else []
+            for word, known in replaced:
+                answer["notes"].append(f"This model does not know {word!r} and draws {known!r} instead.")
             if unknown:
                 answer["notes"].append(f"This model has never met: {', '.join(unknown)}")
         case Previewed(step=step, steps=steps):

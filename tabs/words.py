@@ -498,6 +498,11 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "Die Beschreibung ist länger, als das Modell liest; ihr Ende bleibt ohne Wirkung.",
     ),
     "live_wait": ("starts in about {seconds} s", "约 {seconds} 秒后开始", "beginnt in etwa {seconds} s"),
+    "live_replaced": (
+        "Read in words that this model knows: {words}",
+        "按模型认识的词理解：{words}",
+        "In Worten gelesen, die das Modell kennt: {words}",
+    ),
     "live_unknown": (
         "This model has never met: {words}",
         "模型不认识：{words}",

@@ -21,7 +21,7 @@ from studio.requests.super_resolve import SuperResolve
 from studio.requests.text_to_image import TextToImage
 from studio.stages import SECOND_SAMPLER, SECOND_STEPS, inputs_of
 from studio.tasks.super_resolve import another_seed
-from tests.engine.test_engine import _engine, _pixels
+from tests.engine.test_engine import _difference, _engine, _pixels
 from tests.miniature import NAME, SIDE, SOURCE, ask, ask_layout, ask_vary
 
 LARGE = {"width": 4 * SIDE, "height": 4 * SIDE, "cascade": True}
@@ -39,13 +39,6 @@ def _drawn(pack: Pack, request: Request, images: dict[str, Image] | None = None)
     return pixels
 
 
-def _alike(one: Pixels, other: Pixels) -> bool:
-    """A first stage may be off by a level in other company, and what its second makes of that is now and then another
-    entry of its first stage's codebook."""
-    gap = np.abs(one.array.astype(int) - other.array)
-    return bool(gap.mean() < 0.1 and (gap <= 2).mean() > 0.99)
-
-
 @pytest.mark.parametrize("request_", [ask(seed=5, **LARGE), ask_layout(seed=5, **LARGE), ask_vary(seed=5, **LARGE)])
 def test_a_cascade_is_its_two_stages_one_after_the_other(pack: Pack, request_: TextToImage) -> None:
     small = _drawn(pack, request_.base, {SOURCE.digest: SOURCE})
@@ -56,7 +49,10 @@ def test_a_cascade_is_its_two_stages_one_after_the_other(pack: Pack, request_: T
     expected = _drawn(pack, second, {small.digest: small})
     drawn = _drawn(pack, request_, {SOURCE.digest: SOURCE})
     assert (drawn.width, drawn.height) == (request_.width, request_.height)
-    assert np.array_equal(drawn.array, expected.array)
+    other = _drawn(pack, replace(request_, seed=6), {SOURCE.digest: SOURCE})
+    gap, far = (np.abs(each.array.astype(int) - expected.array).mean() for each in (drawn, other))
+    assert gap < 3, "by hand, the first is rounded to whole levels"
+    assert far > 10 * gap
 
 
 def test_its_recipe_draws_it_again_alone(pack: Pack) -> None:
@@ -66,7 +62,7 @@ def test_its_recipe_draws_it_again_alone(pack: Pack) -> None:
             assert event.request == ask(seed=7 + event.index, **LARGE)
             again = from_mapping(to_mapping(event.request))
             assert event.pixels is not None
-            assert _alike(_drawn(pack, again), event.pixels)
+            assert _difference(_drawn(pack, again), event.pixels) <= 1
 
 
 def test_previews_count_the_steps_of_both_stages_and_what_is_left_of_both(pack: Pack) -> None:
@@ -97,7 +93,7 @@ def test_small_and_large_pictures_share_calls_and_come_out_as_alone(pack: Pack) 
     engine = _engine(pack, inputs=64)
     events = _run(engine, requests)
     for job, expected in alone.items():
-        assert _alike(_pixels(events, job)[0], expected), job
+        assert _difference(_pixels(events, job)[0], expected) <= 1, job
     assert engine.calls <= 4 + 2 * SECOND_STEPS * 3, "the first stages of all three are four calls"
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import random
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from studio.images.pixels import Pixels
 from studio.images.resizing import working_size
 from studio.packs.catalogue import PackInfo
-from studio.requests.limits import RANDOM_SEEDS
+from studio.requests.limits import CASCADE_SCALE, RANDOM_SEEDS
 
 
 def add_size(command: argparse.ArgumentParser) -> None:
@@ -113,9 +112,13 @@ def size(given: argparse.Namespace, pack: PackInfo) -> dict[str, Any]:
 def staged_size(given: argparse.Namespace, pack: PackInfo, picture: Pixels | None = None) -> dict[str, Any]:
     """Likewise, where pictures may have two stages; in the shape of ``picture``, if there is one."""
     cascade = pack.in_stages(given.stages, given.width, given.height)
-    own = replace(pack, size=pack.side(cascade=cascade))
-    sides = size(given, own) if picture is None else size_like(picture, given, own)
-    return {**sides, "cascade": cascade}
+    own = (pack.size, pack.size) if picture is None else working_size(picture.width, picture.height, pack.size)
+    width, height = (side * CASCADE_SCALE if cascade else side for side in own)
+    return {
+        "width": width if given.width is None else given.width,
+        "height": height if given.height is None else given.height,
+        "cascade": cascade,
+    }
 
 
 def size_like(picture: Pixels, given: argparse.Namespace, pack: PackInfo) -> dict[str, Any]:

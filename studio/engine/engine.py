@@ -199,7 +199,8 @@ class Engine:
     def _started(self, job: _Job) -> Started:
         pack, request = job.pack, job.request
         seconds = self._packs[request.pack].pace.seconds(sum(row.cost_left for row in job.rows))
-        return Started(job.name, pack.cuts(request.caption), pack.unknown_words(request.words), seconds)
+        unknown, replaced = pack.unknown_words(request.words), pack.replaced_words(request.words)
+        return Started(job.name, pack.cuts(request.caption), unknown, seconds, replaced)
 
     def _places(self) -> list[Event]:
         """Tells every waiting job whose place has changed."""
@@ -300,7 +301,8 @@ class Engine:
         job = self._running[row.job]
         try:
             if row.stage is not None and row.stage.then is not None:
-                self._replace(job, row, row.stage.then(_picture(row)))
+                levels = row.denoiser.first_stage.decode_levels(row.latent[None])[0].numpy()
+                self._replace(job, row, row.stage.then(levels))
                 return []
             drawn = self._draw(job, row)
         except Exception as error:
