@@ -40,6 +40,7 @@ from studio.packs.first_stage import to_pictures
 from studio.packs.image_prompt import published
 from studio.packs.linear_decoder import fit
 from studio.packs.parts import PREVIEW_FILE
+from studio.packs.thesaurus import THESAURUS_FILE
 from studio.packs.vocabulary import write_vocabulary
 
 # In the order in which they build on each other.
@@ -87,6 +88,7 @@ def write(options: Options, folder: Path) -> None:
     scheduler.save_pretrained(folder / "scheduler")
     save_file(preview, folder / PREVIEW_FILE)
     write_vocabulary(folder, captions())
+    shutil.copy(Path(__file__).parent / THESAURUS_FILE, folder / THESAURUS_FILE)
     names = [name for name in map(_name, STAGES) if (options.folder / name / CHECKPOINT).exists()]
     if _name(upscaler) in names:
         write_super_resolution(options, folder / SUPER_RESOLUTION)

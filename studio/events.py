@@ -29,13 +29,14 @@ class Started:
     """The job's rows are in the engine from now on, for about ``seconds``, if that is known.
 
     ``is_prompt_cut`` tells that the prompt is longer than the text encoder reads, and its end has no effect;
-    ``unknown_words`` what of the prompt the pack has never met.
+    ``unknown_words`` what of the prompt the pack has never met, ``replaced_words`` what it reads in which other words.
     """
 
     job: str
     is_prompt_cut: bool = False
     unknown_words: tuple[str, ...] = ()
     seconds: float | None = None
+    replaced_words: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

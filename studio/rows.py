@@ -5,6 +5,7 @@ A row knows nothing of other rows, of jobs' lives or of processes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
@@ -83,6 +84,20 @@ class Part:
     unconditional: torch.Tensor
 
 
+@dataclass(frozen=True)
+class Stage:
+    """Where a row stands among the stages of its picture: the steps that it takes, those before and after it, and what
+    these cost, in model inputs as in `Row.cost`. ``then`` makes the next stage's row out of what this one has drawn,
+    float32 [H, W, 3] in 0..255; None where it is the last."""
+
+    steps: int
+    steps_before: int = 0
+    steps_after: int = 0
+    cost_before: float = 0.0
+    cost_after: float = 0.0
+    then: Callable[[NDArray[np.float32]], Row] | None = None
+
+
 @dataclass
 class Row:
     """``state`` is [1 + memory, C, h, w] float32: the latent, then what the sampler remembers.
@@ -91,6 +106,7 @@ class Row:
     step so far. ``x0`` is the original sample that its last step predicted, [C, h, w].
     ``request`` makes this one picture alone: the job's request with this row's seed and a count of one. ``owner`` is
     whose turn it is when this row runs. ``finish`` makes the picture out of what is decoded, uint8 [H, W, 3].
+    ``stage`` is for pictures that are drawn in more than one; None is the only one.
     """
 
     job: str
@@ -102,6 +118,7 @@ class Row:
     owner: str = ""
     keep: Keep | None = None
     finish: Finish = lambda picture: picture
+    stage: Stage | None = None
     call: int = 0
     parts: list[Part] = field(default_factory=list)
     x0: torch.Tensor | None = None
@@ -163,9 +180,28 @@ class Row:
 
     @property
     def cost_left(self) -> float:
-        """What all calls to the end need, likewise."""
+        """What all calls to the end need, those of later stages, too; likewise."""
         tiles = len(self.tiling.places) * (self.table.calls - self.call) - self.tiles_done
-        return tiles * self._inputs_a_tile * self._cost_of_input
+        return tiles * self._inputs_a_tile * self._cost_of_input + self._stage.cost_after
+
+    @property
+    def cost_done(self) -> float:
+        """What the calls so far needed, those of earlier stages, too; likewise."""
+        return len(self.tiling.places) * self.call * self._inputs_a_tile * self._cost_of_input + self._stage.cost_before
+
+    @property
+    def step(self) -> int:
+        """How many steps the picture has taken. Second-order samplers call the model twice a step."""
+        return self._stage.steps_before + math.ceil(self.call * self._stage.steps / self.table.calls)
+
+    @property
+    def steps(self) -> int:
+        """How many it takes in all."""
+        return self._stage.steps_before + self._stage.steps + self._stage.steps_after
+
+    @property
+    def _stage(self) -> Stage:
+        return self.stage or Stage(self.request.steps)
 
     @property
     def _inputs_a_tile(self) -> int:

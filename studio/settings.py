@@ -22,6 +22,7 @@ STUDIO_GRACE   20          seconds that what is being drawn may take when the st
 STUDIO_METRICS 0           1: numbers for a Prometheus server at /metrics, for whoever reaches the page
 STUDIO_ACCOUNTS            file of accounts (python -m studio accounts); with it, whoever comes must log in
 STUDIO_MCP     0           1: the studio as tools for assistants at /studio/mcp (requirements-mcp.txt)
+STUDIO_STAGES  2           2: at first, pictures are drawn in two stages where the model can; 1: in one, quicker
 STUDIO_STRICT  0           1: the same seed gives the same bits whoever else draws (fixed batches, slower alone)
 """
 
@@ -71,6 +72,7 @@ class Settings:
     accounts: Path | None = None
     log: str = "text"
     log_prompts: bool = False
+    stages: int = 2
 
     @property
     def keeps(self) -> bool:
@@ -125,6 +127,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         accounts=Path(accounts).expanduser() if accounts else None,
         log=log,
         log_prompts=_integer(environment, f"{PREFIX}LOG_PROMPTS", 0, 0, 1) == 1,
+        stages=_integer(environment, f"{PREFIX}STAGES", defaults.stages, 1, 2),
     )
 
 

@@ -69,6 +69,7 @@ class Api:
         negative: str = "",
         width: int = 0,
         height: int = 0,
+        stages: int = 0,
         count: int = 1,
         seed: int = -1,
         steps: int = 0,
@@ -86,6 +87,8 @@ class Api:
             negative: what should not
             width: of the picture in pixels, 64 to 2048, a multiple of 8; 0 for the model's own
             height: likewise
+            stages: 2 draws a small picture first, then that anew with four times its sides; 1 does not; 0 for the
+                model's own number where width and height are 0, else 1
             count: how many pictures, 1 to 16
             seed: of the first picture; below 0 for a new one
             steps: 1 to 150; 0 for the model's own
@@ -96,7 +99,7 @@ class Api:
             owner: the name that an earlier answer gave, or empty
         """
         values = self._prompted(locals())
-        values |= {"task": "text-to-image", **self._sides(width, height, pack)}
+        values |= {"task": "text-to-image", **self._sides(width, height, stages, pack)}
         yield from self._draw(values, [], owner, page)
 
     def layout_to_image(
@@ -107,6 +110,7 @@ class Api:
         grounding: float = 1.0,
         width: int = 0,
         height: int = 0,
+        stages: int = 0,
         count: int = 1,
         seed: int = -1,
         steps: int = 0,
@@ -125,6 +129,8 @@ class Api:
             grounding: 0 to 1, the share of the steps at which the boxes steer
             width: in pixels; 0 for the model's own
             height: likewise
+            stages: 2 draws a small picture first, then that anew with four times its sides; 1 does not; 0 for the
+                model's own number where width and height are 0, else 1
             count: how many pictures, 1 to 16
             seed: of the first picture; below 0 for a new one
             steps: 1 to 150; 0 for the model's own
@@ -135,7 +141,7 @@ class Api:
         """
         values = self._prompted(locals())
         values |= {"task": "layout-to-image", "boxes": boxes, "grounding": grounding}
-        yield from self._draw({**values, **self._sides(width, height, pack)}, [], owner, page)
+        yield from self._draw({**values, **self._sides(width, height, stages, pack)}, [], owner, page)
 
     def inpaint(
         self,
@@ -226,6 +232,7 @@ class Api:
         strength: float = 1.0,
         width: int = 0,
         height: int = 0,
+        stages: int = 0,
         count: int = 1,
         seed: int = -1,
         steps: int = 0,
@@ -245,6 +252,8 @@ class Api:
             strength: 0.05 to 1, how far from the picture itself drawing begins; 1 from noise alone
             width: in pixels; 0 for the model's own
             height: likewise
+            stages: 2 draws a small picture first, then that anew with four times its sides; 1 does not; 0 for the
+                model's own number where width and height are 0, else 1
             count: how many pictures, 1 to 16
             seed: of the first picture; below 0 for a new one
             steps: 1 to 150; 0 for the model's own
@@ -256,7 +265,7 @@ class Api:
         picture = self._picture("image", image)
         values = self._prompted(locals())
         values |= {"task": "vary", "image": picture.digest, "likeness": likeness, "strength": strength}
-        yield from self._draw({**values, **self._sides(width, height, pack)}, [picture], owner, page)
+        yield from self._draw({**values, **self._sides(width, height, stages, pack)}, [picture], owner, page)
 
     def draw(
         self,
@@ -368,9 +377,11 @@ class Api:
         words = {"prompt": given["prompt"], "negative": given["negative"]}
         return {**self._common(given), **words, "guidance": guidance}
 
-    def _sides(self, width: int, height: int, pack: str) -> dict[str, Any]:
-        size = self._pack(pack).size
-        return {"width": size if width == 0 else width, "height": size if height == 0 else height}
+    def _sides(self, width: int, height: int, stages: int, pack: str) -> dict[str, Any]:
+        drawing = self._pack(pack)
+        cascade = drawing.in_stages(stages, width, height)
+        side = drawing.side(cascade=cascade)
+        return {"width": side if width == 0 else width, "height": side if height == 0 else height, "cascade": cascade}
 
     def _picture(self, field: str, given: str) -> Pixels:
         """A picture that was sent, or one that is here already. Raises `StudioError` where it is neither."""
@@ -448,9 +459,11 @@ def _fold(answer: Answer, event: Event) -> bool:
     match event:
         case Queued(ahead=ahead):
             answer["ahead"] = ahead
-        case Started(is_prompt_cut=is_cut, unknown_words=unknown):
+        case Started(is_prompt_cut=is_cut, unknown_words=unknown, replaced_words=replaced):
             answer["state"] = "drawing"
             answer["notes"] = ["The prompt is longer than this model reads; its end has no effect."] if is_cut else []
+            for word, known in replaced:
+                answer["notes"].append(f"This model does not know {word!r} and draws {known!r} instead.")
             if unknown:
                 answer["notes"].append(f"This model has never met: {', '.join(unknown)}")
         case Previewed(step=step, steps=steps):

@@ -16,6 +16,7 @@ from studio.errors import InvalidRequest
 from studio.images.pixels import Pixels
 from studio.packs.catalogue import PackInfo
 from studio.requests.limits import (
+    CASCADE_SCALE,
     LARGEST_SEED,
     LARGEST_SIDE,
     LEAST_GUIDANCE,
@@ -28,7 +29,7 @@ from studio.requests.limits import (
     SMALLEST_SIDE,
     check_text,
 )
-from studio.requests.request import Prompted, Request
+from studio.requests.request import Prompted, Request, Staged
 from studio.samplers.catalogue import DEFAULT_SAMPLER, MOST_STEPS, SAMPLERS, find_sampler
 from tabs.job import QUICK, Given, Update
 from tabs.picker import ModelPicker
@@ -45,13 +46,13 @@ STEP_OF_SIDES = 32
 LORA_SCALE = 0.8  # that a LoRA is put into the prompt with
 
 
-def shape_sides(shape: str, pack: PackInfo) -> tuple[int, int]:
-    """Width and height in pixels of a named shape at the size that the pack draws best. Raises `InvalidRequest` for a
-    shape that is none."""
+def shape_sides(shape: str, pack: PackInfo, *, cascade: bool = False) -> tuple[int, int]:
+    """Width and height in pixels of a named shape at the size that the pack draws best, in one stage or two. Raises
+    `InvalidRequest` for a shape that is none."""
     if not isinstance(shape, str) or shape not in SHAPES:
         raise InvalidRequest("shape", shape, f"one of: {', '.join(SHAPES)}")
     width, height = (round(pack.size * share / STEP_OF_SIDES) * STEP_OF_SIDES for share in SHAPES[shape])
-    return width, height
+    return (width * CASCADE_SCALE, height * CASCADE_SCALE) if cascade else (width, height)
 
 
 def count_slider(count: int = 1) -> gr.Slider:
@@ -146,61 +147,98 @@ class DrawingControls:
 
 
 class SizeControls:
-    """A shape in sight; width and height where `add_sides` puts them, set by the shape and free to change."""
+    """A shape in sight, and whether pictures are drawn in two stages; width and height where `add_sides` puts them, set
+    by both and free to change."""
 
     def __init__(self, picker: ModelPicker, shapes: Sequence[str] = tuple(SHAPES)) -> None:
         self._picker, self._shapes = picker, shapes
         self.shape: gr.Radio
+        self.cascade: gr.Checkbox
         self.width: gr.Number
         self.height: gr.Number
 
     def add_shape(self) -> None:
         choices = [(say(f"shape_{shape}"), shape) for shape in self._shapes]
         self.shape = gr.Radio(choices, value="square", label=say("shape"), elem_id="shape")
+        first = self._picker.first
+        self.cascade = gr.Checkbox(
+            self._picker.cascades(first), label=say("cascade"), info=say("cascade_hint"), visible=first.cascades,
+            elem_id="cascade",
+        )  # fmt: skip
 
     def add_sides(self) -> None:
         with gr.Row():
             self.width, self.height = (self._side(name) for name in ("width", "height"))
 
     def _side(self, name: str) -> gr.Number:
-        hint = say("side_hint")
-        size = self._picker.first.size
+        hint, first = say("side_hint"), self._picker.first
+        size = first.side(cascade=self._picker.cascades(first))
         return gr.Number(size, precision=0, step=8, label=say(name), info=hint, elem_id=name, min_width=120)
 
     def inputs(self) -> set[gr.Component]:
-        return {self.shape, self.width, self.height, self._picker.dropdown}
+        return {self.shape, self.cascade, self.width, self.height, self._picker.dropdown}
 
     def read(self, given: Given) -> dict[str, Any]:
-        return {"width": given[self.width], "height": given[self.height]}
+        return {"width": given[self.width], "height": given[self.height], "cascade": given[self.cascade]}
+
+    def read_first_stage(self, given: Given) -> dict[str, Any]:
+        """For what has one stage only: as large as the first of two."""
+        sides = given[self.width], given[self.height]
+        is_small = given[self.cascade] is True and all(type(side) is int and side > 0 for side in sides)
+        width, height = (side // CASCADE_SCALE if is_small else side for side in sides)
+        return {"width": width, "height": height}
 
     def write(self, request: Request) -> Update:
-        sides, pack = (request.width, request.height), self._picker.find(request.pack)
-        shape = next((shape for shape in self._shapes if pack and shape_sides(shape, pack) == sides), None)
-        return {self.shape: shape, self.width: request.width, self.height: request.height}
+        cascade, pack = isinstance(request, Staged) and request.cascade, self._picker.find(request.pack)
+        sides = (request.width, request.height)
+        named = (shape for shape in self._shapes if pack and shape_sides(shape, pack, cascade=cascade) == sides)
+        return {self.shape: next(named, None), self.cascade: cascade, self.width: sides[0], self.height: sides[1]}
 
-    def near(self, picture: Pixels) -> Update:
-        """The sides of ``picture``, as far as a picture may have them; left alone where it is too large or small."""
-        sides = (picture.width, picture.height)
+    def near(self, picture: Pixels, request: Request) -> Update:
+        """The sides of ``picture``, which ``request`` made, as far as a picture may have them, and in two stages where
+        these do; left alone where it is too large or small."""
+        sides, pack = (picture.width, picture.height), self._picker.find(request.pack)
         if not all(SMALLEST_SIDE <= side <= LARGEST_SIDE for side in sides):
             return {}
-        width, height = (round(side / SIDE_MULTIPLE) * SIDE_MULTIPLE for side in sides)
-        return {self.width: width, self.height: height}
+        cascade = pack is not None and self._picker.cascades(pack) and min(sides) >= SMALLEST_SIDE * CASCADE_SCALE
+        multiple = SIDE_MULTIPLE * CASCADE_SCALE if cascade else SIDE_MULTIPLE
+        width, height = (round(side / multiple) * multiple for side in sides)
+        return {self.cascade: cascade, self.width: width, self.height: height}
 
     def follow(self, pack: PackInfo) -> Update:
         """A square at the size that another pack draws best."""
-        width, height = shape_sides("square", pack)
-        return {self.shape: "square", self.width: width, self.height: height}
+        cascade = self._picker.cascades(pack)
+        width, height = shape_sides("square", pack, cascade=cascade)
+        switch = gr.update(value=cascade, visible=pack.cascades)
+        return {self.shape: "square", self.cascade: switch, self.width: width, self.height: height}
 
     def connect(self) -> gr.events.Dependency:
-        """Lets the shape set the sides."""
+        """Lets the shape and the switch for a second stage set the sides."""
+        both = [self.width, self.height]
 
-        def sides(shape: str, pack: str) -> tuple[int, int]:
-            return shape_sides(shape, self._picker.info(pack))
+        def sides(shape: str, cascade: bool, pack: str) -> tuple[int, int]:
+            return shape_sides(shape, self._picker.info(pack), cascade=cascade is True)
 
-        return self.shape.input(
-            sides, [self.shape, self._picker.dropdown], [self.width, self.height],
-            queue=False, show_progress="hidden", api_visibility="private",
-        )  # fmt: skip
+        def scaled(cascade: bool, shape: str | None, pack: str, width: Any, height: Any) -> Any:
+            if shape in SHAPES:
+                return sides(shape, cascade, pack)
+            if not all(isinstance(side, (int, float)) and side > 0 for side in (width, height)):
+                return gr.skip(), gr.skip()
+            return tuple(_other_stage(side, cascade=cascade is True) for side in (width, height))
+
+        quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+        self.cascade.input(
+            scaled, [self.cascade, self.shape, self._picker.dropdown, *both], both, preprocess=False, **quick
+        )
+        return self.shape.input(sides, [self.shape, self.cascade, self._picker.dropdown], both, **quick)
+
+
+def _other_stage(side: float, *, cascade: bool) -> int:
+    """A side of the first stage as one of the second, or the other way round, within what both may be."""
+    multiple = SIDE_MULTIPLE * CASCADE_SCALE
+    largest = min(side, LARGEST_SIDE) * CASCADE_SCALE if cascade else min(side, LARGEST_SIDE)
+    large = min(max(round(largest / multiple) * multiple, SMALLEST_SIDE * CASCADE_SCALE), LARGEST_SIDE)
+    return large if cascade else large // CASCADE_SCALE
 
 
 def followers(*controls: DrawingControls | SizeControls) -> Callable[[PackInfo], Update]:

@@ -61,7 +61,7 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
 
     def receive(picture: Pixels, request: Request) -> Update:
         boxes = request.boxes if isinstance(request, LayoutToImage) else ()
-        return {editor: showing_under(picture, boxes), **drawing.receive(request), **size.near(picture)}
+        return {editor: showing_under(picture, boxes), **drawing.receive(request), **size.near(picture, request)}
 
     form = {editor, grounding, *drawing.inputs(), *size.inputs()}
     job.connect(form, read, write, drawing.echo)

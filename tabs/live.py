@@ -99,6 +99,7 @@ class View:
     language: str = "en"  # of the message
     is_prompt_cut: bool = False
     unknown_words: tuple[str, ...] = ()
+    replaced_words: tuple[tuple[str, str], ...] = ()
     loading: float | None = None  # the share of the model that is there, while it is being loaded
     before: str = ""  # what the pictures can be compared with
     is_interpolation: bool = False  # whether the pictures make an animation together
@@ -118,9 +119,9 @@ class View:
         match event:
             case Queued(ahead=ahead, seconds=seconds):
                 self.state, self.ahead, self.wait = "queued", ahead, seconds
-            case Started(is_prompt_cut=is_prompt_cut, unknown_words=unknown_words, seconds=seconds):
-                self.state, self.is_prompt_cut, self.unknown_words = "running", is_prompt_cut, unknown_words
-                self.seconds_left = seconds
+            case Started():
+                self.state, self.is_prompt_cut, self.seconds_left = "running", event.is_prompt_cut, event.seconds
+                self.unknown_words, self.replaced_words = event.unknown_words, event.replaced_words
             case Progressed(index=index, tiles=tiles, all_tiles=all_tiles):
                 self.frames[index].tiles = tiles, all_tiles
             case Previewed(index=index, step=step, steps=steps, jpeg=jpeg, seconds_left=seconds_left):
@@ -182,6 +183,7 @@ class View:
             "animation": self.animation,
             "cut": self.is_prompt_cut,
             "unknown": _shortened(self.unknown_words),
+            "replaced": _shortened([f"{word} → {known}" for word, known in self.replaced_words]),
             "frames": [frame.as_json() for frame in self.frames],
         }
 

@@ -88,7 +88,7 @@ def build_page(studio: Studio) -> gr.Blocks:
         browser = BrowserName()
         with gr.Row(elem_id="studio-top"):
             gr.HTML((STATIC / "header.html").read_text(), elem_id="studio-header")
-            picker = ModelPicker(client)
+            picker = ModelPicker(client, studio.settings.stages)
             if accounts is not None:
                 gr.Button(say("log_out"), link="logout", link_target="_self", size="sm", elem_id="log-out", scale=0)
         if not studio.settings.keeps:

@@ -13,10 +13,11 @@ from tabs.words import say, words_in
 
 
 class ModelPicker:
-    """Make it where it belongs; ``dropdown`` is an input of whatever makes a request."""
+    """Make it where it belongs; ``dropdown`` is an input of whatever makes a request. ``stages`` is how many a picture
+    has at first, where its pack has two."""
 
-    def __init__(self, client: EngineClient) -> None:
-        self._client = client
+    def __init__(self, client: EngineClient, stages: int = 1) -> None:
+        self._client, self._stages = client, stages
         self.dropdown = gr.Dropdown(
             self._choices(), value=self.first.name, label=say("model"), elem_id="model", filterable=False,
             container=False, min_width=160, scale=0,
@@ -37,6 +38,10 @@ class ModelPicker:
             known = ", ".join(state.info.name for state in self._client.packs())
             raise InvalidRequest("model", name, f"one of: {known}")
         return found
+
+    def cascades(self, info: PackInfo) -> bool:
+        """Whether pictures of ``info`` are drawn in two stages, until somebody says otherwise."""
+        return info.cascades and self._stages == 2
 
     @property
     def loras(self) -> list[str]:

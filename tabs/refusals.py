@@ -24,6 +24,14 @@ TEMPLATES: dict[str, tuple[str, str]] = {
         "{least} 到 {most} 之间 {multiple} 的倍数",
         "ein Vielfaches von {multiple} von {least} bis {most}",
     ),
+    "a multiple of {multiple} from {least} to {most}, as it is drawn in two stages": (
+        "{least} 到 {most} 之间 {multiple} 的倍数，因为分两步绘制",
+        "ein Vielfaches von {multiple} von {least} bis {most}, da es in zwei Stufen gezeichnet wird",
+    ),
+    "The pack {pack} draws in one stage; switch the second one off or choose another pack.": (
+        "模型包 {pack} 只分一步绘制；请关闭第二步，或换一个模型包。",
+        "Das Paket {pack} zeichnet in einer Stufe; schalten Sie die zweite aus oder wählen Sie ein anderes Paket.",
+    ),
     "a multiple of {multiple}: two pictures side by side": (
         "{multiple} 的倍数：两张图并排",
         "ein Vielfaches von {multiple}: zwei Bilder nebeneinander",

@@ -13,7 +13,7 @@ from studio.images.pixels import Image, Pixels
 from studio.images.resizing import working_size
 from studio.packs.catalogue import PackInfo
 from studio.requests.interpolate import Interpolate
-from studio.requests.limits import LEAST_STRENGTH, LONGEST_PROMPT
+from studio.requests.limits import CASCADE_SCALE, LEAST_STRENGTH, LONGEST_PROMPT
 from studio.requests.request import Request
 from studio.requests.vary import Vary
 from tabs.controls import DrawingControls, SizeControls, followers
@@ -71,13 +71,14 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
             job.add_view()
 
     def read(given: Given) -> Request:
-        drawn = {"likeness": given[likeness], **drawing.read(given), **size.read(given)}
+        drawn = {"likeness": given[likeness], **drawing.read(given)}
         if given[mode] == Vary.TASK:
             if not given[editor]:
                 raise InvalidRequest("image", None, "a picture: choose one, or drop one on the frame")
-            return Vary(image=given[editor], strength=given[strength], **drawn)
+            return Vary(image=given[editor], strength=given[strength], **drawn, **size.read(given))
         ends = {"image": given[editor] or "", "other": given[other] or ""}
-        return Interpolate(**ends, other_prompt=given[other_prompt] or "", **drawn)
+        small = size.read_first_stage(given)
+        return Interpolate(**ends, other_prompt=given[other_prompt] or "", **drawn, **small)
 
     def write(request: Vary | Interpolate) -> Update:
         pictures = {name: store.source(digest) for name, digest in request.named.items()}
@@ -94,12 +95,15 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
         return {mode: request.TASK, **shown, **values, **drawing.write(request), **size.write(request)}
 
     def receive(picture: Pixels, request: Request) -> Update:
-        width, height = _sides_like(picture, picker.info(request.pack))
-        return {editor: showing_picture(picture), **drawing.receive(request), size.width: width, size.height: height}
+        pack = picker.info(request.pack)
+        cascade = picker.cascades(pack)
+        width, height = _sides_like(picture, pack, cascade=cascade)
+        sides = {size.cascade: cascade, size.width: width, size.height: height}
+        return {editor: showing_picture(picture), **drawing.receive(request), **sides}
 
-    def reshape(digest: str | None, pack: str) -> object:
+    def reshape(digest: str | None, pack: str, cascade: bool) -> object:
         """Variations take the shape of a picture that is brought."""
-        return _sides_like(store.source(digest), picker.info(pack)) if digest else gr.skip()
+        return _sides_like(store.source(digest), picker.info(pack), cascade=cascade is True) if digest else gr.skip()
 
     form = {
         editor, other, mode, other_prompt, closeness, likeness, strength, *drawing.inputs(), *size.inputs()
@@ -108,7 +112,7 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
     examples.connect(form, write, store, picker)
     drawing.connect()
     size.connect()
-    editor.input(reshape, [editor, picker.dropdown], [size.width, size.height], **QUICK)
+    editor.input(reshape, [editor, picker.dropdown, size.cascade], [size.width, size.height], **QUICK)
     closeness.input(lambda name: CLOSENESS[name], closeness, [likeness, strength], **QUICK)
     mode.input(lambda task: FRAMES if task == Interpolate.TASK else 1, mode, drawing.count, **QUICK)
     return Receiver(
@@ -125,9 +129,10 @@ def _end(name: str) -> PictureEditor:
         return PictureEditor(elem_id=name)
 
 
-def _sides_like(picture: Image, pack: PackInfo) -> tuple[int, int]:
+def _sides_like(picture: Image, pack: PackInfo, *, cascade: bool) -> tuple[int, int]:
     """Width and height of variations: the picture's shape at about the size that the pack draws best."""
-    return working_size(picture.width, picture.height, pack.size)
+    width, height = working_size(picture.width, picture.height, pack.size)
+    return (width * CASCADE_SCALE, height * CASCADE_SCALE) if cascade else (width, height)
 
 
 def _named(values: tuple[float, float]) -> str | None:

@@ -388,6 +388,12 @@ WORDS: dict[str, tuple[str, str, str]] = {
     "shape_portrait": ("Portrait", "竖幅", "Hoch"),
     "shape_large": ("Large", "大图", "Groß"),
     "shape_panorama": ("Panorama", "全景", "Panorama"),
+    "cascade": ("Large and crisp", "大而清晰", "Groß und scharf"),
+    "cascade_hint": (
+        "A small picture first, then the same anew with sixteen times its pixels. Off is quicker.",
+        "先画一张小图，再以十六倍的像素重画一遍。关闭则更快。",
+        "Erst ein kleines Bild, dann dasselbe neu mit sechzehnmal so vielen Pixeln. Ohne geht es schneller.",
+    ),
     "count": ("Pictures", "张数", "Bilder"),
     "more": ("More", "更多", "Mehr"),
     "negative": ("Negative prompt", "反向提示词", "Was nicht ins Bild soll"),
@@ -492,6 +498,11 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "Die Beschreibung ist länger, als das Modell liest; ihr Ende bleibt ohne Wirkung.",
     ),
     "live_wait": ("starts in about {seconds} s", "约 {seconds} 秒后开始", "beginnt in etwa {seconds} s"),
+    "live_replaced": (
+        "Read in words that this model knows: {words}",
+        "按模型认识的词理解：{words}",
+        "In Worten gelesen, die das Modell kennt: {words}",
+    ),
     "live_unknown": (
         "This model has never met: {words}",
         "模型不认识：{words}",

@@ -67,7 +67,10 @@ def make_pack(
     first_stage, projection = FirstStage(autoencoder, four_colours(), FACTOR), make_image_prompt(unet)
     predict, tables = stable_diffusion.predict, Tables(NoiseSchedule(prediction))
     denoiser = Denoiser(unet, predict, tables, first_stage, 4, area, grounding, projection)
-    info, upscaler = PackInfo(NAME, "Miniature", "", size=SIDE, tasks=tuple(kinds())), make_upscaler(prediction)
+    info, upscaler = (
+        PackInfo(NAME, "Miniature", "", size=SIDE, tasks=tuple(kinds()), cascades=True),
+        make_upscaler(prediction),
+    )
     words = TextEncoders((Tower(text, tokenizer),))
     return Pack(info, denoiser, words, model_hash="0123456789", upscaler=upscaler, clip=make_clip())
 

@@ -21,6 +21,7 @@ ROOMS = (
     ("studio.samplers", "studio.packs"),
     ("studio.rows",),
     ("studio.tasks",),
+    ("studio.stages",),
     ("studio.engine",),
     ("studio.joblog",),
     ("studio.client", "studio.recorder", "studio.indexer"),

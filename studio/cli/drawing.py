@@ -80,5 +80,7 @@ def _warn(started: Started) -> None:
     """Says what of the prompt will have no effect."""
     if started.is_prompt_cut:
         print("The prompt is longer than this pack reads; its end has no effect.", file=sys.stderr)
+    for word, known in started.replaced_words:
+        print(f"This pack does not know {word!r} and draws {known!r} instead.", file=sys.stderr)
     if started.unknown_words:
         print(f"This pack has never met: {', '.join(started.unknown_words)}", file=sys.stderr)

@@ -24,6 +24,7 @@ def add(commands: Commands) -> None:
         "--grounding", type=options.number, default=1.0, help="share of the steps at which boxes steer, 0 to 1"
     )
     options.add_size(command)
+    options.add_stages(command)
     command.set_defaults(command=run)
 
 
@@ -34,6 +35,6 @@ def run(given: argparse.Namespace, settings: Settings) -> int:
     except UnicodeDecodeError:
         raise InvalidRequest("boxes", str(given.boxes), "a file of JSON in UTF-8") from None
     request = LayoutToImage(
-        boxes=boxes, grounding=given.grounding, **options.size(given, pack), **options.drawing(given, pack)
+        boxes=boxes, grounding=given.grounding, **options.staged_size(given, pack), **options.drawing(given, pack)
     )
     return draw_and_write(request, (), given, settings)

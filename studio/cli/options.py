@@ -10,12 +10,20 @@ from typing import Any
 from studio.images.pixels import Pixels
 from studio.images.resizing import working_size
 from studio.packs.catalogue import PackInfo
-from studio.requests.limits import RANDOM_SEEDS
+from studio.requests.limits import CASCADE_SCALE, RANDOM_SEEDS
 
 
 def add_size(command: argparse.ArgumentParser) -> None:
     command.add_argument("--width", type=number, help="64 to 2048 in multiples of 8; the pack's own if not given")
     command.add_argument("--height", type=number, help="likewise")
+
+
+def add_stages(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--stages", type=number, default=0,
+        help="2: a small picture first, then that anew with four times its sides; 1: one alone; if not given, the "
+        "pack's own number, and 1 with a width or height",
+    )  # fmt: skip
 
 
 def add_likeness(command: argparse.ArgumentParser) -> None:
@@ -99,6 +107,18 @@ def _schedule(given: argparse.Namespace, pack: PackInfo) -> str:
 def size(given: argparse.Namespace, pack: PackInfo) -> dict[str, Any]:
     width, height = (pack.size if side is None else side for side in (given.width, given.height))
     return {"width": width, "height": height}
+
+
+def staged_size(given: argparse.Namespace, pack: PackInfo, picture: Pixels | None = None) -> dict[str, Any]:
+    """Likewise, where pictures may have two stages; in the shape of ``picture``, if there is one."""
+    cascade = pack.in_stages(given.stages, given.width, given.height)
+    own = (pack.size, pack.size) if picture is None else working_size(picture.width, picture.height, pack.size)
+    width, height = (side * CASCADE_SCALE if cascade else side for side in own)
+    return {
+        "width": width if given.width is None else given.width,
+        "height": height if given.height is None else given.height,
+        "cascade": cascade,
+    }
 
 
 def size_like(picture: Pixels, given: argparse.Namespace, pack: PackInfo) -> dict[str, Any]:

@@ -17,6 +17,7 @@ def add(commands: Commands) -> None:
     command = commands.add_parser("text-to-image", help="pictures from words")
     options.add_drawing(command)
     options.add_size(command)
+    options.add_stages(command)
     command.add_argument("--image", type=Path, help="PNG, JPEG or WebP to begin from")
     command.add_argument(
         "--strength", type=options.number, default=TextToImage.strength, help="0.05 to 1, with --image"
@@ -29,7 +30,7 @@ def add(commands: Commands) -> None:
 def run(given: argparse.Namespace, settings: Settings) -> int:
     pack = find_pack(given.pack or settings.pack)
     pictures = () if given.image is None else (open_picture(given.image.read_bytes()),)
-    size = options.size_like(pictures[0], given, pack) if pictures else options.size(given, pack)
+    size = options.staged_size(given, pack, *pictures)
     request = TextToImage(
         image=pictures[0].digest if pictures else "",
         strength=given.strength,

@@ -22,6 +22,7 @@ def add(commands: Commands) -> None:
     options.add_likeness(command)
     options.add_drawing(command, prompt_may_be_missing=True)
     options.add_size(command)
+    options.add_stages(command)
     command.set_defaults(command=run)
 
 
@@ -31,7 +32,7 @@ def run(given: argparse.Namespace, settings: Settings) -> int:
         image=picture.digest,
         strength=given.strength,
         likeness=given.likeness,
-        **options.size_like(picture, given, pack),
+        **options.staged_size(given, pack, picture),
         **options.drawing(given, pack),
     )
     return draw_and_write(request, (picture,), given, settings)

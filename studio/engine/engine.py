@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,11 +23,11 @@ from studio.engine.preview import encode_frame, encode_previews
 from studio.errors import JobFailed, NotFinite, OutOfMemory, PackError, QueueFull, StudioError
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Progressed, Queued, Started
 from studio.images.pixels import Image, Pixels
+from studio.images.resizing import resized
 from studio.packs.pack import Pack
 from studio.requests.request import Request
 from studio.rows import Part, Row
-from studio.samplers.catalogue import find_sampler
-from studio.tasks import find_task
+from studio.stages import inputs_of, prepare
 
 logger = logging.getLogger(__name__)
 
@@ -131,7 +130,7 @@ class Engine:
         if refusal := self._refusal(owner, address):
             return [Failed(job, refusal)]
         try:
-            inputs = _inputs_of(request, pack)
+            inputs = inputs_of(request, pack)
         except StudioError as error:  # the pack cannot do this at all
             return [Failed(job, error)]
         self._waiting.append(_Job(job, owner, address, request, pack, inputs, images))
@@ -182,7 +181,7 @@ class Engine:
                 break
             self._waiting.remove(job)
             try:
-                job.rows = find_task(job.request).prepare(job.name, job.request, job.pack, job.images)
+                job.rows = prepare(job.name, job.request, job.pack, job.images)
                 started = self._started(job)
             except Exception as error:
                 events.append(Failed(job.name, _as_studio_error(error)))
@@ -200,7 +199,8 @@ class Engine:
     def _started(self, job: _Job) -> Started:
         pack, request = job.pack, job.request
         seconds = self._packs[request.pack].pace.seconds(sum(row.cost_left for row in job.rows))
-        return Started(job.name, pack.cuts(request.caption), pack.unknown_words(request.words), seconds)
+        unknown, replaced = pack.unknown_words(request.words), pack.replaced_words(request.words)
+        return Started(job.name, pack.cuts(request.caption), unknown, seconds, replaced)
 
     def _places(self) -> list[Event]:
         """Tells every waiting job whose place has changed."""
@@ -290,24 +290,32 @@ class Engine:
         is_frame = row.request.trajectory
         if is_frame:
             try:
-                jpeg = encode_frame(_picture(row))
+                jpeg = encode_frame(_frame(row))
             except Exception:
                 logger.exception("a trajectory lacks a frame")
                 is_frame = False
-        calls, steps = row.table.calls, row.request.steps
-        pace = (time.monotonic() - self._running[row.job].started) / row.call
-        step = math.ceil(row.call * steps / calls)  # second-order samplers call the model twice a step
-        return Previewed(row.job, row.index, step, steps, jpeg, pace * (calls - row.call), is_frame)
+        pace = (time.monotonic() - self._running[row.job].started) / row.cost_done
+        return Previewed(row.job, row.index, row.step, row.steps, jpeg, pace * row.cost_left, is_frame)
 
     def _finish(self, row: Row) -> list[Event]:
         job = self._running[row.job]
         try:
+            if row.stage is not None and row.stage.then is not None:
+                levels = row.denoiser.first_stage.decode_levels(row.latent[None])[0].numpy()
+                self._replace(job, row, row.stage.then(levels))
+                return []
             drawn = self._draw(job, row)
         except Exception as error:
             if _is_beyond_repair(error):
                 raise
             return self._fail(row, _as_studio_error(error))
         return [drawn, *self._release(job, row)]
+
+    def _replace(self, job: _Job, row: Row, following: Row) -> None:
+        """The next stage of a picture goes on in the place of the one that is done."""
+        following.owner = row.owner
+        job.rows = [following if other is row else other for other in job.rows]
+        self._row_turns.forget(row)
 
     def _draw(self, job: _Job, row: Row) -> Drawn:
         """The picture of a row that is done, or of one that is stopped: where it was heading."""
@@ -318,7 +326,7 @@ class Engine:
             request=row.request,
             model_hash=job.pack.model_hash,
             seconds=time.monotonic() - job.started,
-            stopped_at=None if row.is_done else row.call,
+            stopped_at=None if row.is_done else row.step,
             pixels=Pixels.of(picture),
             similarity=_similarity(job, picture),
             revision=job.pack.revision,
@@ -352,6 +360,13 @@ def _picture(row: Row) -> NDArray[np.uint8]:
     return row.finish(row.denoiser.first_stage.decode(latent[None])[0].numpy())
 
 
+def _frame(row: Row) -> NDArray[np.uint8]:
+    """The same in the size of the picture that it becomes at last."""
+    picture = _picture(row)
+    is_small = row.stage is not None and row.stage.then is not None
+    return resized(picture, row.request.width, row.request.height) if is_small else picture
+
+
 def _similarity(job: _Job, picture: NDArray[np.uint8]) -> float | None:
     """How well one of several pictures shows what all of them should; None where nobody can tell."""
     if job.request.count == 1:
@@ -361,11 +376,6 @@ def _similarity(job: _Job, picture: NDArray[np.uint8]) -> float | None:
     except Exception:  # the picture is worth more than its score
         logger.exception("a picture could not be compared with its words")
         return None
-
-
-def _inputs_of(request: Request, pack: Pack) -> float:
-    """About how many model inputs ``request`` takes, at the size that the pack draws best."""
-    return request.count * request.steps * find_sampler(request.sampler).calls * find_task(request).cost(request, pack)
 
 
 def _is_beyond_repair(error: Exception) -> bool:

@@ -32,6 +32,7 @@ from studio.engine.worker import begin, look, obey, quieten
 from studio.errors import JobFailed
 from studio.events import ENDS, Cancelled, Event, Failed
 from studio.packs.catalogue import PackInfo
+from studio.requests.limits import CASCADE_SCALE
 from studio.requests.request import Request
 from studio.samplers.catalogue import find_sampler
 
@@ -220,6 +221,7 @@ def _ends(message: Message, job: str) -> bool:
 
 def _inputs_of(request: Request, pack: PackInfo) -> float:
     """About how many model inputs of the pack's own size a request takes, as far as can be told without its models."""
-    area = max(1.0, request.width * request.height / pack.size**2)
+    shared = CASCADE_SCALE**2 if getattr(request, "cascade", False) else 1  # the second stage's model is a small one
+    area = max(1.0, request.width * request.height / shared / pack.size**2)
     guided = 2 if getattr(request, "guidance", 1.0) > 1 else 1
     return request.count * request.steps * find_sampler(request.sampler).calls * guided * area

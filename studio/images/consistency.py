@@ -15,8 +15,9 @@ def averaged(picture: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
     return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
 
 
-def back_projected(large: NDArray[np.uint8], small: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """``large`` [s h, s w, 3], corrected until it averages down to ``small`` [h, w, 3] (Irani and Peleg 1991).
+def back_projected(large: NDArray[np.uint8], small: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.uint8]:
+    """``large`` [s h, s w, 3], corrected until it averages down to ``small`` [h, w, 3], both in 0..255 (Irani and Peleg
+    1991).
 
     Each round spreads what is missing of the small picture smoothly over the large one. Where the small picture is
     black or white to the last level, clipping leaves an error of a few levels.

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from studio.errors import PackError
+from studio.errors import InvalidRequest, PackError
 from studio.packs.original import configuration_of
+from studio.requests.limits import CASCADE_SCALE
 from studio.samplers.catalogue import DEFAULT_SAMPLER
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets" / "packs"
@@ -31,6 +32,7 @@ class PackInfo:
     ``size`` is the side in pixels that the pack draws best (a folder's configuration knows better, see `find_pack`);
     ``guidance``, ``steps`` and ``sampler`` with its ``schedule`` are good first values.
     ``revision`` pins a Hub repository to one commit. ``tasks`` are what it can be asked for, as requests call it.
+    ``cascades`` tells that its pictures can be drawn in two stages, the second by its model for super-resolution.
     ``family`` is the module in `studio.packs` that loads it. ``licence`` and ``gigabytes``, about what it takes in
     half precision, are of repositories on the Hub.
     """
@@ -45,9 +47,21 @@ class PackInfo:
     schedule: str = ""
     revision: str | None = None
     tasks: tuple[str, ...] = MOST_TASKS
+    cascades: bool = False
     family: str = "stable_diffusion"
     licence: str = ""
     gigabytes: float = 0.0
+
+    def side(self, *, cascade: bool) -> int:
+        """Of the square that it draws best, in pixels."""
+        return self.size * CASCADE_SCALE if cascade else self.size
+
+    def in_stages(self, stages: int, *sides: int | None) -> bool:
+        """Whether a picture is a cascade whose number of stages, and any of whose sides, may be given; 0 or None where
+        they are not: then it is one where the pack can draw it. Raises `InvalidRequest`."""
+        if isinstance(stages, bool) or stages not in (0, 1, 2):
+            raise InvalidRequest("stages", stages, "one of: 0, 1, 2")
+        return stages == 2 or (stages == 0 and self.cascades and not any(sides))
 
 
 HUB_ID = re.compile(r"(?P<id>[\w.-]{1,96}/(?P<name>[\w.-]{1,96}))@(?P<commit>[0-9a-f]{40})", re.ASCII)
@@ -142,7 +156,9 @@ def find_pack(name: str) -> PackInfo:
         if not folder.is_dir():
             return pack
         described = _describe(folder)
-        return replace(pack, size=described.size, tasks=described.tasks, family=described.family)
+        return replace(
+            pack, size=described.size, tasks=described.tasks, cascades=described.cascades, family=described.family
+        )
     path = Path(name).expanduser()
     try:
         path.is_dir()
@@ -213,8 +229,9 @@ def _describe(folder: Path) -> PackInfo:
     if (folder / IMAGE_PROMPT).is_file():
         tasks.append("interpolate")
     info = PackInfo(
-        folder.name, folder.name, str(folder), _factor(folder, family) * side, tasks=tuple(tasks), family=family
-    )
+        folder.name, folder.name, str(folder), _factor(folder, family) * side, tasks=tuple(tasks),
+        cascades=family == "stable_diffusion" and (folder / SUPER_RESOLUTION).is_dir(), family=family,
+    )  # fmt: skip
     return replace(info, **_first_values(folder, config))
 
 

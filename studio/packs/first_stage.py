@@ -39,7 +39,12 @@ class FirstStage:
             return (latents * self.model.config.scaling_factor).float()
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        """Scaled latents [B, C, h, w] -> pictures, uint8 [B, H, W, 3] on the CPU.
+        """Scaled latents [B, C, h, w] -> pictures, uint8 [B, H, W, 3] on the CPU. Raises as `decode_levels` does."""
+        return self.decode_levels(latents).round().byte()
+
+    def decode_levels(self, latents: torch.Tensor) -> torch.Tensor:
+        """Likewise, float32 in 0..255 and not rounded: for what goes on from there, as a level more or less, by which
+        pictures drawn in other company may be off, would grow.
 
         Raises `NotFinite` where the autoencoder overflows, rather than hand out a black picture.
         """
@@ -51,14 +56,19 @@ class FirstStage:
             pictures = blended(pieces, tiling.scaled(self.factor))
         if not torch.isfinite(pictures).all():
             raise NotFinite("The picture could not be decoded: its numbers ran off to infinity. Try another seed.")
-        return to_bytes(pictures)
+        return to_levels(pictures)
 
 
-def to_pictures(pixels: NDArray[np.uint8]) -> torch.Tensor:
-    """uint8 [B, H, W, 3] -> float32 [B, 3, H, W] in -1..1."""
+def to_pictures(pixels: NDArray[np.uint8] | NDArray[np.float32]) -> torch.Tensor:
+    """[B, H, W, 3] in 0..255 -> float32 [B, 3, H, W] in -1..1."""
     return (torch.from_numpy(np.array(pixels, np.float32)).permute(0, 3, 1, 2) / 127.5 - 1).contiguous()
 
 
 def to_bytes(pictures: torch.Tensor) -> torch.Tensor:
     """Float [B, 3, H, W] in -1..1 -> uint8 [B, H, W, 3] on the CPU."""
-    return ((pictures.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu()
+    return to_levels(pictures).round().byte()
+
+
+def to_levels(pictures: torch.Tensor) -> torch.Tensor:
+    """Float [B, 3, H, W] in -1..1 -> float32 [B, H, W, 3] in 0..255 on the CPU."""
+    return ((pictures.clamp(-1, 1) + 1) * 127.5).permute(0, 2, 3, 1).float().cpu()

@@ -25,6 +25,7 @@ from studio.packs.first_stage import FirstStage
 from studio.packs.grounding import Grounding
 from studio.packs.loras import Loras
 from studio.packs.text_encoders import TextEncoders, Tower
+from studio.packs.thesaurus import Thesaurus
 from studio.packs.vocabulary import unknown_words
 from studio.prompts import Lora, read_prompt
 from studio.samplers.table import NoiseSchedule, Tables, add_noise
@@ -119,14 +120,15 @@ class Denoiser:
 @dataclass(eq=False)
 class Pack:
     """``text`` reads prompts; ``model_hash`` names the denoiser's weights, ``revision`` all of them; ``vocabulary`` is
-    for packs of a small world; ``upscaler`` serves super-resolution and ``clip`` compares pictures with words and each
-    other, where the pack has them."""
+    for packs of a small world, and so is ``thesaurus``, in whose words they read prompts; ``upscaler`` serves
+    super-resolution and ``clip`` compares pictures with words and each other, where the pack has them."""
 
     info: PackInfo
     denoiser: Denoiser
     text: TextEncoders
     model_hash: str
     vocabulary: frozenset[str] | None = None
+    thesaurus: Thesaurus | None = None
     upscaler: Denoiser | None = None
     clip: Clip | None = None
     revision: str = ""
@@ -162,11 +164,21 @@ class Pack:
 
     def cuts(self, prompt: str) -> bool:
         """Whether ``prompt`` is longer than the pack reads."""
-        return self.text.cuts(prompt)
+        return self.text.cuts(self.in_known_words(prompt))
+
+    def in_known_words(self, prompt: str) -> str:
+        """``prompt`` as the pack reads it."""
+        return prompt if self.thesaurus is None else self.thesaurus.read(prompt)[0]
+
+    def replaced_words(self, prompt: str) -> tuple[tuple[str, str], ...]:
+        """What of ``prompt`` is read in other words, and in which."""
+        return () if self.thesaurus is None else self.thesaurus.read(prompt)[1]
 
     def unknown_words(self, prompt: str) -> tuple[str, ...]:
-        """What of ``prompt`` the pack has never met; nothing for packs without a vocabulary."""
-        return () if self.vocabulary is None else unknown_words(read_prompt(prompt).words, self.vocabulary)
+        """What of ``prompt`` the pack has never met, and knows no other words for; nothing for packs without a
+        vocabulary."""
+        known = read_prompt(self.in_known_words(prompt)).words
+        return () if self.vocabulary is None else unknown_words(known, self.vocabulary)
 
     def condition(
         self,
@@ -181,7 +193,7 @@ class Pack:
         """On ``prompt``, read with ``loras`` in at least so many ``chunks`` and without the last ``skip`` layers; for
         pictures of ``size`` = height, width in latents. LoRAs that the prompt names do not count here."""
         self.denoiser.put_on(loras)
-        said = self.text.encode(prompt, chunks=chunks, skip=skip, state=loras)
+        said = self.text.encode(self.in_known_words(prompt), chunks=chunks, skip=skip, state=loras)
         time_ids = None
         if self.knows_sizes:
             height, width = (side * self.denoiser.factor for side in size)
@@ -200,7 +212,7 @@ class Pack:
         with torch.inference_mode():
             if boxes:
                 corners[0, : len(boxes)] = torch.tensor([each.box for each in boxes])
-                tokens = self.tower.tokens([each.phrase for each in boxes])
+                tokens = self.tower.tokens([self.in_known_words(each.phrase) for each in boxes])
                 phrases[0, : len(boxes)] = self.tower.model(tokens).pooler_output.float()
                 masks[0, : len(boxes)] = 1
             return self.denoiser.grounding(corners, masks, phrases)[0]
@@ -232,7 +244,7 @@ class Pack:
         if self.clip is None or self.clip.text_projection is None:
             raise PackError(f"The pack {self.info.title} cannot compare words with pictures; choose another one.")
         self.denoiser.put_on(())  # as the vision tower was trained with
-        tokens, model = self.tower.tokens([words]), self.tower.model
+        tokens, model = self.tower.tokens([self.in_known_words(words)]), self.tower.model
         with torch.inference_mode():
             hidden = model(tokens).last_hidden_state.float()
         return self.clip.text_projection @ mean_over_words(hidden, tokens, model.config.pad_token_id)[0]

@@ -31,6 +31,7 @@ from studio.packs.linear_decoder import PreviewDecoder
 from studio.packs.pack import INPAINTING_CHANNELS, Denoiser, Pack
 from studio.packs.parts import load_autoencoder, load_model, read_preview, read_schedule, settled
 from studio.packs.text_encoders import TextEncoders, Tower
+from studio.packs.thesaurus import read_thesaurus
 from studio.packs.tokenizers import load_tokenizer
 from studio.packs.vocabulary import read_vocabulary
 from studio.samplers.table import NoiseSchedule, Tables
@@ -66,12 +67,14 @@ def load_folder(
         Checkpoint(unet, autoencoder, text, schedule, read_preview(folder, autoencoder), hash_of_folder(folder)),
         device,
     )
+    vocabulary = read_vocabulary(folder)
     upscaler, prompting = folder / SUPER_RESOLUTION, folder / IMAGE_PROMPT
     projection = take_image_prompt(unet, load_file(prompting)) if prompting.is_file() else None
     return replace(
         pack,
         denoiser=replace(pack.denoiser, projection=projection),
-        vocabulary=read_vocabulary(folder),
+        vocabulary=vocabulary,
+        thesaurus=read_thesaurus(folder, vocabulary),
         upscaler=latent_upscaler.load(upscaler, device, dtype) if upscaler.is_dir() else None,
         clip=load_clip(folder, device, dtype),
     )

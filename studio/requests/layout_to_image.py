@@ -7,13 +7,13 @@ from typing import ClassVar
 
 from studio.errors import InvalidRequest
 from studio.images.boxes import MOST_BOXES, Boxed, boxed, composed
-from studio.requests.limits import check_number, check_side, check_text
-from studio.requests.request import Prompted
+from studio.requests.limits import check_number, check_text
+from studio.requests.request import Staged
 
 
 @dataclass(frozen=True, kw_only=True)
-class LayoutToImage(Prompted):
-    """Pictures from boxes with phrases. width, height: as for `TextToImage`.
+class LayoutToImage(Staged):
+    """Pictures from boxes with phrases. The rest: see `Staged` and `Prompted`.
 
     prompt:    of the whole picture, or of what is around the boxes; phrases that it lacks are added (`caption`)
     boxes:     1 .. 30, each with its phrase; mappings become `Boxed`
@@ -27,8 +27,6 @@ class LayoutToImage(Prompted):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_side("width", self.width)
-        check_side("height", self.height)
         check_number("grounding", self.grounding, 0.0, 1.0)
         if not isinstance(self.boxes, (list, tuple)) or not 1 <= len(self.boxes) <= MOST_BOXES:
             shown = f"{len(self.boxes)} boxes" if isinstance(self.boxes, (list, tuple)) else self.boxes

@@ -9,6 +9,7 @@ from studio.errors import InvalidRequest
 LARGEST_SEED = 2**63 - 1
 RANDOM_SEEDS = 2**32  # a random seed is below this, short enough to be read out
 SMALLEST_SIDE, LARGEST_SIDE, SIDE_MULTIPLE = 64, 2048, 8
+CASCADE_SCALE = 4  # of the second stage of a picture that is drawn in two
 MOST_PICTURES = 16
 LONGEST_PROMPT = 2000
 LEAST_GUIDANCE, MOST_GUIDANCE = 1.0, 30.0

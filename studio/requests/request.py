@@ -8,18 +8,28 @@ from typing import ClassVar, Self
 
 from studio.errors import InvalidRequest
 from studio.requests.limits import (
+    CASCADE_SCALE,
     LARGEST_SEED,
+    LARGEST_SIDE,
     LEAST_GUIDANCE,
     MOST_GUIDANCE,
     MOST_PICTURES,
     MOST_SKIPPED,
+    SIDE_MULTIPLE,
+    SMALLEST_SIDE,
     check_digest,
     check_flag,
     check_integer,
     check_number,
+    check_side,
     check_text,
 )
 from studio.samplers.catalogue import DEFAULT_SAMPLER, MOST_STEPS, find_sampler
+
+IN_TWO_STAGES = (
+    f"a multiple of {SIDE_MULTIPLE * CASCADE_SCALE} from {SMALLEST_SIDE * CASCADE_SCALE} to {LARGEST_SIDE}, as it is "
+    "drawn in two stages"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,3 +140,32 @@ class Prompted(Request):
     @property
     def caption(self) -> str:
         return self.prompt
+
+
+@dataclass(frozen=True, kw_only=True)
+class Staged(Prompted):
+    """What can be drawn in two stages. width, height: 64 .. 2048 pixels, multiples of 8.
+
+    cascade: draw a picture of a quarter of the sides first, then draw that anew by the pack's model for
+             super-resolution (cascaded diffusion, Ho et al. 2022); sides are then 256 .. 2048 pixels, multiples of 32
+    """
+
+    cascade: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_side("width", self.width)
+        check_side("height", self.height)
+        check_flag("cascade", self.cascade)
+        if not self.cascade:
+            return
+        for name in ("width", "height"):
+            side = getattr(self, name)
+            if side < SMALLEST_SIDE * CASCADE_SCALE or side % (SIDE_MULTIPLE * CASCADE_SCALE):
+                raise InvalidRequest(name, side, IN_TWO_STAGES)
+
+    @property
+    def base(self) -> Self:
+        """The request of the first stage."""
+        width, height = self.width // CASCADE_SCALE, self.height // CASCADE_SCALE
+        return dataclasses.replace(self, width=width, height=height, cascade=False)

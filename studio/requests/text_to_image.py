@@ -6,13 +6,13 @@ import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from studio.requests.limits import LARGEST_SEED, LEAST_STRENGTH, check_integer, check_number, check_side
-from studio.requests.request import Prompted
+from studio.requests.limits import LARGEST_SEED, LEAST_STRENGTH, check_integer, check_number
+from studio.requests.request import Staged
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextToImage(Prompted):
-    """Pictures from words. width, height: 64 .. 2048 pixels, multiples of 8. The rest: see `Prompted`.
+class TextToImage(Staged):
+    """Pictures from words. The rest: see `Staged` and `Prompted`.
 
     image:    digest of a picture to begin from; empty to begin from noise
     strength: 0.05 .. 1, how much of the way from noise is gone, where there is one; 1 keeps nothing of it
@@ -30,8 +30,6 @@ class TextToImage(Prompted):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_side("width", self.width)
-        check_side("height", self.height)
         check_number("strength", self.strength, LEAST_STRENGTH, 1.0)
         check_number("variation", self.variation, 0.0, 1.0)
         check_integer("variation_seed", self.variation_seed, 0, LARGEST_SEED)

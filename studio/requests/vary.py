@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from studio.requests.limits import LEAST_STRENGTH, check_number, check_side
-from studio.requests.request import Prompted
+from studio.requests.limits import LEAST_STRENGTH, check_number
+from studio.requests.request import Staged
 
 
 @dataclass(frozen=True, kw_only=True)
-class Vary(Prompted):
-    """Pictures like a picture. width, height: as for `TextToImage`; the source's middle is cut to their shape.
+class Vary(Staged):
+    """Pictures like a picture, whose middle is cut to their shape. The rest: see `Staged` and `Prompted`.
 
     image:    the source, by its digest
     prompt:   what else should be in them; may be empty
@@ -30,7 +30,5 @@ class Vary(Prompted):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_side("width", self.width)
-        check_side("height", self.height)
         check_number("likeness", self.likeness, 0.0, 1.0)
         check_number("strength", self.strength, LEAST_STRENGTH, 1.0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -27,6 +28,8 @@ from studio.requests.super_resolve import SuperResolve
 from studio.rows import Finish, Guidance, ReverseProcess, Row, begin, begin_all, first_call, source_of, table_of
 from studio.samplers.catalogue import find_sampler
 
+Levels: TypeAlias = NDArray[np.uint8] | NDArray[np.float32]  # 0..255
+
 MODEL_SCALE = 4
 NO_WORDS = torch.zeros(0, 0)
 REDRAWN = 0.35  # of the way from noise, where a pack has no upscaler
@@ -35,17 +38,23 @@ REDRAWN = 0.35  # of the way from noise, where a pack has no upscaler
 def prepare(job: str, request: SuperResolve, pack: Pack, images: Mapping[str, Image]) -> list[Row]:
     """The rows of ``request``, ready for their first step."""
     source = _source(request, images)
-    rows = _redrawn(job, request, pack, source) if pack.upscaler is None else _upscaled(job, request, pack, source)
+    return _redrawn(job, request, pack, source) if pack.upscaler is None else upscaled(job, request, pack, source)
+
+
+def upscaled(job: str, request: SuperResolve, pack: Pack, source: Levels) -> list[Row]:
+    """The rows of ``request`` by the model that ``pack`` has for it; ``source`` [h, w, 3] may have levels between whole
+    ones."""
+    upscaler = pack.upscaler
+    assert upscaler is not None
+    rows = _by(upscaler, job, request, pack, source)
     for row in rows:
-        row.finish = _finish(request, source, MODEL_SCALE if pack.upscaler is not None else request.scale)
+        row.finish = _finish(request, source, MODEL_SCALE)
     return rows
 
 
-def _upscaled(job: str, request: SuperResolve, pack: Pack, source: NDArray[np.uint8]) -> list[Row]:
-    upscaler, tiling = pack.upscaler, request.tiling
-    assert upscaler is not None
-    height, width = source.shape[:2]
-    padded = np.pad(source, ((0, tiling.rows - height), (0, tiling.columns - width), (0, 0)), "edge")
+def _by(upscaler: Denoiser, job: str, request: SuperResolve, pack: Pack, source: Levels) -> list[Row]:
+    tiling, (height, width) = request.tiling, source.shape[:2]
+    padded: Levels = np.pad(source, ((0, tiling.rows - height), (0, tiling.columns - width), (0, 0)), "edge")
     small, table = to_pictures(padded[None])[0].to(upscaler.device), table_of(request, upscaler)
     if upscaler.augmentation is None:
         guidance = Guidance(Conditioning(NO_WORDS.to(upscaler.device), concat=small))
@@ -74,7 +83,10 @@ def _redrawn(job: str, request: SuperResolve, pack: Pack, source: NDArray[np.uin
     words = pack.condition("", (tiling.height, tiling.width), concat)
     guidance = Guidance(replace(words, guidance=0.0) if denoiser.embeds_guidance else words)
     process = ReverseProcess(denoiser, table_of(request, denoiser, first), guidance, tiling, blended(pieces, tiling))
-    return begin_all(job, request, process)
+    rows = begin_all(job, request, process)
+    for row in rows:
+        row.finish = _finish(request, source, request.scale)
+    return rows
 
 
 def _canvas(request: SuperResolve, denoiser: Denoiser) -> Tiling:
@@ -107,7 +119,7 @@ def _source(request: SuperResolve, images: Mapping[str, Image]) -> NDArray[np.ui
     return source.array
 
 
-def _finish(request: SuperResolve, source: NDArray[np.uint8], drawn_scale: int) -> Finish:
+def _finish(request: SuperResolve, source: Levels, drawn_scale: int) -> Finish:
     def finish(drawn: NDArray[np.uint8]) -> NDArray[np.uint8]:
         height, width = (side * drawn_scale for side in source.shape[:2])
         picture = drawn[:height, :width]

@@ -37,7 +37,8 @@ function waitText(view) {
 
 function notes(view) {
   const unknown = view.unknown.length ? ' · ' + say('unknown', { words: view.unknown.join(', ') }) : '';
-  return (view.cut ? ' · ' + say('cut') : '') + unknown;
+  const replaced = view.replaced.length ? ' · ' + say('replaced', { words: view.replaced.join(', ') }) : '';
+  return (view.cut ? ' · ' + say('cut') : '') + replaced + unknown;
 }
 
 function makeFrame() {
