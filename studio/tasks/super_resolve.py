@@ -54,7 +54,7 @@ def upscaled(job: str, request: SuperResolve, pack: Pack, source: Levels) -> lis
 
 def _by(upscaler: Denoiser, job: str, request: SuperResolve, pack: Pack, source: Levels) -> list[Row]:
     tiling, (height, width) = request.tiling, source.shape[:2]
-    padded: Levels = np.pad(source, ((0, tiling.rows - height), (0, tiling.columns - width), (0, 0)), "edge")
+    padded = np.pad(source.astype(np.float32), ((0, tiling.rows - height), (0, tiling.columns - width), (0, 0)), "edge")
     small, table = to_pictures(padded[None])[0].to(upscaler.device), table_of(request, upscaler)
     if upscaler.augmentation is None:
         guidance = Guidance(Conditioning(NO_WORDS.to(upscaler.device), concat=small))
