@@ -124,8 +124,8 @@ class Watch:
 
 
 async def visit(studio: Running, sessions: int, jobs: int, steps: int, cancels: int) -> None:
-    """People who draw; people who change their minds; more people than the queue takes; one more picture. Prints of each
-    how their jobs ended, how the page did, and what its process needs afterwards."""
+    """People who draw; people who change their minds; more people than the queue takes; one more picture. Prints how
+    the jobs of each ended, how the page did, and what its process needs afterwards."""
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=studio.url, timeout=LONGEST_SECONDS, limits=limits) as http:
         config = (await http.get("/config")).json()

@@ -172,7 +172,8 @@ def test_the_readmes_example_in_python_runs(studio: Studio, tmp_path: Path, monk
     code = example("python").replace("http://127.0.0.1:7860", studio.url)
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "README.md", "exec"), {})
-    assert PIL.Image.open(tmp_path / "house.png").size == (128, 128)
+    with PIL.Image.open(tmp_path / "house.png") as picture:
+        assert picture.size == (512, 512)
 
 
 def test_endpoints_answer_plain_http(studio: Studio) -> None:
