@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import expect
 
 from studio.gallery.containers import read_recipe
-from tests.browser.person import wait_for_state, write
+from tests.browser.person import open_more, wait_for_state, write
 from tests.browser.test_text_to_image import OpenPage
 from tests.running import Studio
 
@@ -15,7 +15,7 @@ def test_the_switch_sets_the_sides_and_the_picture_is_as_large_as_it_says(open_p
     switch = page.locator("#cascade input").first
     expect(switch).to_be_visible()
     expect(switch).not_to_be_checked()  # the test suite's studios begin with one stage
-    page.locator("#more").first.click()
+    open_more(page)
     width = page.locator("#width input").first
     expect(width).to_have_value("128")
     switch.check()
@@ -36,5 +36,6 @@ def test_the_switch_sets_the_sides_and_the_picture_is_as_large_as_it_says(open_p
     page.reload()
     page.locator("#generate").first.wait_for()
     expect(switch).to_be_checked()  # the form comes back with the job
+    open_more(page)
     switch.uncheck()
     expect(width).to_have_value("128")
