@@ -115,7 +115,9 @@ def _worker_options(pack: PackInfo, settings: Settings) -> WorkerOptions:
         strict=settings.strict,
     )
     calibrates, models = settings.batch is None, settings.models.absolute()
-    return WorkerOptions(pack, settings.device, limits, calibrates, settings.patience, models, settings.log)
+    return WorkerOptions(
+        pack, settings.device, limits, calibrates, settings.patience, models, settings.log, settings.precision
+    )
 
 
 class EngineHandle(Protocol):

@@ -23,6 +23,7 @@ STUDIO_METRICS 0           1: numbers for a Prometheus server at /metrics, for w
 STUDIO_ACCOUNTS            file of accounts (python -m studio accounts); with it, whoever comes must log in
 STUDIO_MCP     0           1: the studio as tools for assistants at /studio/mcp (requirements-mcp.txt)
 STUDIO_STAGES  2           2: at first, pictures are drawn in two stages where the model can; 1: in one, quicker
+STUDIO_PRECISION auto      exact: float32, the same picture on any machine; fast: bfloat16; auto: fast where it pays
 STUDIO_STRICT  0           1: the same seed gives the same bits whoever else draws (fixed batches, slower alone)
 """
 
@@ -37,6 +38,7 @@ from pathlib import Path
 
 from studio.errors import InvalidRequest
 from studio.logs import FORMS
+from studio.requests.limits import PRECISIONS
 
 PREFIX = "STUDIO_"
 SPACE_STORAGE = Path("/data")  # where Spaces mounts a volume, unless told otherwise
@@ -73,6 +75,7 @@ class Settings:
     log: str = "text"
     log_prompts: bool = False
     stages: int = 2
+    precision: str = "auto"
 
     @property
     def keeps(self) -> bool:
@@ -95,6 +98,9 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     root = environment.get(f"{PREFIX}ROOT", "").rstrip("/")
     if root and not re.fullmatch(r"(/[\w.~-]+)+", root):
         raise InvalidRequest(f"{PREFIX}ROOT", root, "a path that begins with /, without a host")
+    precision = environment.get(f"{PREFIX}PRECISION", defaults.precision)
+    if precision not in ("auto", *PRECISIONS):
+        raise InvalidRequest(f"{PREFIX}PRECISION", precision, f"auto or one of: {', '.join(PRECISIONS)}")
     log = environment.get(f"{PREFIX}LOG", defaults.log)
     if log not in FORMS:
         raise InvalidRequest(f"{PREFIX}LOG", log, f"{' or '.join(FORMS)}")
@@ -128,6 +134,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         log=log,
         log_prompts=_integer(environment, f"{PREFIX}LOG_PROMPTS", 0, 0, 1) == 1,
         stages=_integer(environment, f"{PREFIX}STAGES", defaults.stages, 1, 2),
+        precision=precision,
     )
 
 

@@ -50,6 +50,7 @@ def running_studio(
     own = {"STUDIO_PORT": str(port), "STUDIO_DATA": str(data), "STUDIO_DEVICE": "cpu", "STUDIO_GRACE": "0"}
     own["STUDIO_BATCH"] = "8"  # finding the best takes seconds at each start
     own["STUDIO_STAGES"] = "1"  # which is quicker
+    own["STUDIO_PRECISION"] = "exact"  # so that pictures are the same on every machine
     data.mkdir(exist_ok=True)
     begun = time.monotonic()
     with (data / "log").open("w") as log:

@@ -103,7 +103,7 @@ class WorkerOptions:
     trying instead.
 
     LoRAs and words of one's own lie in ``models``. A step that takes longer than ``patience`` seconds ends the process;
-    0 waits for ever. ``log`` is the form of the log, as in the settings.
+    0 waits for ever. ``log`` is the form of the log and ``precision`` what models compute in, as in the settings.
     """
 
     pack: PackInfo
@@ -113,6 +113,7 @@ class WorkerOptions:
     patience: float
     models: Path | None = None
     log: str = "text"
+    precision: str = "auto"
 
 
 Command: TypeAlias = Submit | Cancel | LoadPack | Look

@@ -10,8 +10,9 @@ import contextlib
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -25,11 +26,19 @@ from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, 
 from studio.images.pixels import Image, Pixels
 from studio.images.resizing import resized
 from studio.packs.pack import Pack
+from studio.requests.limits import PRECISIONS
 from studio.requests.request import Request
 from studio.rows import Part, Row
 from studio.stages import inputs_of, prepare
 
 logger = logging.getLogger(__name__)
+
+
+class PackKey(NamedTuple):
+    """A pack in memory: by its name, and what it computes in. One pack may be there in both precisions."""
+
+    name: str
+    precision: str
 
 
 @dataclass(eq=False)
@@ -68,7 +77,7 @@ class Engine:
         self, packs: Mapping[str, Pack] = MappingProxyType({}), limits: Limits | None = None, pace: Pace | None = None
     ) -> None:
         self._limits = limits or Limits()
-        self._packs: dict[str, _Resident] = {}
+        self._packs: dict[PackKey, _Resident] = {}
         for name, pack in packs.items():
             self.add_pack(name, pack, pace)
         self._waiting: list[_Job] = []
@@ -93,18 +102,19 @@ class Engine:
         return len(self._waiting)
 
     @property
-    def packs(self) -> tuple[str, ...]:
-        """The names of those in memory; who was asked for longest ago comes first."""
-        return tuple(sorted(self._packs, key=lambda name: self._packs[name].used))
+    def packs(self) -> tuple[PackKey, ...]:
+        """Those in memory; who was asked for longest ago comes first."""
+        return tuple(sorted(self._packs, key=lambda key: self._packs[key].used))
 
     def add_pack(self, name: str, pack: Pack, pace: Pace | None = None) -> None:
-        self._packs[name] = _Resident(pack, Room(self._limits.inputs), pace or Pace(), time.monotonic())
+        key = PackKey(name, pack.precision)
+        self._packs[key] = _Resident(pack, Room(self._limits.inputs), pace or Pace(), time.monotonic())
 
-    def drop_pack(self, name: str) -> bool:
+    def drop_pack(self, key: PackKey) -> bool:
         """Lets a pack go that no job needs; whether it is gone."""
-        if any(job.pack is self._packs[name].pack for job in (*self._waiting, *self._running.values())):
+        if any(job.pack is self._packs[key].pack for job in (*self._waiting, *self._running.values())):
             return False
-        del self._packs[name]
+        del self._packs[key]
         return True
 
     def submit(
@@ -118,13 +128,15 @@ class Engine:
         """Puts ``request`` in the queue under the name ``job``. Owners take turns; one may have many jobs.
 
         ``address`` is where the owner asks from: names can be invented, addresses less easily. ``images`` are those
-        that the request names, by their digests.
+        that the request names, by their digests. A request that asks for no precision gets that of its pack in memory,
+        and its pictures' recipes say which.
         """
-        resident = self._packs.get(request.pack)
+        resident = self._resident(request)
         if resident is None:
-            loaded = ", ".join(self._packs)
+            loaded = ", ".join(" in precision ".join(key) for key in self._packs)
             return [Failed(job, PackError(f"The pack {request.pack!r} is not loaded; there is {loaded}."))]
         pack, resident.used = resident.pack, time.monotonic()
+        request = replace(request, precision=pack.precision)
         if request.TASK not in pack.info.tasks:
             return [Failed(job, PackError(f"The pack {pack.info.title} cannot do this; choose another one."))]
         if refusal := self._refusal(owner, address):
@@ -135,6 +147,11 @@ class Engine:
             return [Failed(job, error)]
         self._waiting.append(_Job(job, owner, address, request, pack, inputs, images))
         return self._places()
+
+    def _resident(self, request: Request) -> _Resident | None:
+        precisions = (request.precision,) if request.precision else PRECISIONS
+        found = (self._packs.get(PackKey(request.pack, precision)) for precision in precisions)
+        return next((resident for resident in found if resident is not None), None)
 
     def _refusal(self, owner: str, address: str) -> QueueFull | None:
         """Why no further job is taken from ``owner`` at ``address``; None if it is."""
@@ -198,7 +215,7 @@ class Engine:
 
     def _started(self, job: _Job) -> Started:
         pack, request = job.pack, job.request
-        seconds = self._packs[request.pack].pace.seconds(sum(row.cost_left for row in job.rows))
+        seconds = self._packs[_key(request)].pace.seconds(sum(row.cost_left for row in job.rows))
         unknown, replaced = pack.unknown_words(request.words), pack.replaced_words(request.words)
         return Started(job.name, pack.cuts(request.caption), unknown, seconds, replaced)
 
@@ -218,7 +235,7 @@ class Engine:
         total = 0.0
         for job in (*self._running.values(), *waiting):
             left = sum(row.cost_left for row in job.rows) if job.rows else job.inputs
-            seconds = self._packs[job.request.pack].pace.seconds(left)
+            seconds = self._packs[_key(job.request)].pace.seconds(left)
             if seconds is None:
                 return None
             total += seconds
@@ -226,7 +243,7 @@ class Engine:
         return total if is_known else None
 
     def _resident_of(self, row: Row) -> _Resident:
-        return self._packs[self._running[row.job].request.pack]
+        return self._packs[_key(self._running[row.job].request)]
 
     def _run(self, batch: Sequence[Row]) -> list[Event]:
         """Steps ``batch``; where the call fails, its halves, so that only the row that cannot be stepped ends."""
@@ -346,6 +363,11 @@ class Engine:
             return []
         del self._running[job.name]
         return [Failed(job.name, job.error) if job.error else Finished(job.name)]
+
+
+def _key(request: Request) -> PackKey:
+    """Of a request that was taken, and so says its precision."""
+    return PackKey(request.pack, request.precision)
 
 
 def _padding(row: Row, room: Room) -> int:

@@ -11,7 +11,9 @@ from studio.engine.engine import Engine
 from studio.engine.looking import Looker
 from studio.engine.residency import Memory, Residency
 from studio.packs.loading import bytes_needed, bytes_of, load_pack, pick_device
+from studio.packs.precision import pick_precision
 
 __all__ = [
     "Engine", "Looker", "Memory", "Residency", "bytes_needed", "bytes_of", "free_memory", "load_pack", "pick_device",
+    "pick_precision",
 ]  # fmt: skip

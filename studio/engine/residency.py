@@ -15,17 +15,18 @@ from typing import TypeAlias
 
 from studio.engine.batching import Pace
 from studio.engine.commands import Submit
-from studio.engine.engine import Engine
+from studio.engine.engine import Engine, PackKey
 from studio.errors import PackError, StudioError
 from studio.events import Cancelled, Event, Failed
 from studio.packs.catalogue import PackInfo, PackState
 from studio.packs.pack import Pack
+from studio.requests.limits import EXACT
 
 logger = logging.getLogger(__name__)
 
 Report: TypeAlias = Callable[[float], None]  # which share of the pack has been loaded, 0..1
-Load: TypeAlias = Callable[[PackInfo, Report], Pack]
-News: TypeAlias = "tuple[str, float | Pack | StudioError]"
+Load: TypeAlias = Callable[[PackInfo, str, Report], Pack]  # with its precision
+News: TypeAlias = "tuple[PackKey, float | Pack | StudioError]"
 
 MEMORY_SHARE = 0.9  # of the free memory that a pack may take
 
@@ -42,38 +43,44 @@ class Memory:
 
 @dataclass(eq=False)
 class Residency:
-    """``load`` runs in a thread; ``memory`` says whether there is room. ``states`` are of all packs that somebody has
-    asked for."""
+    """``load`` runs in a thread; ``memory`` says whether there is room. Requests that ask for no precision get
+    ``precision``. ``states`` are of all packs that somebody has asked for, in that precision by their names."""
 
     engine: Engine
     load: Load
     memory: Memory
+    precision: str = EXACT
     states: dict[str, PackState] = field(default_factory=dict)
-    _parked: dict[str, list[Submit]] = field(default_factory=dict)
-    _wanted: list[PackInfo] = field(default_factory=list)
+    _parked: dict[PackKey, list[Submit]] = field(default_factory=dict)
+    _wanted: list[tuple[PackInfo, str]] = field(default_factory=list)
     _loading: PackInfo | None = None
     _news: queue.SimpleQueue[News] = field(default_factory=queue.SimpleQueue)
 
     def put(self, info: PackInfo, pack: Pack, pace: Pace | None = None) -> None:
         """A pack that is there already."""
         self.engine.add_pack(info.name, pack, pace)
-        self.states[info.name] = PackState(info, "resident", megabytes=self.memory.taken(pack) / 2**20)
+        label = self._label(PackKey(info.name, pack.precision))
+        self.states[label] = PackState(info, "resident", megabytes=self.memory.taken(pack) / 2**20)
 
-    def ask(self, info: PackInfo) -> None:
+    def ask(self, info: PackInfo, precision: str = "") -> None:
         """Begins to load a pack, unless it is there or on its way. One that could not be loaded is tried again."""
-        if info.name in self.engine.packs or info.name in self._parked:
+        key = PackKey(info.name, precision or self.precision)
+        if key in self.engine.packs or key in self._parked:
             return
-        self._parked[info.name] = []
-        self._wanted.append(info)
-        self.states[info.name] = PackState(info, "loading", share=0.0)
+        self._parked[key] = []
+        self._wanted.append((info, key.precision))
+        self.states[self._label(key)] = PackState(info, "loading", share=0.0)
         self._begin()
 
     def submit(self, command: Submit) -> list[Event]:
         """Hands the job to the engine, at once or when its pack is there."""
-        if command.pack.name in self.engine.packs:
+        precision = command.request.precision or self.precision
+        command = replace(command, request=replace(command.request, precision=precision))
+        key = PackKey(command.pack.name, precision)
+        if key in self.engine.packs:
             return self._hand_over(command)
-        self.ask(command.pack)
-        self._parked[command.pack.name].append(command)
+        self.ask(command.pack, precision)
+        self._parked[key].append(command)
         return []
 
     def cancel(self, job: str, *, keep: bool) -> list[Event]:
@@ -93,20 +100,24 @@ class Residency:
         events: list[Event] = []
         while True:
             try:
-                name, news = self._news.get_nowait()
+                key, news = self._news.get_nowait()
             except queue.Empty:
                 return events
-            events += self._take(name, news)
+            events += self._take(key, news)
 
-    def _take(self, name: str, news: float | Pack | StudioError) -> list[Event]:
-        state = self.states[name]
+    def _label(self, key: PackKey) -> str:
+        return key.name if key.precision == self.precision else f"{key.name} ({key.precision})"
+
+    def _take(self, key: PackKey, news: float | Pack | StudioError) -> list[Event]:
+        label = self._label(key)
+        state = self.states[label]
         if isinstance(news, float):
-            self.states[name] = replace(state, share=news)
+            self.states[label] = replace(state, share=news)
             return []
         self._loading = None
-        parked = self._parked.pop(name)
+        parked = self._parked.pop(key)
         if isinstance(news, StudioError):
-            self.states[name] = PackState(state.info, "failed", problem=str(news))
+            self.states[label] = PackState(state.info, "failed", problem=str(news))
             events: list[Event] = [Failed(command.job, news) for command in parked]
         else:
             self.put(state.info, news)
@@ -120,20 +131,23 @@ class Residency:
     def _begin(self) -> None:
         if self._loading is not None or not self._wanted:
             return
-        self._loading = info = self._wanted.pop(0)
+        info, precision = self._wanted.pop(0)
+        self._loading = info
         self._make_room(info)
-        threading.Thread(target=self._run, args=(info,), daemon=True, name="pack loading").start()
+        threading.Thread(target=self._run, args=(info, precision), daemon=True, name="pack loading").start()
 
     def _make_room(self, info: PackInfo) -> None:
         """Lets packs go, who was asked for longest ago first, until there is room for another one or none is left that
         nobody needs."""
-        for name in self.engine.packs:
+        for key in self.engine.packs:
             if self.memory.needs(info) <= MEMORY_SHARE * self.memory.free():
                 return
-            if self.engine.drop_pack(name):
-                self.states[name] = PackState(self.states[name].info, "available")
+            if self.engine.drop_pack(key):
+                label = self._label(key)
+                self.states[label] = PackState(self.states[label].info, "available")
 
-    def _run(self, info: PackInfo) -> None:
+    def _run(self, info: PackInfo, precision: str) -> None:
+        key = PackKey(info.name, precision)
         try:
             needed, free = self.memory.needs(info), self.memory.free()
             if needed > MEMORY_SHARE * free:
@@ -141,12 +155,12 @@ class Residency:
                     f"The pack {info.title} needs {needed / 2**30:.1f} GB, and {free / 2**30:.1f} GB are free. "
                     "Wait until other packs are no longer needed, or choose a smaller one."
                 )
-            pack = self.load(info, lambda share: self._news.put((info.name, share)))
+            pack = self.load(info, precision, lambda share: self._news.put((key, share)))
         except StudioError as error:
-            self._news.put((info.name, error))
+            self._news.put((key, error))
         except BaseException as error:  # whatever it is, somebody waits for an answer
             logger.exception("the pack %s cannot be loaded", info.title)
             problem = PackError(f"The pack {info.title} cannot be loaded ({type(error).__name__}); the log says more.")
-            self._news.put((info.name, problem))
+            self._news.put((key, problem))
         else:
-            self._news.put((info.name, pack))
+            self._news.put((key, pack))

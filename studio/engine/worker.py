@@ -95,6 +95,7 @@ def begin(options: WorkerOptions) -> tuple[Residency | None, list[Message]]:
         free_memory,
         load_pack,
         pick_device,
+        pick_precision,
     )
 
     quieten()
@@ -102,10 +103,11 @@ def begin(options: WorkerOptions) -> tuple[Residency | None, list[Message]]:
         device = pick_device(options.device)
     except PackError as error:
         return None, [Broken(error)]
+    precision = pick_precision(options.precision, device)
     memory = Memory(lambda: free_memory(device), bytes_needed, bytes_of)
     limits, pace, pack, problem = options.limits, None, None, ""
     try:
-        pack = load_pack(options.pack, device, models=options.models)
+        pack = load_pack(options.pack, device, models=options.models, precision=precision)
         limits, pace = _tune(pack, options)
     except PackError as error:
         problem = str(error)
@@ -114,7 +116,12 @@ def begin(options: WorkerOptions) -> tuple[Residency | None, list[Message]]:
         kind, pack = type(error).__name__, None
         problem = f"The pack {options.pack.title} cannot be loaded ({kind}); the log says more."
     load = partial(load_pack, device=device, models=options.models)
-    residency = Residency(Engine(limits=limits), lambda info, report: load(info, report=report), memory)
+    residency = Residency(
+        Engine(limits=limits),
+        lambda info, precision, report: load(info, report=report, precision=precision),
+        memory,
+        precision,
+    )
     if pack is None:
         residency.states[options.pack.name] = PackState(options.pack, "failed", problem=problem)
     else:

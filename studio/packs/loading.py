@@ -19,6 +19,8 @@ from studio.packs.hashing import revision_of
 from studio.packs.loras import Loras
 from studio.packs.pack import Pack
 from studio.packs.parts import HALF, override_of
+from studio.packs.precision import make_fast, pick_dtype
+from studio.requests.limits import EXACT, FAST
 
 logger = logging.getLogger(__name__)
 
@@ -47,30 +49,27 @@ def pick_device(setting: str) -> torch.device:
     return torch.device(setting)
 
 
-def pick_dtype(device: torch.device) -> torch.dtype:
-    """What the models compute in: bfloat16 on CUDA devices that have it, float16 on older ones, float32 on the CPU."""
-    if device.type != "cuda":
-        return torch.float32
-    return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
-
-
 def load_pack(
     info: PackInfo,
     device: torch.device,
     report: Callable[[float], None] = lambda share: None,
     models: Path | None = None,
+    precision: str | None = None,
 ) -> Pack:
     """Loads every model of the pack; ``report`` hears which share of it is done, 0..1. The LoRAs and words of one's own
-    in the folder ``models`` can be used with it. Raises `PackError`, which says what is missing."""
+    in the folder ``models`` can be used with it. ``precision`` None is EXACT on the CPU and FAST on CUDA devices.
+    Raises `PackError`, which says what is missing."""
     source = Path(info.source)
+    precision = precision or (FAST if device.type == "cuda" else EXACT)
+    dtype = pick_dtype(device, precision)
     try:
         if source.is_file():
             folder = source
-            pack = single_file.load(info, source, device, pick_dtype(device))
+            pack = single_file.load(info, source, device, dtype)
         else:
             folder = source if source.is_dir() else _download(info)
             described = info if source.is_dir() else _described(info, folder)
-            pack = find_family(described).load_folder(described, folder, device, pick_dtype(device), report)
+            pack = find_family(described).load_folder(described, folder, device, dtype, report)
     except PackError:
         raise
     except Exception as error:
@@ -80,7 +79,9 @@ def load_pack(
         ) from error
     _check_finite(pack)
     override = override_of(source)
-    pack = replace(pack, revision=revision_of(folder, [override] if override else []))
+    pack = replace(pack, revision=revision_of(folder, [override] if override else []), precision=precision)
+    if precision == FAST and device.type != "cuda":
+        make_fast(pack)
     return pack if models is None or not pack.text.towers else _extended(pack, models)
 
 

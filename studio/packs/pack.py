@@ -28,6 +28,7 @@ from studio.packs.text_encoders import TextEncoders, Tower
 from studio.packs.thesaurus import Thesaurus
 from studio.packs.vocabulary import unknown_words
 from studio.prompts import Lora, read_prompt
+from studio.requests.limits import EXACT
 from studio.samplers.table import NoiseSchedule, Tables, add_noise
 
 KEPT_SIZES = 16
@@ -121,7 +122,8 @@ class Denoiser:
 class Pack:
     """``text`` reads prompts; ``model_hash`` names the denoiser's weights, ``revision`` all of them; ``vocabulary`` is
     for packs of a small world, and so is ``thesaurus``, in whose words they read prompts; ``upscaler`` serves
-    super-resolution and ``clip`` compares pictures with words and each other, where the pack has them."""
+    super-resolution and ``clip`` compares pictures with words and each other, where the pack has them. ``precision``:
+    EXACT or FAST, what its denoisers compute in (`studio.packs.precision`)."""
 
     info: PackInfo
     denoiser: Denoiser
@@ -132,6 +134,7 @@ class Pack:
     upscaler: Denoiser | None = None
     clip: Clip | None = None
     revision: str = ""
+    precision: str = EXACT
     _blank: OrderedDict[tuple[int, int], torch.Tensor] = field(default_factory=OrderedDict)
 
     @property

@@ -15,6 +15,7 @@ from studio.requests.limits import (
     MOST_GUIDANCE,
     MOST_PICTURES,
     MOST_SKIPPED,
+    PRECISIONS,
     SIDE_MULTIPLE,
     SMALLEST_SIDE,
     check_digest,
@@ -42,6 +43,7 @@ class Request:
     eta:   0 .. 1, the noise of DDIM; other samplers ignore it
     count: 1 .. 16 pictures
     schedule: where the sampler's noise levels lie; empty for its own, else one that it takes (`SCHEDULES`)
+    precision: "exact" (float32) or "fast", what the denoiser computes in; empty for what the studio is set to
     trajectory: keep what each step was heading for, as a trajectory beside the picture
 
     Raises `InvalidRequest`, naming the field, the value and the limit.
@@ -59,6 +61,7 @@ class Request:
     schedule: str = ""
     eta: float = 0.0
     count: int = 1
+    precision: str = ""
     trajectory: bool = False
 
     def __post_init__(self) -> None:
@@ -66,6 +69,9 @@ class Request:
         for name, digest in self.named.items():
             check_digest(name, digest)
         check_flag("trajectory", self.trajectory)
+        check_text("precision", self.precision)
+        if self.precision not in ("", *PRECISIONS):
+            raise InvalidRequest("precision", self.precision, f"empty, or one of: {', '.join(PRECISIONS)}")
         check_integer("count", self.count, 1, MOST_PICTURES)
         check_integer("seed", self.seed, 0, LARGEST_SEED - self.count + 1)
         check_integer("steps", self.steps, 1, MOST_STEPS)

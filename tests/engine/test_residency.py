@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from studio.engine.commands import Submit
-from studio.engine.engine import Engine
+from studio.engine.engine import Engine, PackKey
 from studio.engine.residency import Memory, Residency
 from studio.errors import PackError
 from studio.events import Cancelled, Drawn, Event, Failed, Finished
 from studio.packs.catalogue import PackInfo
 from studio.packs.pack import Pack
+from studio.requests.limits import EXACT, FAST
 from tests.miniature import NAME, ask, make_pack
 
 GIGABYTE = 2.0**30
@@ -35,13 +37,13 @@ class Disk:
         self.pack, self.loads, self.gate = pack, [], threading.Event()
         self.error: Exception | None = None
 
-    def __call__(self, info: PackInfo, report: Callable[[float], None]) -> Pack:
-        self.loads.append(info.name)
+    def __call__(self, info: PackInfo, precision: str, report: Callable[[float], None]) -> Pack:
+        self.loads.append(info.name if precision == EXACT else (info.name, precision))
         report(0.5)
         assert self.gate.wait(WITHIN_SECONDS)
         if self.error is not None:
             raise self.error
-        return make_pack()
+        return replace(make_pack(), precision=precision)
 
 
 @pytest.fixture
@@ -152,10 +154,10 @@ def test_who_was_asked_for_longest_ago_goes_when_memory_is_short(
     original = residency.engine.drop_pack
     dropped = []
 
-    def drop(name: str) -> bool:
-        dropped.append(name)
+    def drop(key: PackKey) -> bool:
+        dropped.append(key.name)
         room[0] += 1.0
-        return original(name)
+        return original(key)
 
     residency.engine.drop_pack = drop  # type: ignore[method-assign]
     residency.ask(_info("third"))
@@ -163,6 +165,21 @@ def test_who_was_asked_for_longest_ago_goes_when_memory_is_short(
     assert dropped == ["second"]
     assert residency.states["second"].status == "available"
     assert residency.states["third"].status == "resident"
+
+
+def test_a_recipe_in_another_precision_loads_its_pack_once_more(residency: Residency, disk: Disk) -> None:
+    """The studio's own stays, and whoever asks for none in particular is drawn with it meanwhile."""
+    command = _command("again", NAME)
+    residency.submit(replace(command, request=replace(command.request, precision=FAST)))
+    residency.submit(_command("own", NAME))
+    own = [event for event in _drawn(residency) if isinstance(event, Drawn)]
+    assert [event.request.precision for event in own] == [EXACT]
+    assert (residency.states[NAME].status, residency.states[f"{NAME} ({FAST})"].status) == ("resident", "loading")
+    disk.gate.set()
+    _settled(residency)
+    again = [event for event in _drawn(residency) if isinstance(event, Drawn)]
+    assert [event.request.precision for event in again] == [FAST]
+    assert disk.loads == [(NAME, FAST)]
 
 
 def test_a_pack_that_is_being_drawn_with_stays(residency: Residency, disk: Disk, room: list[float]) -> None:
