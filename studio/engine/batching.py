@@ -7,10 +7,12 @@ does not keep out who asks for one.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+import heapq
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from itertools import zip_longest
+from typing import Generic, Protocol, TypeVar
 
 from studio.errors import QueueFull
 
@@ -50,34 +52,35 @@ class Asked(Owned, Protocol):
     """A job that waits, and where its owner asked from; empty where nobody knows."""
 
     @property
+    def name(self) -> str: ...
+
+    @property
     def address(self) -> str: ...
 
 
-def refusal(
-    limits: Limits,
-    waiting: Sequence[Asked],
-    owner: str,
-    address: str,
-    seconds: Callable[[], float | None] = lambda: None,
-) -> QueueFull | None:
-    """Why no further job is taken from ``owner`` at ``address`` while these wait; None if it is. ``seconds``: how long
-    the engine needs for them, as far as that is known."""
-    of_owner = sum(job.owner == owner for job in waiting)
-    of_address = sum(job.address == address for job in waiting) if address else 0
-    of_all = len(waiting)
-    if of_owner < limits.each and of_address < limits.each_address and of_all < limits.waiting:
+@dataclass(frozen=True)
+class Crowd:
+    """How many jobs wait: of one owner, from one address, of all."""
+
+    of_owner: int
+    of_address: int
+    of_all: int
+
+
+def refusal(limits: Limits, waiting: Crowd, seconds: Callable[[], float | None] = lambda: None) -> QueueFull | None:
+    """Why no further job is taken while so many wait; None if it is. ``seconds``: how long the engine needs for them,
+    as far as that is known."""
+    if waiting.of_owner < limits.each and waiting.of_address < limits.each_address and waiting.of_all < limits.waiting:
         return None
     needed = seconds()
     wait = "" if needed is None else f" The engine needs {in_words(needed)} for them."
-    if of_owner >= limits.each:
-        reason = f"{of_owner} of your jobs are waiting already, which is the most.{wait} Please try again later."
-    elif of_address >= limits.each_address:
-        reason = (
-            f"{of_address} jobs from your address are waiting already, which is the most.{wait} Please try again later."
-        )
+    if waiting.of_owner >= limits.each:
+        which = f"{waiting.of_owner} of your jobs"
+    elif waiting.of_address >= limits.each_address:
+        which = f"{waiting.of_address} jobs from your address"
     else:
-        reason = f"{of_all} jobs are waiting already, which is the most.{wait} Please try again later."
-    return QueueFull(reason, needed)
+        which = f"{waiting.of_all} jobs"
+    return QueueFull(f"{which} are waiting already, which is the most.{wait} Please try again later.", needed)
 
 
 def in_words(seconds: float) -> str:
@@ -96,6 +99,7 @@ class Batchable(Owned, Protocol):
 
 
 Waiting = TypeVar("Waiting", bound=Owned)
+Job = TypeVar("Job", bound=Asked)
 WaitingRow = TypeVar("WaitingRow", bound=Batchable)
 
 
@@ -129,6 +133,82 @@ class Turns:
 
     def forget(self, item: Owned) -> None:
         self._served.pop(id(item), None)
+
+
+class Line(Generic[Job]):
+    """Jobs that wait to be let in: owners take turns as in `Turns`, and an owner's jobs go in the order in which they
+    came. Everything but `order` takes about as long whether ten wait or ten thousand."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[str, Job] = {}
+        self._of_owner: dict[str, dict[str, Job]] = {}
+        self._of_address: Counter[str] = Counter()
+        self._turns: OrderedDict[str, int] = OrderedDict()  # when owners were last served
+        self._came: dict[str, int] = {}  # when those who wait began to
+        self._next: list[tuple[int, int, str]] = []  # a heap of last turn, coming and owner; what is outdated stays
+        self._clock = 0
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def __iter__(self) -> Iterator[Job]:
+        return iter(self._jobs.values())
+
+    def crowd(self, owner: str, address: str) -> Crowd:
+        """How many wait, of ``owner`` and from ``address``; nobody is at an empty one."""
+        of_address = self._of_address[address] if address else 0
+        return Crowd(len(self._of_owner.get(owner, ())), of_address, len(self._jobs))
+
+    def add(self, job: Job) -> None:
+        self._jobs[job.name] = job
+        self._of_address[job.address] += 1
+        if job.owner not in self._of_owner:
+            self._clock += 1
+            self._of_owner[job.owner], self._came[job.owner] = {}, self._clock
+            self._line_up(job.owner)
+        self._of_owner[job.owner][job.name] = job
+
+    def remove(self, name: str) -> Job | None:
+        """The job of that name, which waits no longer; None where none waits."""
+        job = self._jobs.pop(name, None)
+        if job is None:
+            return None
+        self._of_address[job.address] -= 1
+        if not self._of_address[job.address]:
+            del self._of_address[job.address]
+        del self._of_owner[job.owner][name]
+        if not self._of_owner[job.owner]:
+            del self._of_owner[job.owner], self._came[job.owner]
+        return job
+
+    @property
+    def first(self) -> Job | None:
+        """Who goes next."""
+        while self._next:
+            turn, came, owner = self._next[0]
+            if self._came.get(owner) == came and self._turns.get(owner, -1) == turn:
+                return next(iter(self._of_owner[owner].values()))
+            heapq.heappop(self._next)
+        return None
+
+    def served(self, owner: str) -> None:
+        self._clock += 1
+        self._turns[owner] = self._clock
+        self._turns.move_to_end(owner)
+        self._line_up(owner)
+        while len(self._turns) > KEPT_OWNERS:
+            forgotten, _ = self._turns.popitem(last=False)
+            self._line_up(forgotten)
+
+    def order(self) -> list[Job]:
+        """All of them in the order in which they will go, if nobody else comes."""
+        owners = sorted(self._of_owner, key=lambda owner: (self._turns.get(owner, -1), self._came[owner]))
+        rounds = zip_longest(*(self._of_owner[owner].values() for owner in owners))
+        return [job for jobs in rounds for job in jobs if job is not None]
+
+    def _line_up(self, owner: str) -> None:
+        if owner in self._came:
+            heapq.heappush(self._next, (self._turns.get(owner, -1), self._came[owner], owner))
 
 
 class Room:

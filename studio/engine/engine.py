@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -18,7 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from studio.engine.batching import Limits, Pace, Room, Turns, plan, refusal
+from studio.engine.batching import Limits, Line, Pace, Room, Turns, plan, refusal
 from studio.engine.denoise import Move, step_rows
 from studio.engine.preview import encode_frame, encode_previews
 from studio.errors import JobFailed, NotFinite, OutOfMemory, PackError, QueueFull, StudioError
@@ -32,6 +33,10 @@ from studio.rows import Part, Row
 from studio.stages import inputs_of, prepare
 
 logger = logging.getLogger(__name__)
+
+TOLD_AT_ONCE = 100  # jobs that wait, whose places are told whenever they change
+TELLING_SHARE = 0.01  # of the time that telling more of them may take
+NOTICEABLE = 0.01  # of a place; who is further behind hears nothing of less
 
 
 class PackKey(NamedTuple):
@@ -80,9 +85,11 @@ class Engine:
         self._packs: dict[PackKey, _Resident] = {}
         for name, pack in packs.items():
             self.add_pack(name, pack, pace)
-        self._waiting: list[_Job] = []
+        self._waiting: Line[_Job] = Line()
+        self._work_waiting: defaultdict[PackKey, float] = defaultdict(float)  # the model inputs of those jobs
         self._running: dict[str, _Job] = {}
-        self._job_turns, self._row_turns = Turns(), Turns()
+        self._row_turns = Turns()
+        self._told_again = 0.0  # when those who wait in a long queue may next be told their places
         self.calls = 0  # model calls so far
         self.steps = 0  # of all rows
         self.inputs = 0  # of the last call
@@ -145,8 +152,14 @@ class Engine:
             inputs = inputs_of(request, pack)
         except StudioError as error:  # the pack cannot do this at all
             return [Failed(job, error)]
-        self._waiting.append(_Job(job, owner, address, request, pack, inputs, images))
-        return self._places()
+        waiting = _Job(job, owner, address, request, pack, inputs, images)
+        self._waiting.add(waiting)
+        self._work_waiting[_key(request)] += inputs
+        events = self._places()
+        if waiting.place is None:  # nobody's turn has been found; it is no later than behind all others
+            waiting.place = len(self._running) + len(self._waiting) - 1
+            events.append(Queued(job, waiting.place, self._seconds_of_all()))
+        return events
 
     def _resident(self, request: Request) -> _Resident | None:
         precisions = (request.precision,) if request.precision else PRECISIONS
@@ -155,7 +168,7 @@ class Engine:
 
     def _refusal(self, owner: str, address: str) -> QueueFull | None:
         """Why no further job is taken from ``owner`` at ``address``; None if it is."""
-        return refusal(self._limits, self._waiting, owner, address, lambda: self._seconds_before(self._waiting))
+        return refusal(self._limits, self._waiting.crowd(owner, address), self._seconds_of_all)
 
     def cancel(self, job: str, *, keep: bool = False) -> list[Event]:
         """Ends ``job`` now; its rows take no further step.
@@ -165,9 +178,7 @@ class Engine:
         """
         running = self._running.pop(job, None)
         if running is None:
-            known = len(self._waiting)
-            self._waiting = [waiting for waiting in self._waiting if waiting.name != job]
-            return [Cancelled(job), *self._places()] if len(self._waiting) < known else []
+            return [Cancelled(job), *self._places()] if self._leave(job) else []
         events: list[Event] = []
         for row in running.rows:
             self._row_turns.forget(row)
@@ -192,11 +203,10 @@ class Engine:
         """Starts waiting jobs while there is room; one that is too large waits for an empty engine."""
         events: list[Event] = []
         in_flight = self.rows
-        while self._waiting:
-            job = self._job_turns.order(self._waiting)[0]
+        while (job := self._waiting.first) is not None:
             if in_flight and in_flight + job.request.count > self._limits.rows:
                 break
-            self._waiting.remove(job)
+            self._leave(job.name)
             try:
                 job.rows = prepare(job.name, job.request, job.pack, job.images)
                 started = self._started(job)
@@ -205,8 +215,7 @@ class Engine:
                 continue
             for row in job.rows:
                 row.owner = job.owner
-            self._job_turns.served([job])
-            self._job_turns.forget(job)
+            self._waiting.served(job.owner)
             job.started = time.monotonic()
             self._running[job.name] = job
             in_flight += len(job.rows)
@@ -219,28 +228,51 @@ class Engine:
         unknown, replaced = pack.unknown_words(request.words), pack.replaced_words(request.words)
         return Started(job.name, pack.cuts(request.caption), unknown, seconds, replaced)
 
+    def _leave(self, job: str) -> bool:
+        """Takes a job out of the queue, if it is there."""
+        left = self._waiting.remove(job)
+        if left is not None:
+            self._work_waiting[_key(left.request)] -= left.inputs
+        return left is not None
+
     def _places(self) -> list[Event]:
-        """Tells every waiting job whose place has changed."""
+        """Tells waiting jobs whose place has changed. Of a long queue seldom enough to cost next to nothing, and those
+        far behind only when they have moved on noticeably."""
+        begun = time.monotonic()
+        if len(self._waiting) > TOLD_AT_ONCE and begun < self._told_again:
+            return []
         events: list[Event] = []
-        line = self._job_turns.order(self._waiting)
-        for index, job in enumerate(line):
-            ahead = len(self._running) + index
-            if job.place != ahead:
+        seconds = self._seconds_of(self._work_running())
+        for ahead, job in enumerate(self._waiting.order(), len(self._running)):
+            if job.place is None or abs(job.place - ahead) > NOTICEABLE * ahead:
                 job.place = ahead
-                events.append(Queued(job.name, ahead, self._seconds_before(line[:index])))
+                events.append(Queued(job.name, ahead, seconds))
+            own = self._packs[_key(job.request)].pace.seconds(job.inputs)
+            seconds = None if seconds is None or own is None else seconds + own
+        now = time.monotonic()
+        self._told_again = now + (now - begun) / TELLING_SHARE
         return events
 
-    def _seconds_before(self, waiting: Sequence[_Job]) -> float | None:
-        """About how long all that runs, and ``waiting``, will take; None while nobody can know."""
-        total = 0.0
-        for job in (*self._running.values(), *waiting):
-            left = sum(row.cost_left for row in job.rows) if job.rows else job.inputs
-            seconds = self._packs[_key(job.request)].pace.seconds(left)
-            if seconds is None:
-                return None
-            total += seconds
-        is_known = any(resident.pace.seconds_per_input is not None for resident in self._packs.values())
-        return total if is_known else None
+    def _seconds_of_all(self) -> float | None:
+        """About how long all that runs or waits will take; None while nobody can know."""
+        work = self._work_running()
+        for key, inputs in self._work_waiting.items():
+            work[key] += inputs
+        return self._seconds_of(work)
+
+    def _work_running(self) -> defaultdict[PackKey, float]:
+        """The model inputs that are left of all jobs in flight."""
+        work: defaultdict[PackKey, float] = defaultdict(float)
+        for job in self._running.values():
+            work[_key(job.request)] += sum(row.cost_left for row in job.rows)
+        return work
+
+    def _seconds_of(self, work: Mapping[PackKey, float]) -> float | None:
+        """How long model inputs take; None while nobody can know."""
+        paces = {key: resident.pace for key, resident in self._packs.items()}
+        taken = [paces[key].seconds(inputs) for key, inputs in work.items() if key in paces]
+        is_known = any(pace.seconds_per_input is not None for pace in paces.values())
+        return sum(each for each in taken if each is not None) if is_known and None not in taken else None
 
     def _resident_of(self, row: Row) -> _Resident:
         return self._packs[_key(self._running[row.job].request)]

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 import spaces
 
-from studio.engine.batching import Pace, refusal
+from studio.engine.batching import Crowd, Pace, refusal
 from studio.engine.commands import Cancel, Command, LoadPack, Look, Message, Ready, Submit, WorkerOptions
 from studio.engine.worker import begin, look, obey, quieten
 from studio.errors import JobFailed
@@ -108,7 +108,12 @@ class LentGpu:
     def _submit(self, command: Submit) -> None:
         with self._lock:
             waiting = [each for each, call in self._waiting.values() if not call.running()]
-            refused = refusal(self._options.limits, waiting, command.owner, command.address)
+            crowd = Crowd(
+                sum(each.owner == command.owner for each in waiting),
+                sum(each.address == command.address for each in waiting) if command.address else 0,
+                len(waiting),
+            )
+            refused = refusal(self._options.limits, crowd)
             if refused is None:
                 context = contextvars.copy_context()
                 call = self._calls.submit(context.run, self._follow, command)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
+import time
 from dataclasses import dataclass
 
 import pytest
 
-from studio.engine.batching import CALLS_BEFORE_GROWING, KEPT_OWNERS, Pace, Room, Turns, plan
+from studio.engine.batching import CALLS_BEFORE_GROWING, KEPT_OWNERS, Crowd, Line, Pace, Room, Turns, plan
 
 
 @dataclass(eq=False)
@@ -103,6 +105,111 @@ def test_turns_of_long_gone_owners_are_forgotten() -> None:
         turns.forget(row)
     assert len(turns._owners) == KEPT_OWNERS
     assert not turns._served
+
+
+@dataclass(frozen=True)
+class _Job:
+    name: str
+    owner: str = ""
+    address: str = ""
+
+
+def _fill(line: Line[_Job], *jobs: tuple[str, str]) -> None:
+    for name, owner in jobs:
+        line.add(_Job(name, owner))
+
+
+def test_jobs_are_let_in_by_turns_of_their_owners() -> None:
+    line = Line[_Job]()
+    _fill(line, ("1", "a"), ("2", "a"), ("3", "b"), ("4", "a"), ("5", "c"))
+    assert "".join(job.name for job in line.order()) == "13524"
+    let_in = ""
+    while line.first is not None:
+        let_in += line.first.name
+        owner = line.first.owner
+        line.remove(line.first.name)
+        line.served(owner)
+    assert let_in == "13524"
+    assert len(line) == 0
+    assert line.order() == []
+
+
+def test_who_was_served_lately_goes_behind_who_was_not() -> None:
+    line = Line[_Job]()
+    line.served("a")
+    _fill(line, ("1", "a"), ("2", "b"))
+    assert "".join(job.name for job in line.order()) == "21"
+
+
+def test_a_job_that_leaves_is_gone_and_counted_no_more() -> None:
+    line = Line[_Job]()
+    line.add(_Job("1", "a", "here"))
+    line.add(_Job("2", "a", "here"))
+    assert line.crowd("a", "here") == Crowd(2, 2, 2)
+    assert line.crowd("b", "") == Crowd(0, 0, 2), "nobody is at an empty address"
+    removed = line.remove("1")
+    assert removed is not None
+    assert removed.name == "1"
+    assert line.remove("1") is None
+    assert line.crowd("a", "here") == Crowd(1, 1, 1)
+    assert [job.name for job in line] == ["2"]
+
+
+def test_the_first_is_always_the_first_of_the_order() -> None:
+    """Whatever happens: the heap that finds the first in no time agrees with the order that looks at everybody."""
+    chance, line, names = random.Random(0), Line[_Job](), 0
+    for _ in range(4000):
+        match chance.choice(("add", "add", "remove", "serve")):
+            case "add":
+                names += 1
+                line.add(_Job(str(names), chance.choice("abcdefgh"), chance.choice(("", "x", "y"))))
+            case "remove" if len(line):
+                line.remove(chance.choice([job.name for job in line]))
+            case "serve" if line.first is not None:
+                owner = line.first.owner
+                line.remove(line.first.name)
+                line.served(owner)
+        order = line.order()
+        assert line.first is (order[0] if order else None)
+        assert sorted(map(id, order)) == sorted(map(id, line))
+        assert line.crowd("a", "x") == Crowd(
+            sum(job.owner == "a" for job in line), sum(job.address == "x" for job in line), len(line)
+        )
+
+
+def test_owners_beyond_those_remembered_still_get_their_turn() -> None:
+    line = Line[_Job]()
+    for number in range(2 * KEPT_OWNERS):
+        line.add(_Job(f"{number} first", str(number)))
+        line.add(_Job(f"{number} second", str(number)))
+    let_in = 0
+    while line.first is not None:
+        owner = line.first.owner
+        line.remove(line.first.name)
+        line.served(owner)
+        let_in += 1
+    assert let_in == 4 * KEPT_OWNERS
+    assert len(line._turns) <= KEPT_OWNERS
+
+
+def test_a_long_line_is_as_quick_as_a_short_one() -> None:
+    """Letting one in and taking one on, with ten and with ten thousand waiting."""
+
+    def seconds(waiting: int) -> float:
+        line = Line[_Job]()
+        for number in range(waiting):
+            line.add(_Job(str(number), str(number % 500), str(number % 50)))
+        begun = time.perf_counter()
+        for number in range(2000):
+            first = line.first
+            assert first is not None
+            line.remove(first.name)
+            line.served(first.owner)
+            line.crowd(first.owner, first.address)
+            line.add(_Job(f"new {number}", first.owner, first.address))
+        return time.perf_counter() - begun
+
+    assert min(seconds(10_000) for _ in range(3)) < 5 * min(seconds(10) for _ in range(3))
 
 
 def test_room_halves_at_once_and_comes_back_slowly_up_to_where_it_was() -> None:

@@ -8,7 +8,7 @@ import torch
 from studio.engine import batching
 from studio.engine import engine as engine_module
 from studio.engine.batching import Limits, Pace, in_words
-from studio.engine.engine import Engine
+from studio.engine.engine import NOTICEABLE, TOLD_AT_ONCE, Engine
 from studio.errors import JobFailed, NotFinite, OutOfMemory, PackError, QueueFull
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Queued, Started
 from studio.images.pixels import Pixels
@@ -165,6 +165,26 @@ def test_the_queue_tells_everybody_their_place_whenever_it_changes(pack: Pack) -
     while engine.has_work:
         events += engine.step()
     assert [event.ahead for event in events if isinstance(event, Queued) and event.job == "c"] == [2, 1, 0]
+
+
+def test_in_a_long_queue_a_newcomer_hears_at_once_and_the_others_now_and_then(pack: Pack) -> None:
+    """Telling ten thousand at each step that they have moved on by one would take as long as the step."""
+    engine = Engine({NAME: pack}, Limits(rows=1, waiting=1000, each=1000))
+    for number in range(TOLD_AT_ONCE + 200):
+        told = engine.submit(str(number), ask(steps=1), owner=str(number))
+        assert [event.ahead for event in told if isinstance(event, Queued) and event.job == str(number)] == [number]
+    events: list[Event] = []
+    for _ in range(8):
+        events += engine.step()
+    heard = [event for event in events if isinstance(event, Queued)]
+    assert len(heard) < 4 * engine.waiting, "most hear nothing of most steps"
+    engine._told_again = 0.0
+    engine._places()
+    places = [job.place for job in engine._waiting.order()]
+    expected = range(len(engine._running), len(engine._running) + len(places))
+    for place, true in zip(places, expected, strict=True):
+        assert place is not None
+        assert abs(place - true) <= NOTICEABLE * true
 
 
 def test_a_full_queue_refuses_at_once(pack: Pack) -> None:
