@@ -30,6 +30,7 @@ class Started:
 
     ``is_prompt_cut`` tells that the prompt is longer than the text encoder reads, and its end has no effect;
     ``unknown_words`` what of the prompt the pack has never met, ``replaced_words`` what it reads in which other words.
+    ``is_again``: it had started before, on a machine that was lost.
     """
 
     job: str
@@ -37,6 +38,7 @@ class Started:
     unknown_words: tuple[str, ...] = ()
     seconds: float | None = None
     replaced_words: tuple[tuple[str, str], ...] = ()
+    is_again: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ does not keep out who asks for one.
 from __future__ import annotations
 
 import heapq
+import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,8 +16,12 @@ from itertools import zip_longest
 from typing import Generic, Protocol, TypeVar
 
 from studio.errors import QueueFull
+from studio.events import Queued
 
 KEPT_OWNERS = 1000  # whose last turn is remembered
+TOLD_AT_ONCE = 100  # jobs that wait, whose places are told whenever they change
+TELLING_SHARE = 0.01  # of the time that telling more of them may take
+NOTICEABLE = 0.01  # of a place; who is further behind hears nothing of less
 CALLS_BEFORE_GROWING = 200  # calls without trouble after which a halved batch may be one input larger
 
 
@@ -209,6 +214,44 @@ class Line(Generic[Job]):
     def _line_up(self, owner: str) -> None:
         if owner in self._came:
             heapq.heappush(self._next, (self._turns.get(owner, -1), self._came[owner], owner))
+
+
+class Places(Generic[Job]):
+    """Tells those who wait in a line of their places, whenever these change; in a long line seldom enough to cost next
+    to nothing, and those far behind only when they have moved on noticeably."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, int] = {}
+        self._again = 0.0  # when a long line may next be told
+
+    def news(
+        self, line: Line[Job], in_front: int, seconds: float | None, seconds_of: Callable[[Job], float | None]
+    ) -> list[Queued]:
+        """``in_front`` jobs, which take ``seconds``, go before all of ``line``, whose own take ``seconds_of`` each."""
+        begun = time.monotonic()
+        if len(line) > TOLD_AT_ONCE and begun < self._again:
+            return []
+        news: list[Queued] = []
+        for ahead, job in enumerate(line.order(), in_front):
+            told = self._told.get(job.name)
+            if told is None or abs(told - ahead) > NOTICEABLE * ahead:
+                self._told[job.name] = ahead
+                news.append(Queued(job.name, ahead, seconds))
+            own = seconds_of(job)
+            seconds = None if seconds is None or own is None else seconds + own
+        now = time.monotonic()
+        self._again = now + (now - begun) / TELLING_SHARE
+        return news
+
+    def first(self, job: Job, line: Line[Job], in_front: int, seconds: float | None) -> list[Queued]:
+        """What a newcomer hears whom `news` has not told yet: it is no later than behind all others."""
+        if job.name in self._told:
+            return []
+        ahead = self._told[job.name] = in_front + len(line) - 1
+        return [Queued(job.name, ahead, seconds)]
+
+    def forget(self, job: str) -> None:
+        self._told.pop(job, None)
 
 
 class Room:

@@ -19,11 +19,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from studio.engine.batching import Limits, Line, Pace, Room, Turns, plan, refusal
+from studio.engine.batching import Limits, Line, Pace, Places, Room, Turns, plan, refusal
 from studio.engine.denoise import Move, step_rows
 from studio.engine.preview import encode_frame, encode_previews
 from studio.errors import JobFailed, NotFinite, OutOfMemory, PackError, QueueFull, StudioError
-from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Progressed, Queued, Started
+from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Progressed, Started
 from studio.images.pixels import Image, Pixels
 from studio.images.resizing import resized
 from studio.packs.pack import Pack
@@ -33,10 +33,6 @@ from studio.rows import Part, Row
 from studio.stages import inputs_of, prepare
 
 logger = logging.getLogger(__name__)
-
-TOLD_AT_ONCE = 100  # jobs that wait, whose places are told whenever they change
-TELLING_SHARE = 0.01  # of the time that telling more of them may take
-NOTICEABLE = 0.01  # of a place; who is further behind hears nothing of less
 
 
 class PackKey(NamedTuple):
@@ -48,8 +44,7 @@ class PackKey(NamedTuple):
 
 @dataclass(eq=False)
 class _Job:
-    """A request's life in the engine. ``place`` is the last that it heard of the queue; ``inputs`` is about how many
-    model inputs it takes from beginning to end."""
+    """A request's life in the engine. ``inputs`` is about how many model inputs it takes from beginning to end."""
 
     name: str
     owner: str
@@ -58,7 +53,6 @@ class _Job:
     pack: Pack
     inputs: float
     images: Mapping[str, Image]
-    place: int | None = None
     started: float = 0.0
     rows: list[Row] = field(default_factory=list)
     error: StudioError | None = None
@@ -89,7 +83,7 @@ class Engine:
         self._work_waiting: defaultdict[PackKey, float] = defaultdict(float)  # the model inputs of those jobs
         self._running: dict[str, _Job] = {}
         self._row_turns = Turns()
-        self._told_again = 0.0  # when those who wait in a long queue may next be told their places
+        self._told: Places[_Job] = Places()
         self.calls = 0  # model calls so far
         self.steps = 0  # of all rows
         self.inputs = 0  # of the last call
@@ -155,11 +149,8 @@ class Engine:
         waiting = _Job(job, owner, address, request, pack, inputs, images)
         self._waiting.add(waiting)
         self._work_waiting[_key(request)] += inputs
-        events = self._places()
-        if waiting.place is None:  # nobody's turn has been found; it is no later than behind all others
-            waiting.place = len(self._running) + len(self._waiting) - 1
-            events.append(Queued(job, waiting.place, self._seconds_of_all()))
-        return events
+        in_front = len(self._running)
+        return [*self._places(), *self._told.first(waiting, self._waiting, in_front, self._seconds_of_all())]
 
     def _resident(self, request: Request) -> _Resident | None:
         precisions = (request.precision,) if request.precision else PRECISIONS
@@ -233,25 +224,16 @@ class Engine:
         left = self._waiting.remove(job)
         if left is not None:
             self._work_waiting[_key(left.request)] -= left.inputs
+            self._told.forget(job)
         return left is not None
 
     def _places(self) -> list[Event]:
-        """Tells waiting jobs whose place has changed. Of a long queue seldom enough to cost next to nothing, and those
-        far behind only when they have moved on noticeably."""
-        begun = time.monotonic()
-        if len(self._waiting) > TOLD_AT_ONCE and begun < self._told_again:
-            return []
-        events: list[Event] = []
+        """Tells waiting jobs whose place has changed."""
         seconds = self._seconds_of(self._work_running())
-        for ahead, job in enumerate(self._waiting.order(), len(self._running)):
-            if job.place is None or abs(job.place - ahead) > NOTICEABLE * ahead:
-                job.place = ahead
-                events.append(Queued(job.name, ahead, seconds))
-            own = self._packs[_key(job.request)].pace.seconds(job.inputs)
-            seconds = None if seconds is None or own is None else seconds + own
-        now = time.monotonic()
-        self._told_again = now + (now - begun) / TELLING_SHARE
-        return events
+        return [*self._told.news(self._waiting, len(self._running), seconds, self._seconds_of_job)]
+
+    def _seconds_of_job(self, job: _Job) -> float | None:
+        return self._packs[_key(job.request)].pace.seconds(job.inputs)
 
     def _seconds_of_all(self) -> float | None:
         """About how long all that runs or waits will take; None while nobody can know."""

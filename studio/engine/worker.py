@@ -68,7 +68,8 @@ def run_worker(pipe: Connection, options: WorkerOptions) -> None:
         for message in messages:
             pipe.send(message)
         if residency is not None:
-            _serve(pipe, inbox, residency, options.patience)
+            for message in serving(residency, inbox, options.patience):
+                pipe.send(message)
 
 
 def _listen(pipe: Connection, inbox: Inbox) -> None:
@@ -129,7 +130,8 @@ def begin(options: WorkerOptions) -> tuple[Residency | None, list[Message]]:
     return residency, [Packs(dict(residency.states)), Ready(str(device), limits.inputs)]
 
 
-def _serve(pipe: Connection, inbox: Inbox, residency: Residency, patience: float) -> None:
+def serving(residency: Residency, inbox: Inbox, patience: float) -> Iterator[Message]:
+    """What the engine says while it obeys what comes into ``inbox``, until None does."""
     from studio.engine.imports import Looker
 
     engine, told, looker = residency.engine, dict(residency.states), Looker()
@@ -145,19 +147,19 @@ def _serve(pipe: Connection, inbox: Inbox, residency: Residency, patience: float
             if command is None:
                 return
             if isinstance(command, Look):
-                pipe.send(look(looker, command))
+                yield look(looker, command)
                 events = []
             else:
                 events = obey(residency, command)
         if residency.states != told:
             told = dict(residency.states)
-            pipe.send(Packs(told))
+            yield Packs(told)
         if events:
-            pipe.send(events)
+            yield events
         passed = time.monotonic() - beat
         if passed >= BEAT_SECONDS:
             inputs = engine.inputs if engine.rows else 0
-            pipe.send(Alive(engine.rows, engine.waiting, inputs, (engine.steps - steps) / passed))
+            yield Alive(engine.rows, engine.waiting, inputs, (engine.steps - steps) / passed)
             beat, steps = time.monotonic(), engine.steps
 
 

@@ -7,8 +7,8 @@ import torch
 
 from studio.engine import batching
 from studio.engine import engine as engine_module
-from studio.engine.batching import Limits, Pace, in_words
-from studio.engine.engine import NOTICEABLE, TOLD_AT_ONCE, Engine
+from studio.engine.batching import NOTICEABLE, TOLD_AT_ONCE, Limits, Pace, in_words
+from studio.engine.engine import Engine
 from studio.errors import JobFailed, NotFinite, OutOfMemory, PackError, QueueFull
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Queued, Started
 from studio.images.pixels import Pixels
@@ -178,12 +178,11 @@ def test_in_a_long_queue_a_newcomer_hears_at_once_and_the_others_now_and_then(pa
         events += engine.step()
     heard = [event for event in events if isinstance(event, Queued)]
     assert len(heard) < 4 * engine.waiting, "most hear nothing of most steps"
-    engine._told_again = 0.0
+    engine._told._again = 0.0
     engine._places()
-    places = [job.place for job in engine._waiting.order()]
+    places = [engine._told._told[job.name] for job in engine._waiting.order()]
     expected = range(len(engine._running), len(engine._running) + len(places))
     for place, true in zip(places, expected, strict=True):
-        assert place is not None
         assert abs(place - true) <= NOTICEABLE * true
 
 
