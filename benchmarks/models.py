@@ -15,14 +15,16 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 from studio.packs.catalogue import FACTOR, STORYBOOK, PackInfo, find_pack
 from studio.packs.conditioning import ConditioningBatch
 from studio.packs.linear_decoder import preview_of
-from studio.packs.loading import load_pack, pick_dtype
+from studio.packs.loading import load_pack
 from studio.packs.original import CONFIGURATIONS
 from studio.packs.pack import Denoiser, Pack
 from studio.packs.parts import read_schedule
+from studio.packs.precision import make_fast, pick_dtype
 from studio.packs.stable_diffusion import Checkpoint, assembled, is_xl, two_encoders
 from studio.packs.text_encoders import TextEncoders, Tower
 from studio.packs.tokenizers import clip_tokenizer
 from studio.prompts import Lora
+from studio.requests.limits import EXACT, FAST
 
 FAMILIES = {"sd15": "stable-diffusion-1", "sdxl": "stable-diffusion-xl"}
 
@@ -62,16 +64,20 @@ class Counted(Denoiser):
         return super().__call__(latents, timesteps, conditioning, loras)
 
 
-def load(model: str, device: torch.device) -> Pack:
-    """Storybook, a pack's folder, "sd15" or "sdxl", with a denoiser that counts its work."""
-    pack = random_pack(model, device) if model in FAMILIES else load_pack(find_pack(model or STORYBOOK), device)
+def load(model: str, device: torch.device, precision: str | None = None) -> Pack:
+    """Storybook, a pack's folder, "sd15" or "sdxl", with a denoiser that counts its work; ``precision`` as for
+    `load_pack`."""
+    if model in FAMILIES:
+        pack = random_pack(model, device, precision)
+    else:
+        pack = load_pack(find_pack(model or STORYBOOK), device, precision=precision)
     return replace(pack, denoiser=Counted.of(pack.denoiser))
 
 
-def random_pack(model: str, device: torch.device) -> Pack:
+def random_pack(model: str, device: torch.device, precision: str | None = None) -> Pack:
     """Models of the published sizes with random weights, made on ``device`` in the type that it computes in."""
-    folder = CONFIGURATIONS / FAMILIES[model]
-    dtype, usual = pick_dtype(device), torch.get_default_dtype()
+    folder, precision = CONFIGURATIONS / FAMILIES[model], precision or (FAST if device.type == "cuda" else EXACT)
+    dtype, usual = pick_dtype(device, precision), torch.get_default_dtype()
     torch.manual_seed(0)
     try:
         torch.set_default_dtype(dtype)  # never in float32 first, which may not fit
@@ -88,7 +94,10 @@ def random_pack(model: str, device: torch.device) -> Pack:
         text = TextEncoders((Tower(encoders[0], tokenizers[0]),))
     info = PackInfo(model, model, "", size=FACTOR * unet.config.sample_size)
     parts = Checkpoint(unet, autoencoder, text, read_schedule(folder), preview_of(autoencoder), model_hash="random")
-    return assembled(info, parts, device)
+    pack = replace(assembled(info, parts, device), precision=precision)
+    if precision == FAST and device.type != "cuda":
+        make_fast(pack)
+    return pack
 
 
 def _text_encoder(folder: Path) -> Any:

@@ -10,15 +10,21 @@ NAMES = {
     "A'": "A': our engine, one at a time",
     "B": "B: equal settings in batches",
     "C": "C: our engine, together",
+    "A' fast": "A' in bfloat16",
+    "B fast": "B in bfloat16",
+    "C fast": "C in bfloat16",
 }
 COLUMNS = ("pictures/s", "mean latency", "p50 latency", "p95 latency", "p95 first preview", "p95 cancel to free")
-COLOURS = {"A": "#b8b4c4", "A'": "#8e86a8", "B": "#e0a35c", "C": "#6b3fd4"}
+COLOURS = {
+    "A": "#b8b4c4", "A'": "#8e86a8", "B": "#e0a35c", "C": "#6b3fd4", "A' fast": "#c9c4dc", "B fast": "#f0d0a8",
+    "C fast": "#36b08f",
+}  # fmt: skip
 
 
 def as_markdown(result: dict[str, Any]) -> str:
     """One table for all numbers of users, then the ratios."""
     lines = [
-        f"{result['model']}, {result['machine']}, {result['inputs']:g} model inputs a call, "
+        f"{result['model']}, {result['machine']}, {_inputs(result['inputs'])} model inputs a call, "
         f"median of {result['repeats']} repeats; seconds:",
         "",
         f"| users | arm | {' | '.join(COLUMNS)} | GFLOP/s |",
@@ -30,17 +36,19 @@ def as_markdown(result: dict[str, Any]) -> str:
             lines.append(f"| {level['users']} | {NAMES[arm]} | {values} | {figures['GFLOP/s']:.0f} |")
     levels = " | ".join(_users(level) for level in result["levels"])
     lines += ["", f"| ratio (lowest-highest of the repeats) | {levels} |", f"|{'---|' * (len(result['levels']) + 1)}"]
-    for name, words in (
-        ("rate C/A", "pictures/s, C over A"),
-        ("rate C/A'", "pictures/s, C over A'"),
-        ("rate C/B", "pictures/s, C over B"),
-        ("first preview C/A'", "p95 first preview, C over A'"),
-    ):
-        lines.append(f"| {words} | {' | '.join(_spread(level[name]) for level in result['levels'])} |")
+    for words in result["levels"][0]["ratios"]:
+        spreads = (_spread(level["ratios"][words]) for level in result["levels"])
+        lines.append(f"| {words} | {' | '.join(spreads)} |")
     lines.append("")
     for name, ratio in result["pairs"].items():
         lines.append(f"* {name}, pictures/s: {_spread(ratio)}")
     return "\n".join(lines) + "\n"
+
+
+def _inputs(inputs: dict[str, float]) -> str:
+    """ "16", or "16 (exact) and 8 (fast)"."""
+    different = [f"{most:g} ({precision})" for precision, most in inputs.items()]
+    return f"{next(iter(inputs.values())):g}" if len({*inputs.values()}) == 1 else " and ".join(different)
 
 
 def _users(level: dict[str, Any]) -> str:
@@ -67,10 +75,12 @@ def plot(result: dict[str, Any], path: Path) -> None:
         ("p95 first preview", "95 % have seen something after, s"),
     )
     for axes, (column, title) in zip(figure.subplots(1, len(panels)), panels, strict=True):
-        for place, arm in enumerate(NAMES):
+        arms = [arm for arm in NAMES if arm in result["levels"][0]["arms"]]
+        width = 0.8 / len(arms)
+        for place, arm in enumerate(arms):
             heights = [level["arms"][arm][column] for level in result["levels"]]
-            positions = [level + (place - 1.5) * 0.2 for level in range(len(heights))]
-            axes.bar(positions, heights, width=0.19, color=COLOURS[arm], label=NAMES[arm])
+            positions = [level + (place - (len(arms) - 1) / 2) * width for level in range(len(heights))]
+            axes.bar(positions, heights, width=0.95 * width, color=COLOURS[arm], label=NAMES[arm])
         axes.set_title(title, fontsize=10)
         axes.set_xticks(range(len(result["levels"])), [_users(level) for level in result["levels"]])
         axes.spines[["top", "right"]].set_visible(False)

@@ -4,12 +4,13 @@
     python -m benchmarks.serving --users 1 8 16 --requests 16 --repeats 3 --out bench
     python -m benchmarks.serving --model sd15 --device cuda     # full size, random weights; or sdxl
 
-Four arms on the same U-Net, in turns, so that a machine that slows down slows all of them:
+Arms on the same U-Net, in turns, so that a machine that slows down slows all of them:
 
     A    one request after the other through the stock diffusers loop
     A'   one request after the other through our engine
     B    requests of equal settings in batches, run from beginning to end through the stock loop
     C    our engine, everybody's steps together
+    A', B and C fast    the same with the denoiser in bfloat16 (STUDIO_PRECISION=fast)
 
 The people (`workload.py`) are the same for every arm: mixed samplers, steps, guidance and two sizes, exponential
 pauses, one in ten gives up. Reported are medians over the repeats, and ratios with their spread.
@@ -22,9 +23,10 @@ import json
 import platform
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,14 +39,27 @@ from studio.engine.calibration import calibrate
 from studio.packs.catalogue import STORYBOOK
 from studio.packs.loading import pick_device
 from studio.packs.pack import Pack
+from studio.requests.limits import EXACT, FAST
 from studio.requests.text_to_image import TextToImage
 
-ARMS: dict[str, Callable[[Pack, float], Arm]] = {
+MAKE: dict[str, Callable[[Pack, float], Arm]] = {
     "A": lambda pack, inputs: StockLoop(pack),
     "A'": lambda pack, inputs: OurEngine(pack, inputs, together=False),
     "B": lambda pack, inputs: StockLoop(pack, largest=max(1, int(inputs) // 2)),
     "C": lambda pack, inputs: OurEngine(pack, inputs, together=True),
 }
+ARMS = (("A", EXACT), ("A'", EXACT), ("B", EXACT), ("C", EXACT), ("A'", FAST), ("B", FAST), ("C", FAST))
+RATIOS = (  # each the ratio of one arm to another
+    ("pictures/s, C over A", "pictures/s", ("C", EXACT), ("A", EXACT)),
+    ("pictures/s, C over A'", "pictures/s", ("C", EXACT), ("A'", EXACT)),
+    ("pictures/s, C over B", "pictures/s", ("C", EXACT), ("B", EXACT)),
+    ("pictures/s, C fast over A", "pictures/s", ("C", FAST), ("A", EXACT)),
+    ("pictures/s, C fast over B", "pictures/s", ("C", FAST), ("B", EXACT)),
+    ("pictures/s, C fast over B fast", "pictures/s", ("C", FAST), ("B", FAST)),
+    ("pictures/s, C fast over C", "pictures/s", ("C", FAST), ("C", EXACT)),
+    ("p95 first preview, C over A'", "p95 first preview", ("C", EXACT), ("A'", EXACT)),
+    ("p95 first preview, C fast over A'", "p95 first preview", ("C", FAST), ("A'", EXACT)),
+)
 FIRST_ORDER = ("DPM++ 2M Karras", "Euler a", "DDIM", "UniPC Karras", "DPM++ 2M SDE Karras", "Euler", "DEIS", "DDPM")
 PAIRS = 5  # repeats of the two small comparisons, which are close to 1
 
@@ -123,32 +138,49 @@ def serve(arm: Arm, people: Sequence[Visit]) -> Session:
     return session
 
 
-def measured(pack: Pack, name: str, inputs: float, people: Sequence[Visit]) -> Session:
+@dataclass(frozen=True)
+class Machine:
+    """A pack in each precision that is compared, and how many of its inputs a call holds."""
+
+    packs: Mapping[str, Pack]
+    inputs: Mapping[str, float]
+
+
+def measured(machine: Machine, arm: tuple[str, str], people: Sequence[Visit]) -> Session:
+    name, precision = arm
+    pack = machine.packs[precision]
     assert isinstance(pack.denoiser, Counted)
     before = pack.denoiser.work.flops
-    session = serve(ARMS[name](pack, inputs), people)
+    session = serve(MAKE[name](pack, machine.inputs[precision]), people)
     session.flops = pack.denoiser.work.flops - before
     return session
 
 
-def compare_arms(pack: Pack, inputs: float, users: int, each: int, pause: float, repeats: int) -> dict[str, object]:
+def compare_arms(machine: Machine, users: int, each: int, pause: float, repeats: int) -> dict[str, Any]:
     """All arms in turns, ``repeats`` times; each repeat has other people, the same for every arm."""
-    figures: dict[str, list[dict[str, float]]] = {name: [] for name in ARMS}
+    arms = [arm for arm in ARMS if arm[1] in machine.packs]
+    figures: dict[tuple[str, str], list[dict[str, float]]] = {arm: [] for arm in arms}
     for repeat in range(repeats):
-        people = visits(pack, users, each, pause, seed=repeat)
-        names = list(ARMS)
-        for name in names[repeat % len(names) :] + names[: repeat % len(names)]:
-            figures[name].append(measured(pack, name, inputs, people).figures())
-            rate = figures[name][-1]["pictures/s"]
-            print(f"{users} users, repeat {repeat + 1}, {name}: {rate:.2f} pictures/s", flush=True)
+        people = visits(machine.packs[EXACT], users, each, pause, seed=repeat)
+        for arm in arms[repeat % len(arms) :] + arms[: repeat % len(arms)]:
+            figures[arm].append(measured(machine, arm, people).figures())
+            rate = figures[arm][-1]["pictures/s"]
+            print(f"{users} users, repeat {repeat + 1}, {' '.join(arm)}: {rate:.2f} pictures/s", flush=True)
     return {
         "users": users,
-        "arms": {name: _median(sessions) for name, sessions in figures.items()},
-        "rate C/A": _ratios(figures["C"], figures["A"], "pictures/s"),
-        "rate C/A'": _ratios(figures["C"], figures["A'"], "pictures/s"),
-        "rate C/B": _ratios(figures["C"], figures["B"], "pictures/s"),
-        "first preview C/A'": _ratios(figures["C"], figures["A'"], "p95 first preview"),
+        "arms": {label(arm): _median(sessions) for arm, sessions in figures.items()},
+        "ratios": {
+            words: _ratios(figures[one], figures[other], column)
+            for words, column, one, other in RATIOS
+            if one in figures and other in figures
+        },
     }
+
+
+def label(arm: tuple[str, str]) -> str:
+    """ "C", "C fast"."""
+    name, precision = arm
+    return name if precision == EXACT else f"{name} {precision}"
 
 
 def _median(sessions: Sequence[dict[str, float]]) -> dict[str, float]:
@@ -215,21 +247,25 @@ def main(arguments: list[str] | None = None) -> None:
         "--out", type=Path, default=Path("bench"), help="folder for serving.json, serving.md, serving.png"
     )
     given = parser.parse_args(arguments)
-    pack = load(given.model, pick_device(given.device))
-    inputs = given.inputs or calibrate(pack).inputs
-    warm_up = visits(pack, users=8, each=1, pause=0.0, seed=10**6)
-    for name in ARMS:  # once without a clock: traces, prompts, and the first calls' allocations
-        measured(pack, name, inputs, warm_up)
+    device = pick_device(given.device)
+    precisions = (EXACT, FAST) if device.type == "cpu" else (EXACT,)
+    packs = {precision: load(given.model, device, precision) for precision in precisions}
+    inputs = {precision: given.inputs or calibrate(pack).inputs for precision, pack in packs.items()}
+    compared = Machine(packs, inputs)
+    warm_up = visits(packs[EXACT], users=8, each=1, pause=0.0, seed=10**6)
+    for arm in ARMS:  # once without a clock: traces, prompts, and the first calls' allocations
+        if arm[1] in packs:
+            measured(compared, arm, warm_up)
     result = {
-        "model": pack.info.title,
-        "machine": machine(pack.device),
+        "model": packs[EXACT].info.title,
+        "machine": machine(device),
         "inputs": inputs,
         "repeats": given.repeats,
         "levels": [
-            compare_arms(pack, inputs, users, max(1, given.requests // max(users, 2)), given.pause, given.repeats)
+            compare_arms(compared, users, max(1, given.requests // max(users, 2)), given.pause, given.repeats)
             for users in given.users
         ],
-        "pairs": compare_pairs(pack, inputs),
+        "pairs": compare_pairs(packs[EXACT], inputs[EXACT]),
     }
     given.out.mkdir(parents=True, exist_ok=True)
     (given.out / "serving.json").write_text(json.dumps(result, indent=2) + "\n")

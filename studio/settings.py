@@ -24,6 +24,9 @@ STUDIO_ACCOUNTS            file of accounts (python -m studio accounts); with it
 STUDIO_MCP     0           1: the studio as tools for assistants at /studio/mcp (requirements-mcp.txt)
 STUDIO_STAGES  2           2: at first, pictures are drawn in two stages where the model can; 1: in one, quicker
 STUDIO_PRECISION auto      exact: float32, the same picture on any machine; fast: bfloat16; auto: fast where it pays
+STUDIO_ENGINE  process     process: one engine on this machine; ray: engines on a Ray cluster (requirements-ray.txt)
+STUDIO_REPLICAS 1          how many of them: 4, or 1-8, as many as are needed
+STUDIO_RAY                 the cluster's address; one on this machine where there is none
 STUDIO_STRICT  0           1: the same seed gives the same bits whoever else draws (fixed batches, slower alone)
 """
 
@@ -42,6 +45,8 @@ from studio.requests.limits import PRECISIONS
 
 PREFIX = "STUDIO_"
 SPACE_STORAGE = Path("/data")  # where Spaces mounts a volume, unless told otherwise
+ENGINES = ("process", "ray")
+MOST_REPLICAS = 1024
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -76,6 +81,9 @@ class Settings:
     log_prompts: bool = False
     stages: int = 2
     precision: str = "auto"
+    engine: str = "process"
+    replicas: tuple[int, int] = (1, 1)
+    ray: str = ""
 
     @property
     def keeps(self) -> bool:
@@ -101,6 +109,9 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     precision = environment.get(f"{PREFIX}PRECISION", defaults.precision)
     if precision not in ("auto", *PRECISIONS):
         raise InvalidRequest(f"{PREFIX}PRECISION", precision, f"auto or one of: {', '.join(PRECISIONS)}")
+    engine = environment.get(f"{PREFIX}ENGINE", defaults.engine)
+    if engine not in ENGINES:
+        raise InvalidRequest(f"{PREFIX}ENGINE", engine, " or ".join(ENGINES))
     log = environment.get(f"{PREFIX}LOG", defaults.log)
     if log not in FORMS:
         raise InvalidRequest(f"{PREFIX}LOG", log, f"{' or '.join(FORMS)}")
@@ -135,6 +146,9 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         log_prompts=_integer(environment, f"{PREFIX}LOG_PROMPTS", 0, 0, 1) == 1,
         stages=_integer(environment, f"{PREFIX}STAGES", defaults.stages, 1, 2),
         precision=precision,
+        engine=engine,
+        replicas=_range(environment, f"{PREFIX}REPLICAS", defaults.replicas),
+        ray=environment.get(f"{PREFIX}RAY", defaults.ray),
     )
 
 
@@ -152,6 +166,17 @@ def _hosts(environment: Mapping[str, str]) -> tuple[str, ...]:
     return hosts
 
 
+def _range(environment: Mapping[str, str], name: str, default: tuple[int, int]) -> tuple[int, int]:
+    text = environment.get(name)
+    if text is None:
+        return default
+    numbers = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", text)
+    fewest, most = (int(numbers[1]), int(numbers[2] or numbers[1])) if numbers else (0, 0)
+    if not 1 <= fewest <= most <= MOST_REPLICAS:
+        raise InvalidRequest(name, text, f"a number from 1 to {MOST_REPLICAS}, or two with a hyphen, the smaller first")
+    return fewest, most
+
+
 def _integer(environment: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
     text = environment.get(name)
     if text is None:
@@ -161,11 +186,17 @@ def _integer(environment: Mapping[str, str], name: str, default: int, least: int
     return int(text)
 
 
+def path_for_children(folder: Path) -> str:
+    """The PYTHONPATH with which other processes can import what is in ``folder``, and whatever this one can."""
+    paths = os.environ.get("PYTHONPATH")
+    return str(folder) if paths is None else os.pathsep.join([str(folder), paths])
+
+
 @contextlib.contextmanager
 def importable_by_children(folder: Path) -> Iterator[None]:
     """Python processes that start meanwhile can import what is in ``folder``, wherever they are started."""
     paths = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = str(folder) if paths is None else os.pathsep.join([str(folder), paths])
+    os.environ["PYTHONPATH"] = path_for_children(folder)
     try:
         yield
     finally:

@@ -100,6 +100,7 @@ class View:
     is_prompt_cut: bool = False
     unknown_words: tuple[str, ...] = ()
     replaced_words: tuple[tuple[str, str], ...] = ()
+    is_again: bool = False  # the engine that drew it before was lost
     loading: float | None = None  # the share of the model that is there, while it is being loaded
     before: str = ""  # what the pictures can be compared with
     is_interpolation: bool = False  # whether the pictures make an animation together
@@ -122,6 +123,7 @@ class View:
             case Started():
                 self.state, self.is_prompt_cut, self.seconds_left = "running", event.is_prompt_cut, event.seconds
                 self.unknown_words, self.replaced_words = event.unknown_words, event.replaced_words
+                self.is_again = event.is_again
             case Progressed(index=index, tiles=tiles, all_tiles=all_tiles):
                 self.frames[index].tiles = tiles, all_tiles
             case Previewed(index=index, step=step, steps=steps, jpeg=jpeg, seconds_left=seconds_left):
@@ -182,6 +184,7 @@ class View:
             "deviation": self.deviation,
             "animation": self.animation,
             "cut": self.is_prompt_cut,
+            "again": self.is_again,
             "unknown": _shortened(self.unknown_words),
             "replaced": _shortened([f"{word} → {known}" for word, known in self.replaced_words]),
             "frames": [frame.as_json() for frame in self.frames],

@@ -341,6 +341,23 @@ TEMPLATES: dict[str, tuple[str, str]] = {
         "执行此任务时引擎退出或卡住，已重新启动。请再试一次。",
         "Die Maschine endete oder hing bei diesem Auftrag und wurde neu gestartet. Bitte noch einmal versuchen.",
     ),
+    "empty, or one of: {names}": ("留空，或以下之一：{names}", "leer, oder eines von: {names}"),
+    "STUDIO_ENGINE is ray, but Ray is not installed: pip install -r requirements-ray.txt": (
+        "STUDIO_ENGINE 设为 ray，但没有安装 Ray：pip install -r requirements-ray.txt",
+        "STUDIO_ENGINE ist ray, aber Ray ist nicht installiert: pip install -r requirements-ray.txt",
+    ),
+    "No replica of the engine can be started.": (
+        "无法启动任何引擎。",
+        "Es lässt sich keine Maschine zum Zeichnen starten.",
+    ),
+    "{count} engines ended while they were drawing this, so it is not tried again.": (
+        "已有 {count} 台引擎在绘制时中断，因此不再重试。",
+        "{count} Maschinen sind ausgefallen, während sie dies zeichneten; darum wird es nicht noch einmal versucht.",
+    ),
+    "Ray cannot be reached or has ended; the log says more.": (
+        "无法连接 Ray，或 Ray 已停止；详情见日志。",
+        "Ray ist nicht erreichbar oder hat geendet; das Protokoll sagt mehr.",
+    ),
     "The engine ended {count} times while it was drawing this, so it is not tried again. "
     "Please ask for something else: another size, or fewer pictures.": (
         "引擎绘制此内容时退出了 {count} 次，因此不再尝试。请换一种要求：其他尺寸，或更少的图片。",

@@ -497,6 +497,11 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "提示词超出模型可读的长度，结尾部分不起作用。",
         "Die Beschreibung ist länger, als das Modell liest; ihr Ende bleibt ohne Wirkung.",
     ),
+    "live_again": (
+        "An engine was lost; this is drawn again by another one.",
+        "一台引擎中断了，正由另一台重新绘制。",
+        "Eine Maschine ist ausgefallen; dies zeichnet nun eine andere.",
+    ),
     "live_wait": ("starts in about {seconds} s", "约 {seconds} 秒后开始", "beginnt in etwa {seconds} s"),
     "live_replaced": (
         "Read in words that this model knows: {words}",

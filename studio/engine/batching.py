@@ -80,12 +80,15 @@ def refusal(limits: Limits, waiting: Crowd, seconds: Callable[[], float | None] 
     needed = seconds()
     wait = "" if needed is None else f" The engine needs {in_words(needed)} for them."
     if waiting.of_owner >= limits.each:
-        which = f"{waiting.of_owner} of your jobs"
+        reason = (
+            f"{waiting.of_owner} of your jobs are waiting already, which is the most.{wait} Please try again later."
+        )
     elif waiting.of_address >= limits.each_address:
-        which = f"{waiting.of_address} jobs from your address"
+        count = waiting.of_address
+        reason = f"{count} jobs from your address are waiting already, which is the most.{wait} Please try again later."
     else:
-        which = f"{waiting.of_all} jobs"
-    return QueueFull(f"{which} are waiting already, which is the most.{wait} Please try again later.", needed)
+        reason = f"{waiting.of_all} jobs are waiting already, which is the most.{wait} Please try again later."
+    return QueueFull(reason, needed)
 
 
 def in_words(seconds: float) -> str:
@@ -164,14 +167,18 @@ class Line(Generic[Job]):
         of_address = self._of_address[address] if address else 0
         return Crowd(len(self._of_owner.get(owner, ())), of_address, len(self._jobs))
 
-    def add(self, job: Job) -> None:
+    def add(self, job: Job, *, first: bool = False) -> None:
+        """``first``: of its owner's; it had its turn already and lost what came of it."""
         self._jobs[job.name] = job
         self._of_address[job.address] += 1
         if job.owner not in self._of_owner:
             self._clock += 1
             self._of_owner[job.owner], self._came[job.owner] = {}, self._clock
             self._line_up(job.owner)
-        self._of_owner[job.owner][job.name] = job
+        if first:
+            self._of_owner[job.owner] = {job.name: job, **self._of_owner[job.owner]}
+        else:
+            self._of_owner[job.owner][job.name] = job
 
     def remove(self, name: str) -> Job | None:
         """The job of that name, which waits no longer; None where none waits."""

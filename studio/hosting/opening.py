@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.routing import Route
 
 from studio.client import LocalClient, StartEngine
 from studio.engine.process import EngineProcess
+from studio.errors import PackError
 from studio.gallery import Library, opened
 from studio.hosting.accounts import Accounts
 from studio.hosting.journal import Journal
 from studio.hosting.metrics import Metrics
+from studio.hosting.placing import Scale
 from studio.indexer import Indexer
 from studio.recorder import Recorder
 from studio.settings import Settings
@@ -46,8 +49,19 @@ def opened_studio(settings: Settings) -> Iterator[Studio]:
 
 
 def _engine(settings: Settings) -> StartEngine:
-    if not settings.is_zero_gpu:
-        return EngineProcess
-    from studio.hosting.zerogpu import LentGpu
+    if settings.is_zero_gpu:
+        from studio.hosting.zerogpu import LentGpu
 
-    return LentGpu
+        return LentGpu
+    if settings.engine == "ray":
+        return _on_ray(settings)
+    return EngineProcess
+
+
+def _on_ray(settings: Settings) -> StartEngine:
+    try:
+        from studio.hosting.ray_engines import RayEngines
+    except ImportError:
+        raise PackError("STUDIO_ENGINE is ray, but Ray is not installed: pip install -r requirements-ray.txt") from None
+    fewest, most = settings.replicas
+    return partial(RayEngines, scale=Scale(fewest, most), address=settings.ray)

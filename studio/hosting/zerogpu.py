@@ -31,10 +31,7 @@ from studio.engine.commands import Cancel, Command, LoadPack, Look, Message, Rea
 from studio.engine.worker import begin, look, obey, quieten
 from studio.errors import JobFailed
 from studio.events import ENDS, Cancelled, Event, Failed
-from studio.packs.catalogue import PackInfo
-from studio.requests.limits import CASCADE_SCALE
-from studio.requests.request import Request
-from studio.samplers.catalogue import find_sampler
+from studio.hosting.placing import inputs_of
 
 if TYPE_CHECKING:
     from studio.engine.looking import Looker
@@ -147,7 +144,7 @@ class LentGpu:
             has_ended = True
         else:
             pace = self._paces.setdefault(command.pack.name, Pace())
-            pace.took(time.monotonic() - began, _inputs_of(command.request, command.pack))
+            pace.took(time.monotonic() - began, inputs_of(command.request, command.pack))
         if not has_ended:
             self._tell([Failed(job, JobFailed("ZeroGPU could not draw this: the call ended too early"))])
         self._forget(job)
@@ -164,7 +161,7 @@ class LentGpu:
     def _seconds(self, command: Submit) -> int:
         """How long the call may take, as the platform is asked for it beforehand."""
         pace = self._paces.get(command.pack.name, Pace(SECONDS_PER_INPUT))
-        expected = BEGINNING_SECONDS + (pace.seconds(_inputs_of(command.request, command.pack)) or 0.0)
+        expected = BEGINNING_SECONDS + (pace.seconds(inputs_of(command.request, command.pack)) or 0.0)
         return round(min(LONGEST_SECONDS, MARGIN * expected))
 
     def _look(self, command: Look) -> None:
@@ -222,11 +219,3 @@ def driven(residency: Residency, command: Submit, keep: Path, stop: Path) -> Ite
 
 def _ends(message: Message, job: str) -> bool:
     return isinstance(message, list) and any(isinstance(event, ENDS) and event.job == job for event in message)
-
-
-def _inputs_of(request: Request, pack: PackInfo) -> float:
-    """About how many model inputs of the pack's own size a request takes, as far as can be told without its models."""
-    shared = CASCADE_SCALE**2 if getattr(request, "cascade", False) else 1  # the second stage's model is a small one
-    area = max(1.0, request.width * request.height / shared / pack.size**2)
-    guided = 2 if getattr(request, "guidance", 1.0) > 1 else 1
-    return request.count * request.steps * find_sampler(request.sampler).calls * guided * area

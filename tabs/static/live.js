@@ -38,7 +38,7 @@ function waitText(view) {
 function notes(view) {
   const unknown = view.unknown.length ? ' · ' + say('unknown', { words: view.unknown.join(', ') }) : '';
   const replaced = view.replaced.length ? ' · ' + say('replaced', { words: view.replaced.join(', ') }) : '';
-  return (view.cut ? ' · ' + say('cut') : '') + replaced + unknown;
+  return (view.again ? ' · ' + say('again') : '') + (view.cut ? ' · ' + say('cut') : '') + replaced + unknown;
 }
 
 function makeFrame() {

@@ -14,7 +14,7 @@ from PIL import Image
 from benchmarks import serving
 from benchmarks.arms import OurEngine, StockLoop
 from benchmarks.models import FAMILIES, Counted
-from benchmarks.serving import ARMS, main, serve
+from benchmarks.serving import MAKE, main, serve
 from benchmarks.workload import Visit, visits
 from studio.packs.conditioning import Conditioning, stack
 from studio.packs.original import CONFIGURATIONS
@@ -27,10 +27,10 @@ def counted(pack: Pack) -> Pack:
     return replace(pack, denoiser=Counted.of(pack.denoiser))
 
 
-@pytest.mark.parametrize("name", ARMS)
+@pytest.mark.parametrize("name", MAKE)
 def test_every_arm_serves_everybody(name: str, counted: Pack) -> None:
     people = [replace(visit, cancel_after=None) for visit in visits(counted, users=3, each=2, pause=0.0)]
-    session = serve(ARMS[name](counted, 8), people)
+    session = serve(MAKE[name](counted, 8), people)
     assert session.finished == len(session.latencies) == len(session.first_looks) == 6
     assert all(
         first <= last for first, last in zip(sorted(session.first_looks), sorted(session.latencies), strict=True)
@@ -52,10 +52,10 @@ def test_the_stock_arms_and_ours_draw_the_same_picture(counted: Pack, monkeypatc
     assert torch.allclose(drawn[4], other, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ARMS)
+@pytest.mark.parametrize("name", MAKE)
 def test_whoever_gives_up_frees_the_slot(name: str, counted: Pack) -> None:
     request = ask(steps=150)
-    session = serve(ARMS[name](counted, 8), [Visit(0, 0.0, request, 0.01), Visit(1, 0.0, ask(steps=2))])
+    session = serve(MAKE[name](counted, 8), [Visit(0, 0.0, request, 0.01), Visit(1, 0.0, ask(steps=2))])
     assert session.finished == 1
     assert len(session.freed_after) == 1
 
