@@ -2,8 +2,8 @@
 
     python -m benchmarks.growth --queue 10 100 1000 10000 --people 1 4 16 64 --sides 64 128 256 512 1024 2048
 
-* Queue: what taking a job on costs, what a step costs beside the U-Net's call, and the memory of a waiting job, while so
-  many wait. All three should be flat.
+* Queue: what taking a job on costs, what a step costs beside the U-Net's call, and the memory of a waiting job, while
+  so many wait. All three should be flat.
 * People: pictures a second and when 95 % have seen something, with everybody's steps together.
 * Sides: seconds a step and a picture, and the process's largest memory, alone, by the side of the picture.
 """

@@ -10,6 +10,7 @@ already, unless that engine is so busy that loading the pack elsewhere is quicke
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
@@ -50,7 +51,7 @@ def demand_of(request: Request, pack: PackInfo) -> Demand:
 
 @dataclass
 class Site:
-    """An engine somewhere. ``packs`` are in its memory or on their way; ``jobs`` are being drawn there.
+    """An engine somewhere. ``packs`` are in its memory or on their way; it draws what it is asked to `take`.
 
     pace:     seconds a model input, with a full call
     pictures: most in flight
@@ -62,19 +63,30 @@ class Site:
     packs: set[str] = field(default_factory=set)
     loras: tuple[str, ...] = ()
     jobs: dict[str, Demand] = field(default_factory=dict)
+    in_flight: int = 0
+    inputs_left: float = 0.0
     is_draining: bool = False
+
+    def take(self, job: str, demand: Demand) -> None:
+        self.jobs[job] = demand
+        self.in_flight, self.inputs_left = self.in_flight + demand.pictures, self.inputs_left + demand.inputs
+        self.packs.add(demand.pack)
+        self.loras = demand.loras
+
+    def release(self, job: str) -> None:
+        """A job that has ended, if it was here."""
+        demand = self.jobs.pop(job, None)
+        if demand is not None:
+            self.in_flight, self.inputs_left = self.in_flight - demand.pictures, self.inputs_left - demand.inputs
 
     @property
     def seconds_left(self) -> float:
         """Until all that it draws is done."""
-        return self.pace * sum(job.inputs for job in self.jobs.values())
+        return self.pace * self.inputs_left
 
     def has_room_for(self, demand: Demand) -> bool:
         """Whether it takes the job at once; one that is too large waits for an empty engine."""
-        if self.is_draining:
-            return False
-        in_flight = sum(job.pictures for job in self.jobs.values())
-        return not self.jobs or in_flight + demand.pictures <= self.pictures
+        return not self.is_draining and (not self.jobs or self.in_flight + demand.pictures <= self.pictures)
 
     def seconds_before(self, demand: Demand, loading: float) -> float:
         """Until the job would be done here, if ``loading`` a pack takes so long. All that is drawn here shares calls,
@@ -86,14 +98,23 @@ class Site:
         return self.seconds_left + own + unsuited
 
 
-def choose(demand: Demand, sites: Iterable[Site], loading: float) -> Site | None:
-    """Where the job should go now; None where it is better to wait for an engine that has no room yet."""
-    best = min(
-        (site for site in sites if not site.is_draining),
-        key=lambda site: (site.seconds_before(demand, loading), len(site.jobs), site.name),
-        default=None,
-    )
-    return best if best is not None and best.has_room_for(demand) else None
+def choose(demand: Demand, sites: Iterable[Site], loading: float, waiting: float = 0.0) -> Site | None:
+    """Where the job should go now; None where it is better to wait for an engine that has its pack and no room yet.
+
+    ``waiting``: the model inputs of all jobs in the line that want the same pack. They would wait for the same engines,
+    so that a pack that many want is loaded on more.
+    """
+    taking = [site for site in sites if not site.is_draining]
+    with_room = [site for site in taking if site.has_room_for(demand)]
+    if not with_room:
+        return None
+    best = min(with_room, key=lambda site: (site.seconds_before(demand, loading), len(site.jobs), site.name))
+    having = [site for site in taking if demand.pack in site.packs]
+    if demand.pack in best.packs or not having:
+        return best
+    queued = waiting * sum(site.pace for site in having) / len(having) ** 2
+    soonest = min(site.seconds_before(demand, loading) for site in having) + queued
+    return best if best.seconds_before(demand, loading) <= soonest else None
 
 
 Job = TypeVar("Job", bound="Placeable")
@@ -113,17 +134,17 @@ class Placement(Generic[Job]):
         self.line: Line[Job] = Line()
         self.sites: dict[str, Site] = {}
         self.loading = loading
-        self._inputs_waiting = 0.0
+        self._waiting: defaultdict[str, float] = defaultdict(float)  # model inputs, by pack
 
     def add(self, job: Job, *, first: bool = False) -> None:
         self.line.add(job, first=first)
-        self._inputs_waiting += job.demand.inputs
+        self._waiting[job.demand.pack] += job.demand.inputs
 
     def leave(self, name: str) -> Job | None:
         """The job of that name, which waits no longer; None where none waits."""
         job = self.line.remove(name)
         if job is not None:
-            self._inputs_waiting -= job.demand.inputs
+            self._waiting[job.demand.pack] -= job.demand.inputs
         return job
 
     def place(self) -> list[tuple[Job, Site]]:
@@ -133,9 +154,7 @@ class Placement(Generic[Job]):
             job, site = found
             self.leave(job.name)
             self.line.served(job.owner)
-            site.jobs[job.name] = job.demand
-            site.packs.add(job.demand.pack)
-            site.loras = job.demand.loras
+            site.take(job.name, job.demand)
             placed.append(found)
         return placed
 
@@ -145,16 +164,25 @@ class Placement(Generic[Job]):
         first = self.line.first
         if first is None:
             return None
-        site = choose(first.demand, self.sites.values(), self.loading)
+        site = self._choose(first)
         if site is not None:
             return first, site
         if not any(site.has_room_for(first.demand) for site in self.sites.values()):
             return None  # nobody has room for anybody, or the first would wait for ever behind smaller ones
+        refused = {(first.demand.pack, first.demand.loras, first.demand.pictures)}
         for job in self.line.order()[1 : 1 + LOOKED_AHEAD]:
-            site = choose(job.demand, self.sites.values(), self.loading)
+            kind = job.demand.pack, job.demand.loras, job.demand.pictures
+            if kind in refused:
+                continue
+            refused.add(kind)
+            site = self._choose(job)
             if site is not None:
                 return job, site
         return None
+
+    def _choose(self, job: Job) -> Site | None:
+        demand = job.demand
+        return choose(demand, self.sites.values(), self.loading, self._waiting[demand.pack] - demand.inputs)
 
     @property
     def seconds(self) -> float:
@@ -163,7 +191,7 @@ class Placement(Generic[Job]):
         if not sites:
             return math.inf if len(self.line) else 0.0
         pace = sum(site.pace for site in sites) / len(sites)
-        return (pace * self._inputs_waiting + sum(site.seconds_left for site in sites)) / len(sites)
+        return (pace * sum(self._waiting.values()) + sum(site.seconds_left for site in sites)) / len(sites)
 
 
 @dataclass(frozen=True)

@@ -353,7 +353,7 @@ class RayEngines:
             self._placement.leave(job.name)
         elif job.site in self._engines:
             engine = self._engines[job.site]
-            engine.site.jobs.pop(job.name, None)
+            engine.site.release(job.name)
             engine.idle = time.monotonic()
 
     def _place(self) -> None:

@@ -28,7 +28,7 @@ def _demand(inputs: float = 20, pack: str = "a", pictures: int = 1, loras: tuple
 def _site(name: str, *packs: str, pace: float = 0.1, pictures: int = 4, busy: float = 0.0) -> Site:
     site = Site(name, pace, pictures, {*packs})
     if busy:
-        site.jobs["other"] = _demand(busy)
+        site.take("other", _demand(busy, *packs[:1]))
     return site
 
 
@@ -52,6 +52,15 @@ def test_a_job_waits_a_little_for_the_engine_that_has_its_pack() -> None:
     assert choose(_demand(), [full, _site("idle", "b")], loading=0.5) is not None
 
 
+def test_a_pack_that_many_wait_for_is_loaded_on_more_engines() -> None:
+    """Else all of them would wait for the one that had it first, each thinking that this is quicker."""
+    full = _site("has it", "a", busy=20, pictures=1)
+    assert choose(_demand(), [full, _site("idle", "b")], LOADING, waiting=20) is None
+    chosen = choose(_demand(), [full, _site("idle", "b")], LOADING, waiting=200)
+    assert chosen is not None
+    assert chosen.name == "idle"
+
+
 def test_an_engine_that_uses_other_loras_is_avoided() -> None:
     with_lora = _site("with", "a", busy=20)
     with_lora.loras = ("soft",)
@@ -70,7 +79,7 @@ def test_nothing_goes_to_an_engine_that_is_being_let_go() -> None:
 def test_a_job_of_many_pictures_waits_for_an_empty_engine_and_gets_one() -> None:
     site = _site("one", "a", pictures=4)
     assert site.has_room_for(_demand(pictures=16))
-    site.jobs["other"] = _demand()
+    site.take("other", _demand())
     assert not site.has_room_for(_demand(pictures=16))
     assert site.has_room_for(_demand(pictures=3))
 
@@ -81,6 +90,11 @@ def _placement(*sites: Site) -> Placement[_Job]:
     return placement
 
 
+def _finish(site: Site) -> None:
+    for job in [*site.jobs]:
+        site.release(job)
+
+
 def test_owners_take_turns_across_all_engines() -> None:
     placement = _placement(_site("one", "a", pictures=1), _site("two", "a", pictures=1))
     for number in range(4):
@@ -88,7 +102,7 @@ def test_owners_take_turns_across_all_engines() -> None:
     placement.add(_Job("modest", _demand(), "modest"))
     assert [job.name for job, _ in placement.place()] == ["greedy 0", "modest"]
     assert placement.place() == [], "nobody has room"
-    placement.sites["one"].jobs.clear()
+    _finish(placement.sites["one"])
     assert [job.name for job, _ in placement.place()] == ["greedy 1"]
 
 
@@ -105,7 +119,7 @@ def test_whoever_comes_behind_one_that_waits_for_its_pack_goes_first() -> None:
     placement.add(_Job("first", _demand(), "x"))
     placement.add(_Job("second", _demand(pack="b"), "y"))
     assert [(job.name, site.name) for job, site in placement.place()] == [("second", "other")]
-    placement.sites["has it"].jobs.clear()
+    _finish(placement.sites["has it"])
     assert [(job.name, site.name) for job, site in placement.place()] == [("first", "has it")]
 
 
@@ -116,7 +130,7 @@ def test_small_jobs_do_not_keep_a_large_one_out_for_ever() -> None:
     placement.add(_Job("large", _demand(pictures=4), "y"))
     placement.add(_Job("late", _demand(), "z"))
     assert placement.place() == [], "else the late one would keep the engine from ever being empty"
-    placement.sites["one"].jobs.clear()
+    _finish(placement.sites["one"])
     assert [job.name for job, _ in placement.place()] == ["large"]
 
 
