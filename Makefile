@@ -24,8 +24,9 @@ check: .venv/development
 pack: .venv/runtime
 	$(BIN)/python -m storybook.pack --preset $(PRESET)
 
+# make bench COMPARE="HEAD~10 HEAD" compares two commits instead.
 bench: .venv/development
-	$(BIN)/python -m benchmarks.serving
+	$(BIN)/python -m $(if $(COMPARE),benchmarks.compare $(COMPARE),benchmarks.serving)
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Latent Studio needs Python 3.11 or newer." >&2; exit 1; }
@@ -35,7 +36,7 @@ bench: .venv/development
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-.venv/development: requirements.txt requirements-dev.txt | .venv/bin/python
+.venv/development: $(wildcard requirements*.txt) | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ .venv/runtime
 
