@@ -20,6 +20,7 @@ import gradio as gr
 
 from studio.client import EngineClient
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Progressed, Queued, Started
+from studio.images.jpeg import preview_tables, split
 from studio.requests.forward_process import ForwardProcess
 from studio.requests.interpolate import Interpolate
 from studio.requests.request import Request
@@ -49,6 +50,7 @@ class LiveView(gr.HTML):
             js_on_load=(STATIC / "live.js").read_text(),
             apply_default_css=False,
             words=words_of("live_", "tab_"),
+            tables=f"data:image/jpeg;base64,{base64.b64encode(preview_tables()).decode()}",  # of all previews
             takers=[],  # the tabs that pictures can be sent to
             **options,
         )
@@ -59,11 +61,13 @@ class LiveView(gr.HTML):
 
 @dataclass
 class _Frame:
-    """One picture of the view: ``source`` is a data URL while it appears, then the file's own address. ``note`` says
-    what tells it from the others where that is not the seed; ``trajectory`` asks for the animation of its own steps;
-    ``score`` is how well it shows what was asked for."""
+    """One picture of the view: ``preview`` is how it looks while it appears, a JPEG in base64 without its tables;
+    ``source`` is a whole one as a data URL, and then the file's own address. ``note`` says what tells it from the
+    others where that is not the seed; ``trajectory`` asks for the animation of its own steps; ``score`` is how well it
+    shows what was asked for."""
 
     source: str = ""
+    preview: str = ""
     seed: int | None = None
     note: str = ""
     trajectory: str = ""
@@ -75,6 +79,7 @@ class _Frame:
     def as_json(self) -> dict[str, Any]:
         return {
             "source": self.source,
+            "preview": self.preview,
             "seed": None if self.seed is None else str(self.seed),
             "note": self.note,
             "trajectory": self.trajectory,
@@ -128,11 +133,12 @@ class View:
                 self.frames[index].tiles = tiles, all_tiles
             case Previewed(index=index, step=step, steps=steps, jpeg=jpeg, seconds_left=seconds_left):
                 frame = self.frames[index]
-                frame.source = f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+                frame.source, frame.preview = _shown(jpeg)
                 frame.step, frame.tiles, self.steps, self.seconds_left = step, None, steps, seconds_left
             case Drawn(index=index, path=path, similarity=similarity) if path is not None:
                 frame, name = self.frames[index], Path(path).name
-                frame.source, frame.is_done, frame.score = f"{PICTURES_URL}/{name}", True, similarity
+                frame.source, frame.preview = f"{PICTURES_URL}/{name}", ""
+                frame.is_done, frame.score = True, similarity
                 frame.trajectory = trajectory_query(name) if self.has_trajectories else ""
             case Finished():
                 self.state = "done"
@@ -189,6 +195,15 @@ class View:
             "replaced": _shortened([f"{word} → {known}" for word, known in self.replaced_words]),
             "frames": [frame.as_json() for frame in self.frames],
         }
+
+
+def _shown(jpeg: bytes) -> tuple[str, str]:
+    """The source and the preview of a picture that appears: one of them is empty."""
+    with contextlib.suppress(ValueError):  # an odd one is shown as it is
+        tables, rest = split(jpeg)
+        if tables == preview_tables():
+            return "", base64.b64encode(rest).decode()
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}", ""
 
 
 def _share_loaded(client: EngineClient, pack: str) -> float | None:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch.nn import functional as F
 
 from studio.images.animation import shown
+from studio.images.jpeg import encoded
 from studio.packs.first_stage import to_bytes
 from studio.packs.linear_decoder import PreviewDecoder
 
 LARGEST_SIDE = 384  # pixels; the latents of larger pictures are averaged down, because encoding is what costs
-QUALITY, FRAME_QUALITY = 80, 95
+FRAME_QUALITY = 95
 
 
 def encode_previews(clean: torch.Tensor, decoder: PreviewDecoder) -> list[bytes]:
@@ -23,15 +21,9 @@ def encode_previews(clean: torch.Tensor, decoder: PreviewDecoder) -> list[bytes]
     shrink = -(-max(clean.shape[-2:]) * decoder.block // LARGEST_SIDE)
     if shrink > 1:
         clean = F.avg_pool2d(clean, shrink, ceil_mode=True)
-    return [_jpeg(picture.numpy()) for picture in to_bytes(decoder(clean))]
+    return [encoded(picture.numpy()) for picture in to_bytes(decoder(clean))]
 
 
 def encode_frame(picture: NDArray[np.uint8]) -> bytes:
     """A picture, uint8 [H, W, 3], as a frame of an animation."""
-    return _jpeg(shown(picture), quality=FRAME_QUALITY, subsampling=0)  # colours as sharp as brightness
-
-
-def _jpeg(picture: NDArray[np.uint8], **options: int) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(picture).save(stream, "JPEG", **{"quality": QUALITY, **options})
-    return stream.getvalue()
+    return encoded(shown(picture), quality=FRAME_QUALITY, subsampling=0)  # colours as sharp as brightness

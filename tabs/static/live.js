@@ -96,8 +96,9 @@ function formatLinks(asked) {
 function showFrame(figure, frame, view) {
   const image = figure.querySelector('img');
   const download = figure.querySelector('a');
-  if (frame.source && image.getAttribute('src') !== frame.source) image.src = frame.source;
-  if (!frame.source) image.removeAttribute('src');
+  const source = frame.preview ? props.tables + frame.preview : frame.source;
+  if (source && image.getAttribute('src') !== source) image.src = source;
+  if (!source) image.removeAttribute('src');
   image.alt = view.prompt;
   figure.style.aspectRatio = '';
   figure.querySelector('.live-open').style.aspectRatio = view.width + ' / ' + view.height;

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+import numpy as np
+import PIL.Image
+
 from studio.errors import JobFailed
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Progressed, Queued, Started
+from studio.images.jpeg import encoded
 from studio.images.pixels import Image
 from studio.packs.catalogue import PackInfo
 from studio.requests.request import Request
 from studio.requests.super_resolve import SuperResolve
-from tabs.live import UPDATES_A_SECOND, Followers, View, follow
+from tabs.live import UPDATES_A_SECOND, Followers, LiveView, View, follow
 from tests.miniature import ask, ask_interpolate
 
 REQUEST = ask("<b>bold</b> ${alert(1)}", count=2, seed=2**62)
@@ -39,11 +45,24 @@ def test_a_job_from_waking_to_done() -> None:
     shown = view.as_json()
     assert (shown["state"], shown["step"], shown["steps"], shown["seconds"]) == ("running", 1, 4, 2.0)
     assert shown["frames"][0]["source"].startswith("data:image/jpeg;base64,")
+    assert not shown["frames"][0]["preview"]
     view = _view(Started("job"), _drawn(0), _drawn(1), Finished("job"))
     assert view.as_json()["state"] == "done"
     assert [frame["source"] for frame in view.as_json()["frames"]] == [
         f"studio/pictures/{i:032x}.png" for i in range(2)
     ]
+
+
+def test_a_preview_is_sent_without_the_tables_that_the_page_has() -> None:
+    """The page puts both together, in base64 as they are."""
+    jpeg = encoded(np.random.default_rng(0).integers(0, 255, (24, 40, 3), np.uint8))
+    [frame] = _view(Started("job"), Previewed("job", 0, 1, 4, jpeg, 2.5)).as_json()["frames"][:1]
+    assert not frame["source"]
+    tables = LiveView().props["tables"]
+    whole = base64.b64decode((tables + frame["preview"]).removeprefix("data:image/jpeg;base64,"))
+    assert np.array_equal(*(PIL.Image.open(io.BytesIO(each)) for each in (whole, jpeg)))
+    view = _view(Started("job"), Previewed("job", 0, 1, 4, jpeg, 2.5), _drawn(0), _drawn(1), Finished("job"))
+    assert not view.as_json()["frames"][0]["preview"]
 
 
 def test_a_queued_job_says_when_it_will_start_and_a_started_one_what_it_did_not_understand() -> None:
