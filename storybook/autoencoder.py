@@ -14,7 +14,7 @@ from diffusers import AutoencoderKL
 from torch.nn import functional as F
 
 from storybook import dataset, grids
-from storybook.run import Options, Run, options
+from storybook.run import Options, Run, options, pick_autocast
 from studio.packs.first_stage import to_pictures
 
 KL_WEIGHT = 5e-4  # on the mean over latent values; enough to keep the latents smooth, too little to blur
@@ -66,14 +66,14 @@ def train(options: Options) -> None:
     model = build(options)
     run = Run("autoencoder", model, preset.autoencoder, options)
     probe = to_pictures(dataset.unseen(32, preset.size)).to(options.device)
-    autocast = options.device.type == "cuda"  # bfloat16 gains nothing on CPUs at these widths
+    autocast = pick_autocast(options.device)
 
     def loss_of(step: int) -> torch.Tensor:
         target = dataset.crops(pixels, preset.crop, preset.autoencoder.batch, step).to(options.device)
-        with torch.autocast(options.device.type, dtype=torch.bfloat16, enabled=autocast):
+        with autocast:
             posterior = model.encode(target).latent_dist
             output = model.decode(posterior.sample()).sample
-        kl = posterior.kl().mean() / posterior.mean[0].numel()
+        kl = posterior.kl().float().mean() / posterior.mean[0].numel()
         return reconstruction_loss(output.float(), target) + KL_WEIGHT * kl
 
     @torch.no_grad()

@@ -10,7 +10,7 @@ from typing import Any
 from storybook.world import LANGUAGES
 
 FIGURES_FILE = "evaluation.json"
-ATTRIBUTES = ("time", "ground", "mountains", "weather", "kind", "colour", "all")
+ATTRIBUTES = ("time", "ground", "mountains", "weather", "kind", "colour", "number", "all")
 
 
 def write_figures(folder: Path, figures: dict[str, Any]) -> None:
@@ -53,6 +53,26 @@ def write_layout(folder: Path, figures: dict[str, Any]) -> None:
     _between_marks(folder / "README.md", "layout", "\n".join(lines))
 
 
+def write_words(folder: Path, figures: dict[str, Any]) -> None:
+    """The figures of `evaluate_words.measure`."""
+    _keep(folder, "words", figures)
+    columns = [figures["natural"], *(figures["by_language"][language] for language in LANGUAGES)]
+    lines = [
+        f"{figures['prompts']} prompts in natural words, written by hand in each language and never trained on, from "
+        f"the seeds {', '.join(map(str, figures['seeds']))}; only what a prompt says is asked:",
+        "",
+        f"| right | all | {' | '.join(LANGUAGES)} |",
+        f"|{'---|' * (len(LANGUAGES) + 2)}",
+    ]
+    for name in columns[0]:
+        lines.append(f"| {name} | {' | '.join(f'{100 * column[name]:.1f} %' for column in columns)} |")
+    lines += [
+        "",
+        f"Relations told of {figures['pairs']} unseen scenes, with all else: {100 * figures['relations']:.1f} %.",
+    ]
+    _between_marks(folder / "README.md", "words", "\n".join(lines))
+
+
 def write_super_resolution(folder: Path, figures: dict[str, Any]) -> None:
     """The figures of `evaluate_super_resolution.measure`."""
     _keep(folder, "super-resolution", figures)
@@ -88,7 +108,7 @@ def write_variations(folder: Path, figures: dict[str, Any]) -> None:
         f"| right | {' | '.join(LANGUAGES)} |",
         f"|{'---|' * (len(LANGUAGES) + 1)}",
     ]
-    for name in ATTRIBUTES:
+    for name in figures["telling"][LANGUAGES[0]]:
         shares = " | ".join(f"{100 * figures['telling'][language][name]:.1f} %" for language in LANGUAGES)
         lines.append(f"| {name} | {shares} |")
     recalled = " | ".join(f"{100 * figures['recall'][language]:.1f} %" for language in LANGUAGES)

@@ -12,8 +12,6 @@ afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import cv2
 import numpy as np
 import torch
@@ -22,25 +20,23 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import CLIPTextModel, CLIPVisionConfig, CLIPVisionModelWithProjection
 
-from storybook import dataset, denoiser, layout, text_encoder
+from storybook import dataset, denoiser, layout, questions, text_encoder
 from storybook.caption_tokens import caption_tokens
 from storybook.presets import Preset
 from storybook.run import Options, Run, options, pick_autocast
-from storybook.text_encoder import MOST_THINGS, QUESTIONS, answers
 from storybook.tokenizer import stored_tokenizer, tokenise
-from storybook.world import LANGUAGES, Scene, arranged, caption, scene
+from storybook.world import LANGUAGES, arranged, caption, scene
 from studio.packs.clip import mean_over_words
 from studio.packs.first_stage import to_pictures
 
 FIRST_LOGIT_SCALE = 2.659  # the logarithm of 1 / 0.07 (Radford et al. 2021, section 2.5)
 LARGEST_LOGIT_SCALE = 4.605  # of 100, likewise
 LEAST_CROP = 0.9  # of a side: pictures are seen a little cut
-UNASKED = -100  # cross-entropy passes such answers over
 SHOWN = 500
 
 
 class Clip(nn.Module):
-    """What this stage trains: the vision tower, both projections, the scale of the logits, and the throw-away heads."""
+    """What this stage trains: the vision tower, both projections, the scale of the logits, and the throw-away head."""
 
     def __init__(self, vision: CLIPVisionModelWithProjection, text_width: int) -> None:
         super().__init__()
@@ -48,15 +44,13 @@ class Clip(nn.Module):
         self.vision = vision
         self.text_projection = nn.Linear(text_width, width, bias=False)
         self.logit_scale = nn.Parameter(torch.tensor(FIRST_LOGIT_SCALE))
-        self.heads = nn.ModuleList(nn.Linear(width, answers) for answers in QUESTIONS)
+        self.head = nn.Linear(width, questions.LOGITS)
 
-    def forward(
-        self, pixels: torch.Tensor, words: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]:
+    def forward(self, pixels: torch.Tensor, words: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """pixels [B, 3, side, side] in -1..1, the text encoder's mean over ``words`` [B, width] -> embeddings of
         pictures and of words, [B, width] each, and the answers' logits."""
         seen = self.vision(pixels).image_embeds
-        return seen, self.text_projection(words), [head(seen) for head in self.heads]
+        return seen, self.text_projection(words), self.head(seen)
 
 
 def config(preset: Preset) -> CLIPVisionConfig:
@@ -110,7 +104,7 @@ def train(options: Options) -> None:
         caption_tokens(preset, options.folder, folder),
         caption_tokens(preset, options.folder, folder, layout.captions_of, "told-arranged")[:, :with_things],
     ]
-    truth = torch.stack([_truth([world(seed) for seed in range(preset.scenes)]) for world in worlds])
+    truth = torch.stack([questions.truths([world(seed) for seed in range(preset.scenes)]) for world in worlds])
     text = denoiser.trained(options).text.requires_grad_(False)
     model = build(options)
     run = Run("clip", model, preset.clip, options)
@@ -132,9 +126,8 @@ def train(options: Options) -> None:
             words = _read(text, torch.from_numpy(tokens.astype(np.int64)))
             seen, read, guesses = model(to_pictures(np.stack(pieces)).to(options.device), words)
         asked = truth[which, seeds].to(options.device)
-        head_start = [F.cross_entropy(logits.float(), answer) for logits, answer in zip(guesses, asked.T, strict=True)]
         scale = model.logit_scale.clamp(max=LARGEST_LOGIT_SCALE)
-        return contrast(seen.float(), read.float(), scale) + torch.stack(head_start).mean()
+        return contrast(seen.float(), read.float(), scale) + questions.loss(guesses, asked)
 
     @torch.no_grad()
     def show() -> None:
@@ -148,10 +141,10 @@ def train(options: Options) -> None:
             words = [caption(each, language, rng) for each in unseen]
             seen, read, guesses = average(pictures, _read(text, tokenise(tokenizer, words)))
             recalled.append(recall(seen, read))
-        right = (torch.stack([logits.argmax(-1).cpu() for logits in guesses], dim=1) == _truth(unseen)).float().mean(0)
+        right = questions.right(guesses.cpu(), questions.truths(unseen))
         print(
-            f"\nstep {run.step}: recall@1 {' '.join(f'{share:.3f}' for share in recalled)}, "
-            f"right answers {' '.join(f'{share:.2f}' for share in right.tolist())}",
+            f"\nstep {run.step}: recall@1 {' '.join(f'{share:.3f}' for share in recalled)}; "
+            + ", ".join(f"{name} {share:.2f}" for name, share in right.items()),
             flush=True,
         )
 
@@ -170,13 +163,6 @@ def _read(text: CLIPTextModel, tokens: torch.Tensor) -> torch.Tensor:
     longest = int((tokens != text.config.pad_token_id).sum(1).max())
     tokens = tokens[:, :longest].to(text.device)
     return mean_over_words(text(tokens).last_hidden_state.float(), tokens, text.config.pad_token_id)
-
-
-def _truth(scenes: Sequence[Scene]) -> torch.Tensor:
-    """What the heads should answer, [N, questions]; nothing about scenes of more things than they can tell."""
-    told_of = [each if len(each.things) <= MOST_THINGS else None for each in scenes]
-    unknown = np.full(len(QUESTIONS), UNASKED)
-    return torch.from_numpy(np.stack([unknown if each is None else answers(each) for each in told_of]))
 
 
 if __name__ == "__main__":

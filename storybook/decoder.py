@@ -43,10 +43,9 @@ class Decoder(nn.Module):
 def levels(critic: reader.Reader, pictures: torch.Tensor) -> Iterator[torch.Tensor]:
     """What the critic sees at each of its sizes, each position brought to unit length: [B, C, h, w] each."""
     features = pictures
-    for layer in critic.trunk:
+    for layer in (*critic.fine, *critic.coarse):
         features = layer(features)
-        if isinstance(layer, (nn.ReLU, reader._Block)):
-            yield F.normalize(features, dim=1)
+        yield F.normalize(features, dim=1)
 
 
 def perceptual_loss(critic: reader.Reader, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

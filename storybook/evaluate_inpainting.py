@@ -25,7 +25,7 @@ from storybook.card import write_inpainting
 from storybook.drawing import draw
 from storybook.evaluate import FIRST_SCENE
 from storybook.scoring import Reading
-from storybook.world import LANGUAGES, Scene, Thing, caption, render, scene
+from storybook.world import LANGUAGES, Group, Scene, Thing, caption, render, scene
 from storybook.world.scene import COLOURS, KINDS
 from studio.images.pixels import Mask, Pixels
 from studio.packs.catalogue import STORYBOOK, PackInfo, find_pack
@@ -57,22 +57,22 @@ def cases(count: int, size: int) -> list[Case]:
     seed = FIRST_CASE
     while len(found) < count:
         each, seed = scene(seed), seed + 1
-        if each.things:
+        if any(len(group.things) == 1 for group in each.groups):
             found.append(_case(each, size, LANGUAGES[len(found) % len(LANGUAGES)]))
     return found
 
 
 def _case(each: Scene, size: int, language: str) -> Case:
     rng = np.random.default_rng([each.seed, 59])
-    place = int(rng.integers(len(each.things)))
-    gone = each.things[place]
-    there = {thing.kind for thing in each.things}
+    place = int(rng.choice([at for at, group in enumerate(each.groups) if len(group.things) == 1]))
+    (gone,) = each.groups[place].things
+    there = {group.kind for group in each.groups}
     others = [name for name in KINDS if name not in there and _fits(name, gone.kind)]
     kind = str(rng.choice(others or [gone.kind]))
     colour = str(rng.choice([colour for colour in COLOURS if colour != gone.colour]))
     wanted = Thing(kind, colour, _fitted(gone.box, KINDS[kind].aspect))
-    things = tuple(wanted if at == place else thing for at, thing in enumerate(each.things))
-    after = replace(each, things=things)
+    groups = tuple(Group((wanted,)) if at == place else group for at, group in enumerate(each.groups))
+    after = replace(each, groups=groups)
     x0, y0, x1, y1 = (round(edge * size) for edge in _grown(gone.box))
     mask = np.zeros((size, size), np.uint8)
     mask[y0:y1, x0:x1] = 255
@@ -83,7 +83,7 @@ def _case(each: Scene, size: int, language: str) -> Case:
 def _fits(kind: str, gone: str) -> bool:
     """Whether a thing of one kind can stand where one of the other stood: the same sort of place, a like shape."""
     new, old = KINDS[kind], KINDS[gone]
-    return new.where == old.where and 1 / LIKE_SHAPE <= new.aspect / old.aspect <= LIKE_SHAPE
+    return new.coloured and new.where == old.where and 1 / LIKE_SHAPE <= new.aspect / old.aspect <= LIKE_SHAPE
 
 
 def _fitted(box: tuple[float, float, float, float], aspect: float) -> tuple[float, float, float, float]:

@@ -27,6 +27,7 @@ from storybook.drawing import draw
 from storybook.evaluate import FIRST_SCENE
 from storybook.scoring import Reading
 from storybook.world import LANGUAGES, Scene, arranged, caption, phrase, render, scene
+from storybook.world.scene import KINDS
 from studio.images.boxes import Boxed, overlap
 from studio.packs.catalogue import STORYBOOK, PackInfo, find_pack
 from studio.packs.loading import load_pack, pick_device
@@ -83,15 +84,18 @@ def without_boxes(request: LayoutToImage) -> TextToImage:
 
 def score(asked: Sequence[Layout], readings: Sequence[Reading]) -> dict[str, float]:
     """``found``: the share of boxes in which a thing of the right kind and colour is seen, its middle in the box;
-    ``overlap``: the mean intersection over union of the things seen, of the right kind, with their boxes."""
+    ``overlap``: the mean intersection over union of boxes with the nearest thing of their kind, where there is one."""
     found, overlaps = [], []
     for layout, reading in zip(asked, readings, strict=True):
-        seen = {thing.kind: thing for thing in reading.things}
         for thing in layout.scene.things:
-            other = seen.get(thing.kind)
-            if other is not None:
-                overlaps.append(overlap(thing.box, other.box))
-            found.append(other is not None and other.colour == thing.colour and _holds_middle(thing.box, other.box))
+            alike = reading.of(thing.kind)
+            if not alike:
+                found.append(False)
+                continue
+            nearest = max(alike, key=lambda other: overlap(thing.box, other.box))
+            overlaps.append(overlap(thing.box, nearest.box))
+            is_right = nearest.colour == thing.colour or not KINDS[thing.kind].coloured
+            found.append(is_right and _holds_middle(thing.box, nearest.box))
     return {"found": float(np.mean(found)), "overlap": float(np.mean(overlaps)) if overlaps else 0.0}
 
 

@@ -27,8 +27,8 @@ from storybook.clip import recall
 from storybook.drawing import draw
 from storybook.evaluate import FIRST_SCENE
 from storybook.scoring import accuracies
-from storybook.world import LANGUAGES, Scene, caption, render, scene
-from storybook.world.scene import COLOURS, FLOATING, GROUNDS, KINDS, TIMES, WEATHERS
+from storybook.world import LANGUAGES, Group, Scene, caption, render, scene
+from storybook.world.scene import COLOURS, FLOATING, GROUNDS, KINDS, TIMES, WEATHERS, Kind
 from studio.images.pixels import Pixels
 from studio.packs.catalogue import STORYBOOK, PackInfo, find_pack
 from studio.packs.loading import load_pack, pick_device
@@ -48,21 +48,32 @@ def alternatives(each: Scene) -> dict[str, list[Scene]]:
 
     Things take only other kinds that stand, float or fly as they do. What floats makes a sea of any ground.
     """
-    thing, rest = each.things[0], each.things[1:]
+    first, rest = each.groups[0], each.groups[1:]
     there = {other.kind for other in rest}
-    kinds = [name for name, kind in KINDS.items() if name not in there and kind.where == KINDS[thing.kind].where]
+    kinds = [name for name, kind in KINDS.items() if name not in there and _stands_like(kind, KINDS[first.kind])]
+
+    def with_first(kind: str = first.kind, colour: str = first.colour) -> Scene:
+        things = tuple(replace(thing, kind=kind, colour=colour) for thing in first.things)
+        return replace(each, groups=(Group(things), *rest))
+
     changed = {
         "time": [replace(each, time=time) for time in TIMES],
         "ground": [replace(each, ground=ground) for ground in GROUNDS],
         "weather": [replace(each, weather=weather) for weather in WEATHERS],
         "mountains": [replace(each, mountains=mountains) for mountains in (True, False)],
-        "kind": [replace(each, things=(replace(thing, kind=kind), *rest)) for kind in kinds],
-        "colour": [replace(each, things=(replace(thing, colour=colour), *rest)) for colour in COLOURS],
+        "kind": [with_first(kind=kind) for kind in kinds],
+        "colour": [with_first(colour=colour) for colour in COLOURS],
     }
-    if any(KINDS[other.kind].where == FLOATING for other in each.things):
+    if not KINDS[first.kind].coloured:
+        del changed["colour"]
+    if any(KINDS[other.kind].where == FLOATING for other in each.groups):
         del changed["ground"]
     others = {name: [other for other in scenes if other != each] for name, scenes in changed.items()}
     return {name: [each, *scenes] for name, scenes in others.items() if scenes}
+
+
+def _stands_like(kind: Kind, other: Kind) -> bool:
+    return (kind.where, kind.coloured) == (other.where, other.coloured)
 
 
 def telling(pack: Pack, scenes: Sequence[Scene], language: str) -> dict[str, float]:
@@ -158,7 +169,7 @@ def ways(pack: Pack) -> PIL.Image.Image:
 def measure(pack: Pack, count: int, pairs: int) -> dict[str, Any]:
     """All figures, as plain values 0..1."""
     seeds = (FIRST_CASE + number for number in range(10_000))
-    scenes = [each for each in map(scene, seeds) if each.things][:count]
+    scenes = [each for each in map(scene, seeds) if each.groups][:count]
     return {
         "scenes": count,
         "telling": {language: telling(pack, scenes, language) for language in LANGUAGES},

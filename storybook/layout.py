@@ -117,7 +117,7 @@ def trained(options: Options) -> GatedLayers:
 def captions_of(seed: int) -> list[str]:
     """An arranged scene with its things in each language, and, last, what is around them, once in each language."""
     each, rng = arranged(seed), np.random.default_rng([seed, 61])
-    bare = replace(each, things=())
+    bare = replace(each, groups=())
     return [
         *(caption(each, language, rng) for _ in range(TOLD_WITH_THINGS) for language in LANGUAGES),
         *(caption(bare, language, rng) for language in LANGUAGES),

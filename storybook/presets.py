@@ -23,7 +23,7 @@ class Stage:
 @dataclass(frozen=True)
 class Preset:
     """``size`` is the side of the pictures in pixels, ``crop`` that of the pieces the first stage sees, ``vision_side``
-    that of what the vision tower sees."""
+    that of what the vision tower sees; ``latent_channels`` are those of the first stage."""
 
     name: str
     size: int
@@ -49,6 +49,7 @@ class Preset:
     vision_width: int
     vision_layers: int
     image_prompt: Stage
+    latent_channels: int = 4
 
     @property
     def fine_size(self) -> int:
@@ -60,14 +61,14 @@ class Preset:
         return self.size // 8
 
     def autoencoder_config(self) -> dict[str, Any]:
-        """For ``diffusers.AutoencoderKL``: KL-f8, four latent channels, no attention (it is for flat scenes)."""
+        """For ``diffusers.AutoencoderKL``: KL-f8, no attention (it is for flat scenes)."""
         levels = len(self.autoencoder_widths)
         return {
             "block_out_channels": self.autoencoder_widths,
             "down_block_types": ("DownEncoderBlock2D",) * levels,
             "up_block_types": ("UpDecoderBlock2D",) * levels,
             "layers_per_block": 1,
-            "latent_channels": 4,
+            "latent_channels": self.latent_channels,
             "norm_num_groups": 8,
             "mid_block_add_attention": False,
             "sample_size": self.size,
@@ -112,8 +113,8 @@ class Preset:
         deeper = len(self.denoiser_widths) - 1
         return {
             "sample_size": self.latent_side,
-            "in_channels": 9,
-            "out_channels": 4,
+            "in_channels": 2 * self.latent_channels + 1,
+            "out_channels": self.latent_channels,
             "block_out_channels": self.denoiser_widths,
             "down_block_types": ("DownBlock2D",) + ("CrossAttnDownBlock2D",) * deeper,
             "up_block_types": ("CrossAttnUpBlock2D",) * deeper + ("UpBlock2D",),
@@ -139,13 +140,13 @@ PRESETS = {
             clip=Stage(4, 4, 1e-3), vision_side=32, vision_width=16, vision_layers=1, image_prompt=Stage(4, 4, 1e-3),
         ),
         Preset(
-            name="small", size=128, scenes=24_000, crop=64,
+            name="small", size=128, scenes=20_000, crop=64,
             autoencoder=Stage(7_000, 32, 2e-3), autoencoder_widths=(16, 32, 64, 128),
             decoder=Stage(5_000, 8, 5e-4),
             text=Stage(1_500, 96, 1e-3),
-            denoiser=Stage(12_000, 48, 8e-4), denoiser_widths=(96, 160, 192), text_width=192, text_layers=3,
+            denoiser=Stage(16_000, 48, 8e-4), denoiser_widths=(96, 160, 192), text_width=192, text_layers=4,
             layout=Stage(4_000, 48, 8e-4),
-            reader=Stage(1_500, 64, 2e-3),
+            reader=Stage(1_600, 64, 2e-3),
             fine_scenes=2_000, vq=Stage(6_000, 8, 2e-3), vq_widths=(16, 32, 48),
             upscaler=Stage(8_000, 32, 1e-3), upscaler_widths=(48, 64, 64),
             clip=Stage(2_000, 128, 1e-3), vision_side=96, vision_width=96, vision_layers=4,
@@ -156,9 +157,9 @@ PRESETS = {
             autoencoder=Stage(12_000, 64, 1e-3, 5.0), autoencoder_widths=(32, 64, 128, 128),
             decoder=Stage(6_000, 32, 5e-4, 3.0),
             text=Stage(3_000, 256, 1e-3, 1.5),
-            denoiser=Stage(30_000, 256, 6e-4, 8.0), denoiser_widths=(96, 160, 192), text_width=192, text_layers=3,
+            denoiser=Stage(30_000, 256, 6e-4, 8.0), denoiser_widths=(96, 160, 192), text_width=192, text_layers=4,
             layout=Stage(10_000, 256, 6e-4, 4.0),
-            reader=Stage(1_500, 128, 2e-3, 1.5),
+            reader=Stage(3_000, 128, 2e-3, 1.5),
             fine_scenes=4_000, vq=Stage(8_000, 16, 1e-3, 3.0), vq_widths=(16, 32, 48),
             upscaler=Stage(12_000, 128, 1e-3, 4.0), upscaler_widths=(48, 64, 64),
             clip=Stage(6_000, 512, 1e-3, 3.0), vision_side=96, vision_width=96, vision_layers=4,

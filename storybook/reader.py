@@ -3,14 +3,14 @@
     python -m storybook.reader --preset small
 
 A small convolutional network that learns from renders alone and never sees a generated picture. It answers for the
-whole picture (time of day, ground, weather, mountains) and, for each kind of thing, in which of its cells the thing's
-centre lies, or that there is none; at that cell it reads the colour and the box.
+whole picture (time of day, ground, weather, mountains) and finds things as peaks of one heat map a kind, at each of
+which it reads the colour and the box (CenterNet: Zhou et al. 2019, "Objects as Points").
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -24,20 +24,25 @@ from tqdm import tqdm
 
 from storybook import dataset
 from storybook.presets import Preset
+from storybook.questions import KIND_NAMES, UNASKED
 from storybook.run import Options, Run, options, pick_autocast
 from storybook.scoring import Reading, accuracies
-from storybook.world import Scene, Thing, scene
+from storybook.world import Group, Scene, Thing, scene
 from storybook.world.scene import COLOURS, GROUNDS, KINDS, TIMES, WEATHERS
 from studio.packs.catalogue import ASSETS
 from studio.packs.first_stage import to_pictures
 
 SHIPPED = ASSETS.parent / "evaluation" / "reader.safetensors"
 LARGEST_SIDE = 128  # pixels; larger pictures are averaged down before they are read
-CELL = 8  # pixels
-WIDTHS = (32, 64, 96)
+CELL = 4  # pixels
+WIDTHS = (32, 64, 128)
+FINE_WIDTH = 64
 FEATURES = 2 * WIDTHS[-1]  # of a whole picture
-KIND_NAMES = tuple(KINDS)
 BOX_WEIGHT = 10.0  # on errors that are fractions of the picture
+SPREAD = 0.12  # the standard deviation of a peak in the heat map, as a share of its thing's sides
+LEAST_SPREAD = 0.6  # cells
+PRESENT = 0.4  # a peak from which on a thing is there
+FIRST_PEAKS = -4.6  # the bias of the heat maps: 1 % everywhere, so that training starts from "nothing there"
 UNSEEN_FOR_SHOW = 512
 
 
@@ -46,14 +51,14 @@ class Answers:
     """The network's output for B pictures of h x w cells.
 
     whole:    logits over TIMES, GROUNDS, WEATHERS and (no mountains, mountains), [B, answers] each
-    places:   [B, kinds, h * w + 1] logits: the cell of the kind's centre, or, last, that it is not there
+    heat:     [B, kinds, h, w] logits: whether the middle of a thing of that kind lies in that cell
     colours:  [B, colours, h, w] logits
     boxes:    [B, 4, h, w] distances from the cell's middle to the left, upper, right and lower edge, as fractions
     features: [B, FEATURES] of the whole picture
     """
 
     whole: tuple[torch.Tensor, ...]
-    places: torch.Tensor
+    heat: torch.Tensor
     colours: torch.Tensor
     boxes: torch.Tensor
     features: torch.Tensor
@@ -76,25 +81,33 @@ class _Block(nn.Module):
         return F.relu(features + self.body(features))
 
 
+def _halving(before: int, after: int, kernel: int = 3) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(before, after, kernel, 2, kernel // 2, bias=False), nn.BatchNorm2d(after), nn.ReLU())
+
+
 class Reader(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        for before, after in zip((3, *WIDTHS), WIDTHS, strict=False):  # each halves the sides: 8 pixels to a cell
-            layers += [nn.Conv2d(before, after, 5 if before == 3 else 3, 2, 2 if before == 3 else 1, bias=False)]
-            layers += [nn.BatchNorm2d(after), nn.ReLU()]
-        self.trunk = nn.Sequential(*layers, *(_Block(WIDTHS[-1], dilation) for dilation in (1, 2, 4)))
+        first, second, last = WIDTHS
+        self.fine = nn.Sequential(_halving(3, first, 5), _halving(first, second))  # CELL pixels to a cell
+        self.coarse = nn.Sequential(_halving(second, last), *(_Block(last, dilation) for dilation in (1, 2, 4)))
+        self.joined = nn.Sequential(
+            nn.Conv2d(second + last, FINE_WIDTH, 3, padding=1, bias=False), nn.BatchNorm2d(FINE_WIDTH), nn.ReLU()
+        )
         self.whole = nn.ModuleList(nn.Linear(FEATURES, len(of)) for of in (TIMES, GROUNDS, WEATHERS, (False, True)))
-        self.absent = nn.Linear(FEATURES, len(KINDS))
-        self.cells = nn.Conv2d(WIDTHS[-1], len(KINDS) + len(COLOURS) + 4, 1)
+        self.cells = nn.Conv2d(FINE_WIDTH, len(KINDS) + len(COLOURS) + 4, 1)
+        with torch.no_grad():
+            self.cells.bias[: len(KINDS)] = FIRST_PEAKS  # type: ignore[index]
 
     def forward(self, pictures: torch.Tensor) -> Answers:
-        """pictures: [B, 3, H, W] in -1..1; sides are multiples of CELL."""
-        cells = self.trunk(pictures)
-        features = torch.cat([cells.mean((2, 3)), cells.amax((2, 3))], dim=1)
-        kinds, colours, boxes = self.cells(cells).split([len(KINDS), len(COLOURS), 4], dim=1)
-        places = torch.cat([kinds.flatten(2), self.absent(features)[:, :, None]], dim=2)
-        return Answers(tuple(head(features) for head in self.whole), places, colours, boxes, features)
+        """pictures: [B, 3, H, W] in -1..1; sides are multiples of 2 CELL."""
+        fine = self.fine(pictures)
+        coarse = self.coarse(fine)
+        features = torch.cat([coarse.mean((2, 3)), coarse.amax((2, 3))], dim=1)
+        upsampled = F.interpolate(coarse, scale_factor=2.0, mode="bilinear", align_corners=False)
+        cells = self.cells(self.joined(torch.cat([fine, upsampled], dim=1)))
+        heat, colours, boxes = cells.split([len(KINDS), len(COLOURS), 4], dim=1)
+        return Answers(tuple(head(features) for head in self.whole), heat, colours, boxes, features)
 
 
 def reading_size(preset: Preset) -> int:
@@ -109,38 +122,60 @@ def middles(side: int) -> torch.Tensor:
 
 
 def reading_loss(answers: Answers, scenes: Sequence[Scene]) -> torch.Tensor:
-    """Cross-entropy for what is asked of the whole and of each kind; colour and box where a thing is."""
-    device = answers.places.device
-    side = answers.colours.shape[-1]
+    """Cross-entropy for what is asked of the whole, CornerNet's focal loss for the heat maps; colour and box where a
+    thing is."""
+    device = answers.heat.device
+    side = answers.heat.shape[-1]
     whole = torch.tensor(
         [[TIMES.index(each.time), GROUNDS.index(each.ground), WEATHERS.index(each.weather), each.mountains]
          for each in scenes], device=device, dtype=torch.long,
     )  # fmt: skip
-    places = torch.full((len(scenes), len(KINDS)), side * side, dtype=torch.long)
     rows, cells, colours, boxes = [], [], [], []
     for row, each in enumerate(scenes):
         for thing in each.things:
-            cell = _cell_of(thing, side)
-            places[row, KIND_NAMES.index(thing.kind)] = cell
             rows.append(row)
-            cells.append(cell)
-            colours.append(COLOURS.index(thing.colour))
+            cells.append(_cell_of(thing, side))
+            colours.append(COLOURS.index(thing.colour) if KINDS[thing.kind].coloured else UNASKED)
             boxes.append(thing.box)
     loss = torch.stack(
         [F.cross_entropy(head.float(), truth) for head, truth in zip(answers.whole, whole.T, strict=True)]
     ).sum()
-    loss = loss + F.cross_entropy(answers.places.float().flatten(0, 1), places.flatten().to(device)) * len(KINDS) / 4
+    peaks = torch.from_numpy(np.stack([heat_map(each, side) for each in scenes])).to(device)
+    loss = loss + focal_loss(answers.heat.float(), peaks)
     if not rows:
         return loss
     edges, at = torch.tensor(boxes), middles(side)[cells]
     distances = torch.cat([at - edges[:, :2], edges[:, 2:] - at], dim=1).to(device)
-    colour_logits = answers.colours.flatten(2)[rows, :, cells].float()
     drawn = answers.boxes.flatten(2)[rows, :, cells].float()
-    return (
-        loss
-        + F.cross_entropy(colour_logits, torch.tensor(colours, device=device))
-        + BOX_WEIGHT * F.l1_loss(drawn, distances)
-    )
+    loss = loss + BOX_WEIGHT * F.l1_loss(drawn, distances)
+    truth = torch.tensor(colours, device=device)
+    if (truth != UNASKED).any():
+        loss = loss + F.cross_entropy(answers.colours.flatten(2)[rows, :, cells].float(), truth)
+    return loss
+
+
+def heat_map(scene: Scene, side: int) -> NDArray[np.float32]:
+    """What the heat maps of ``scene`` should be, [kinds, side, side]: 1 in the cell of each thing's middle, and a bell
+    around it that is as wide as the thing allows, in which an answer is not quite wrong."""
+    heat = np.zeros((len(KINDS), side, side), np.float32)
+    line = np.arange(side, dtype=np.float32)
+    for thing in scene.things:
+        row, column = divmod(_cell_of(thing, side), side)
+        x0, y0, x1, y1 = thing.box
+        across, down = (max(LEAST_SPREAD, SPREAD * side * (high - low)) for low, high in ((x0, x1), (y0, y1)))
+        bell = np.exp(-(((line - row) / down) ** 2)[:, None] / 2 - (((line - column) / across) ** 2)[None, :] / 2)
+        kind = KIND_NAMES.index(thing.kind)
+        heat[kind] = np.maximum(heat[kind], bell)
+    return heat
+
+
+def focal_loss(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    """Law and Deng 2018, equation 1 (alpha 2, beta 4), a peak; ``truth`` of `heat_map`."""
+    is_peak = truth == 1
+    share = logits.sigmoid()
+    found = (1 - share) ** 2 * F.logsigmoid(logits)
+    silent = (1 - truth) ** 4 * share**2 * F.logsigmoid(-logits)
+    return -torch.where(is_peak, found, silent).sum() / is_peak.sum().clamp(min=1)
 
 
 def _cell_of(thing: Thing, side: int) -> int:
@@ -151,11 +186,12 @@ def _cell_of(thing: Thing, side: int) -> int:
 
 def mirrored(each: Scene) -> Scene:
     """``each`` as its mirror image shows it."""
-    things = tuple(
-        Thing(thing.kind, thing.colour, (1 - thing.box[2], thing.box[1], 1 - thing.box[0], thing.box[3]))
-        for thing in reversed(each.things)
-    )
-    return Scene(each.seed, each.time, each.ground, each.weather, each.mountains, each.horizon, things)
+
+    def turned(thing: Thing) -> Thing:
+        return replace(thing, box=(1 - thing.box[2], thing.box[1], 1 - thing.box[0], thing.box[3]))
+
+    groups = tuple(Group(tuple(turned(thing) for thing in reversed(group.things))) for group in reversed(each.groups))
+    return replace(each, groups=groups)
 
 
 def roughened(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -184,23 +220,22 @@ def look(model: Reader, pixels: NDArray[np.uint8], batch: int = 64) -> tuple[lis
     readings, features = [], []
     for at in range(0, len(pixels), batch):
         answers = model(to_pictures(shrunk(pixels[at : at + batch], side)).to(device))
-        readings += [_reading(answers, row) for row in range(len(answers.places))]
+        readings += [_reading(answers, row) for row in range(len(answers.heat))]
         features.append(answers.features.cpu())
     return readings, torch.cat(features)
 
 
 def _reading(answers: Answers, row: int) -> Reading:
     time, ground, weather, mountains = (int(head[row].argmax()) for head in answers.whole)
-    side = answers.colours.shape[-1]
-    shares = answers.places[row].float().softmax(dim=1).cpu()
-    colours, boxes = answers.colours[row].flatten(1), answers.boxes[row].flatten(1)
+    side = answers.heat.shape[-1]
+    heat = answers.heat[row].float().sigmoid()
+    peaks = heat * (heat == F.max_pool2d(heat[None], 3, stride=1, padding=1)[0]) * (heat > PRESENT)
+    colours, boxes, at = answers.colours[row].flatten(1), answers.boxes[row].flatten(1).cpu(), middles(side)
     found: list[tuple[float, Thing]] = []
-    for kind, share in zip(KIND_NAMES, shares, strict=True):
-        presence = 1 - float(share[-1])
-        if presence > 0.5:
-            cell = int(share[:-1].argmax())
-            colour = COLOURS[int(colours[:, cell].argmax())]
-            found.append((presence, Thing(kind, colour, _box(boxes[:, cell].cpu(), middles(side)[cell]))))
+    for kind, cell in torch.nonzero(peaks.flatten(1)).tolist():
+        colour = COLOURS[int(colours[:, cell].argmax())] if KINDS[KIND_NAMES[kind]].coloured else COLOURS[0]
+        thing = Thing(KIND_NAMES[kind], colour, _box(boxes[:, cell], at[cell]))
+        found.append((float(peaks[kind].flatten()[cell]), thing))
     found.sort(key=lambda item: -item[0])
     return Reading(TIMES[time], GROUNDS[ground], WEATHERS[weather], bool(mountains), tuple(thing for _, thing in found))
 

@@ -1,7 +1,8 @@
 """One training run: resume, step, average, save. What every stage shares, and nothing about any model.
 
 A run lives in a folder outside the repository: ``checkpoint.pt`` (weights, their average, optimiser, step), replaced
-atomically every few minutes, and ``log.csv``. Stopping it at any moment loses at most those minutes.
+atomically every few minutes, and ``log.csv``. Stopping it at any moment loses at most those minutes. A run without a
+checkpoint begins with the weights in ``start.pt``, where there is one (`unpack.py`), and else from nothing.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from storybook.presets import PRESETS, Preset, Stage
 Network = TypeVar("Network", bound=nn.Module)
 
 CHECKPOINT = "checkpoint.pt"
+START = "start.pt"  # what a run without a checkpoint begins with, as far as it goes
 SAVE_EVERY_SECONDS = 180.0
 WARM_UP_STEPS = 200
 COOL_DOWN = 0.25  # the share of the steps over which the learning rate falls to zero
@@ -98,11 +100,18 @@ class Run:
 
     def _resume(self) -> None:
         if not self.checkpoint.exists():
+            if (self.folder / START).exists():
+                self._begin_with(torch.load(self.folder / START, map_location="cpu", weights_only=True))
             return
         saved = torch.load(self.checkpoint, map_location=self.options.device, weights_only=True)
         self.model.load_state_dict(saved["model"])
         self.optimiser.load_state_dict(saved["optimiser"])
         self.average, self.step = saved["average"], saved["step"]
+
+    def _begin_with(self, weights: dict[str, torch.Tensor]) -> None:
+        _, unexpected = self.model.load_state_dict(weights, strict=False)
+        assert not unexpected, unexpected
+        self.average = {key: value.detach().clone().float() for key, value in self.model.state_dict().items()}
 
     def save(self) -> None:
         part = self.checkpoint.with_suffix(".part")

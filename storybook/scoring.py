@@ -12,12 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from storybook.world import Scene, Thing
+from storybook.world import Group, Scene, Thing
+from storybook.world.relations import holds
+from storybook.world.scene import KINDS
+
+ATTRIBUTES = ("time", "ground", "weather", "mountains", "kind", "colour", "number")
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What a picture shows, as a reader sees it. ``things`` hold at most one of each kind, surest first."""
+    """What a picture shows, as a reader sees it. ``things`` may hold several of a kind, surest first."""
 
     time: str
     ground: str
@@ -25,29 +29,49 @@ class Reading:
     mountains: bool
     things: tuple[Thing, ...]
 
+    def of(self, kind: str) -> tuple[Thing, ...]:
+        return tuple(thing for thing in self.things if thing.kind == kind)
+
 
 def accuracies(scenes: Sequence[Scene], readings: Sequence[Reading]) -> dict[str, float]:
     """The share that is right, 0..1, by attribute, and their mean as ``all``.
 
-    time, ground, weather, mountains: the share of pictures. kind: things asked for and seen, out of things asked for
-    or seen, so that a thing nobody asked for counts as much against a picture as one that is missing. colour: things
-    seen in their colour, out of things asked for; a missing thing has no colour.
+    time, ground, weather, mountains: the share of pictures. kind: kinds asked for and seen, out of kinds asked for
+    or seen, so that a kind nobody asked for counts as much against a picture as one that is missing. colour: groups all
+    of whose things are seen in their colour, out of groups of kinds that have one; a missing thing has no colour.
+    number: groups of which as many things are seen as were asked for, out of groups.
     """
     pairs = list(zip(scenes, readings, strict=True))
     right = {
         name: float(np.mean([getattr(asked, name) == getattr(seen, name) for asked, seen in pairs]))
         for name in ("time", "ground", "weather", "mountains")
     }
-    asked_for = met = coloured = either = 0
+    met = either = 0
+    coloured, counted = list[bool](), list[bool]()
     for asked, seen in pairs:
-        colours = {thing.kind: thing.colour for thing in seen.things}
-        asked_for += len(asked.things)
-        met += sum(thing.kind in colours for thing in asked.things)
-        coloured += sum(colours.get(thing.kind) == thing.colour for thing in asked.things)
-        either += len({thing.kind for thing in asked.things} | set(colours))
+        wanted, shown = ({thing.kind for thing in each.things} for each in (asked, seen))
+        met, either = met + len(wanted & shown), either + len(wanted | shown)
+        for group in asked.groups:
+            found = seen.of(group.kind)
+            counted.append(len(found) == len(group.things))
+            if KINDS[group.kind].coloured:
+                coloured.append(bool(found) and all(thing.colour == group.colour for thing in found))
     right["kind"] = met / max(1, either)
-    right["colour"] = coloured / max(1, asked_for)
+    right["colour"] = sum(coloured) / max(1, len(coloured))
+    right["number"] = sum(counted) / max(1, len(counted))
     return {**right, "all": float(np.mean(list(right.values())))}
+
+
+def relations_right(
+    scenes: Sequence[Scene], told: Sequence[tuple[int, str, int]], readings: Sequence[Reading]
+) -> float:
+    """The share of scenes in whose pictures the relation that was told, (a group's index, name, another's), holds
+    between all things seen of the two kinds; where one of them is missing, it does not."""
+    right = []
+    for asked, (one, name, other), seen in zip(scenes, told, readings, strict=True):
+        ours, theirs = (seen.of(asked.groups[index].kind) for index in (one, other))
+        right.append(bool(ours and theirs) and holds(name, Group(ours), Group(theirs)))
+    return float(np.mean(right))
 
 
 def frechet_distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:

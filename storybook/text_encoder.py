@@ -3,10 +3,9 @@
     python -m storybook.text_encoder --preset small
 
 A denoiser's loss teaches a fresh text encoder slowly, and each language on its own. So the encoder first learns to
-tell what a caption says of its scene: time, ground, weather, mountains, and the kind and colour of each thing from
-left to right. It is asked twice, of the mean over its tokens, which teaches words quickly, and of its pooled output,
-which must bind them. The same scene in three languages has the same answers, which is what brings the languages
-together. The denoiser's stage then trains it further, jointly.
+tell what a caption says of its scene (`questions.py`). It is asked twice, of the mean over its tokens, which teaches
+words quickly, and of its pooled output, which must bind them. The same scene in three languages has the same answers,
+which is what brings the languages together. The denoiser's stage then trains it further, jointly.
 """
 
 from __future__ import annotations
@@ -15,24 +14,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
-from torch.nn import functional as F
 from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
 
+from storybook import questions
 from storybook.caption_tokens import caption_tokens
 from storybook.dataset import UNSEEN
 from storybook.presets import Preset
 from storybook.run import Options, Run, options
 from storybook.tokenizer import MAX_TOKENS, stored_tokenizer, tokenise
-from storybook.world import LANGUAGES, Scene, caption, scene
-from storybook.world.scene import COLOURS, GROUNDS, KINDS, TIMES, WEATHERS
+from storybook.world import LANGUAGES, caption, scene
 
-MOST_THINGS = 3
 UNSEEN_FOR_SHOW = 256
-QUESTIONS = (
-    len(TIMES), len(GROUNDS), len(WEATHERS), 2, *(len(KINDS) + 1,) * MOST_THINGS, *(len(COLOURS) + 1,) * MOST_THINGS
-)  # fmt: skip
 
 
 def config(preset: Preset, tokenizer: PreTrainedTokenizerFast) -> CLIPTextConfig:
@@ -51,30 +44,20 @@ def config(preset: Preset, tokenizer: PreTrainedTokenizerFast) -> CLIPTextConfig
 
 
 class CaptionReader(nn.Module):
-    """A text encoder with one classifier per question about the scene, for its mean and for its pooled output."""
+    """A text encoder with one layer that answers from its pooled output, and one that answers from its mean."""
 
     def __init__(self, encoder: CLIPTextModel) -> None:
         super().__init__()
         self.encoder = encoder
-        self.heads = nn.ModuleList(nn.Linear(encoder.config.hidden_size, answers) for answers in QUESTIONS)
-        self.mean_heads = nn.ModuleList(nn.Linear(encoder.config.hidden_size, answers) for answers in QUESTIONS)
+        self.pooled = nn.Linear(encoder.config.hidden_size, questions.LOGITS)
+        self.mean = nn.Linear(encoder.config.hidden_size, questions.LOGITS)
 
-    def forward(self, tokens: torch.Tensor) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-        """tokens: int64 [B, L]; one logit tensor [B, answers] a question, from the pooled output and from the mean."""
+    def forward(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """tokens: int64 [B, L]; logits [B, LOGITS] from the pooled output and from the mean."""
         output = self.encoder(tokens)
         told = (tokens != self.encoder.config.pad_token_id)[:, :, None]
         mean = (output.last_hidden_state * told).sum(1) / told.sum(1)
-        pooled = output.pooler_output
-        return [head(pooled) for head in self.heads], [head(mean) for head in self.mean_heads]
-
-
-def answers(scene: Scene) -> NDArray[np.int64]:
-    """What is true of a scene, in the order of QUESTIONS; the last kind and colour mean "no such thing"."""
-    kinds, colours = [len(KINDS)] * MOST_THINGS, [len(COLOURS)] * MOST_THINGS
-    for slot, thing in enumerate(scene.things):
-        kinds[slot], colours[slot] = list(KINDS).index(thing.kind), COLOURS.index(thing.colour)
-    where = [TIMES.index(scene.time), GROUNDS.index(scene.ground), WEATHERS.index(scene.weather), int(scene.mountains)]
-    return np.array([*where, *kinds, *colours])
+        return self.pooled(output.pooler_output), self.mean(mean)
 
 
 def build(options: Options, tokenizer: PreTrainedTokenizerFast) -> CaptionReader:
@@ -99,7 +82,7 @@ def train(options: Options) -> None:
     run = Run("text_encoder", model, options.preset.text, options)
 
     captions = caption_tokens(options.preset, options.folder, tokenizer_folder(options))
-    all_truth = torch.from_numpy(np.stack([answers(scene(seed)) for seed in range(options.preset.scenes)]))
+    all_truth = questions.truths([scene(seed) for seed in range(options.preset.scenes)])
     unseen = [scene(UNSEEN + number) for number in range(UNSEEN_FOR_SHOW)]
 
     def loss_of(step: int) -> torch.Tensor:
@@ -108,18 +91,15 @@ def train(options: Options) -> None:
         tokens = captions[which, rng.integers(captions.shape[1], size=len(which))].astype(np.int64)
         truth = all_truth[which].to(options.device)
         pooled, mean = model(torch.from_numpy(tokens).to(options.device))
-        questions = [*zip(pooled, truth.T, strict=True), *zip(mean, truth.T, strict=True)]
-        return torch.stack([F.cross_entropy(logits, answer) for logits, answer in questions]).mean()
+        return (questions.loss(pooled, truth) + questions.loss(mean, truth)) / 2
 
     @torch.no_grad()
     def show() -> None:
         rng = np.random.default_rng(37)
         words = [caption(each, LANGUAGES[int(rng.integers(len(LANGUAGES)))], rng) for each in unseen]
         pooled, _ = run.averaged(build(options, tokenizer))(tokenise(tokenizer, words).to(options.device))
-        guesses = torch.stack([logits.argmax(-1) for logits in pooled], dim=1).cpu()
-        truth = torch.from_numpy(np.stack([answers(each) for each in unseen]))
-        right = (guesses == truth).float().mean(0).tolist()
-        print(f"\nstep {run.step}: right answers {' '.join(f'{share:.2f}' for share in right)}", flush=True)
+        right = questions.right(pooled.cpu(), questions.truths(unseen))
+        print(f"\nstep {run.step}: " + ", ".join(f"{name} {share:.2f}" for name, share in right.items()), flush=True)
 
     run.train(loss_of, show, show_every=500)
 

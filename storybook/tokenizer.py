@@ -17,7 +17,7 @@ from storybook.dataset import UNSEEN
 from storybook.world import LANGUAGES, caption, scene
 
 MAX_TOKENS = 48
-VOCABULARY = 1536
+VOCABULARY = 2048
 # Their ids are 0, 1 and 2. The end must not be 2: for that id transformers takes the largest id's token as the pooled
 # one, which is how it reads the configurations of early CLIP checkpoints.
 PAD, END, BEGIN = "<pad>", "<end>", "<begin>"

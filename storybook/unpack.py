@@ -5,25 +5,31 @@
 
 What a pack does not hold starts anew: the optimisers' states, the towers' classifiers, the scale of CLIP's logits, and
 what the average knows beyond the weights themselves. Checkpoints that are there already are left alone.
+
+Where the pack was trained on another world (its tokenizer has other words), only what knows no words goes on from where
+it was: both first stages and the upscaler. The text encoder is trained anew, and the denoiser and its layers begin
+their first step with the pack's weights: they can draw already, and learn new words faster than from nothing.
 """
 
 from __future__ import annotations
 
+import argparse
 import copy
 import json
-import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel, UNet2DModel, VQModel
 from safetensors.torch import load_file
 from torch import nn
-from transformers import CLIPTextModel, CLIPVisionModelWithProjection
+from transformers import CLIPTextModel, CLIPVisionModelWithProjection, PreTrainedTokenizerFast
 
 from storybook import clip, decoder, denoiser, image_prompt, layout, text_encoder
 from storybook.pack import STEPS_FILE
 from storybook.presets import Stage
-from storybook.run import CHECKPOINT, Options, Run, options
-from storybook.tokenizer import stored_tokenizer
+from storybook.run import CHECKPOINT, START, Options, Run, options
+from storybook.tokenizer import make_tokenizer, stored_tokenizer
 from studio.packs.catalogue import ASSETS, IMAGE_ENCODER, IMAGE_PROMPT, STORYBOOK, SUPER_RESOLUTION
 from studio.packs.clip import TEXT_PROJECTION
 from studio.packs.image_prompt import load_published
@@ -37,41 +43,69 @@ def unpack(pack: Path, options: Options) -> None:
     made = json.loads((pack / STEPS_FILE).read_text())
     if made["preset"] != options.preset.name:
         raise ValueError(f"{pack} was made with the preset {made['preset']!r}, not {options.preset.name!r}.")
-    tokenizer_folder = text_encoder.tokenizer_folder(options)
-    shutil.copytree(pack / "tokenizer", tokenizer_folder, dirs_exist_ok=True)
-    text = CLIPTextModel.from_pretrained(pack / "text_encoder")
-    reader = text_encoder.build(options, stored_tokenizer(tokenizer_folder))
-    reader.encoder.load_state_dict(text.state_dict())
+    is_same_world = _words(pack / "tokenizer") == make_tokenizer().get_vocab()
+    print("the same world: all goes on" if is_same_world else "another world: what reads words begins anew")
+    for name, (model, stage) in _first_stages(pack, options).items():
+        _write_checkpoint(name, model, stage, made["steps"], options)
+    tokenizer = stored_tokenizer(text_encoder.tokenizer_folder(options))
     unet = UNet2DConditionModel.from_pretrained(pack / "unet")
     base = UNet2DConditionModel(**options.preset.denoiser_config())
     base.load_state_dict({key: value for key, value in unet.state_dict().items() if key in base.state_dict()})
-    autoencoder = AutoencoderKL.from_pretrained(pack / "vae")
+    gated = layout.GatedLayers(layout.gated(unet))
+    prompting = image_prompt.ImagePrompt(copy.deepcopy(base), options.preset.text_width)
+    if (pack / IMAGE_PROMPT).is_file():
+        load_published(prompting.image_proj, prompting.ip_adapter, load_file(pack / IMAGE_PROMPT))
+    if not is_same_world:
+        starts = {"denoiser": {f"unet.{key}": value for key, value in base.state_dict().items()},
+                  "layout": gated.state_dict(), "image_prompt": prompting.state_dict()}  # fmt: skip
+        for name, weights in starts.items():
+            if name in made["steps"]:
+                (options.folder / name).mkdir(parents=True, exist_ok=True)
+                torch.save({key: value.float() for key, value in weights.items()}, options.folder / name / START)
+                print(f"{name}: begins with the weights of {pack}")
+        return
+    text = CLIPTextModel.from_pretrained(pack / "text_encoder")
+    reader = text_encoder.build(options, tokenizer)
+    reader.encoder.load_state_dict(text.state_dict())
     models: dict[str, tuple[nn.Module, Stage]] = {
-        "autoencoder": (autoencoder, options.preset.autoencoder),
-        "decoder": (decoder.Decoder(autoencoder), options.preset.decoder),
         "text_encoder": (reader, options.preset.text),
         "denoiser": (denoiser.Storybook(base, text), options.preset.denoiser),
-        "layout": (layout.GatedLayers(unet), options.preset.layout),
+        "layout": (gated, options.preset.layout),
+        "image_prompt": (prompting, options.preset.image_prompt),
     }
-    fine = pack / SUPER_RESOLUTION
-    if fine.is_dir():
+    if (pack / IMAGE_ENCODER).is_dir():
+        models["clip"] = _clip(pack, options), options.preset.clip
+    for name, (model, stage) in models.items():
+        _write_checkpoint(name, model, stage, made["steps"], options)
+
+
+def _words(tokenizer: Path) -> dict[str, int]:
+    return PreTrainedTokenizerFast.from_pretrained(tokenizer).get_vocab()
+
+
+def _first_stages(pack: Path, options: Options) -> dict[str, tuple[nn.Module, Stage]]:
+    """What reads no words, as far as the pack has it."""
+    models: dict[str, tuple[nn.Module, Stage]] = {}
+    if (pack / "vae").is_dir():
+        autoencoder = AutoencoderKL.from_pretrained(pack / "vae")
+        models["autoencoder"] = autoencoder, options.preset.autoencoder
+        models["decoder"] = decoder.Decoder(autoencoder), options.preset.decoder
+    if (fine := pack / SUPER_RESOLUTION).is_dir():
         models["vq_autoencoder"] = VQModel.from_pretrained(fine / "vqvae"), options.preset.vq
         models["upscaler"] = UNet2DModel.from_pretrained(fine / "unet"), options.preset.upscaler
-    if (pack / IMAGE_PROMPT).is_file():
-        models["clip"] = _clip(pack, options), options.preset.clip
-        prompting = image_prompt.ImagePrompt(copy.deepcopy(base), options.preset.text_width)
-        load_published(prompting.image_proj, prompting.ip_adapter, load_file(pack / IMAGE_PROMPT))
-        models["image_prompt"] = prompting, options.preset.image_prompt
-    for name, (model, stage) in models.items():
-        if name not in made["steps"]:
-            continue
-        if (options.folder / name / CHECKPOINT).exists():
-            print(f"{name}: has a checkpoint already, left alone")
-            continue
-        run = Run(name, model.float(), stage, options)
-        run.step = made["steps"][name]
-        run.save()
-        print(f"{name}: {run.step} steps, from {pack}")
+    return models
+
+
+def _write_checkpoint(name: str, model: nn.Module, stage: Stage, steps: Mapping[str, int], options: Options) -> None:
+    if name not in steps:
+        return
+    if (options.folder / name / CHECKPOINT).exists():
+        print(f"{name}: has a checkpoint already, left alone")
+        return
+    run = Run(name, model.float(), stage, options)
+    run.step = steps[name]
+    run.save()
+    print(f"{name}: {run.step} steps")
 
 
 def _clip(pack: Path, options: Options) -> clip.Clip:
@@ -81,5 +115,12 @@ def _clip(pack: Path, options: Options) -> clip.Clip:
     return model
 
 
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--pack", type=Path, default=ASSETS / STORYBOOK)
+    given, rest = parser.parse_known_args(arguments)
+    unpack(given.pack, options("unpack", rest))
+
+
 if __name__ == "__main__":
-    unpack(ASSETS / STORYBOOK, options("unpack"))
+    main()

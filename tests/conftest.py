@@ -24,6 +24,14 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _few_captions() -> Iterator[None]:
+    """A toy needs no tokenizer that has read eighteen thousand captions."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("storybook.tokenizer.CAPTIONS_PER_LANGUAGE", 300)
+        yield
+
+
 @pytest.fixture(scope="session")
 def pack() -> Pack:
     """The miniature pack. Packs hold no state but caches, so tests may share one."""

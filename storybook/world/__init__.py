@@ -8,6 +8,6 @@ Chinese or German (`captions.py`). Nothing here knows about models or training.
 
 from storybook.world.captions import LANGUAGES, caption, phrase
 from storybook.world.paint import render
-from storybook.world.scene import Scene, Thing, arranged, scene
+from storybook.world.scene import Group, Scene, Thing, arranged, scene
 
-__all__ = ["LANGUAGES", "Scene", "Thing", "arranged", "caption", "phrase", "render", "scene"]
+__all__ = ["LANGUAGES", "Group", "Scene", "Thing", "arranged", "caption", "phrase", "render", "scene"]

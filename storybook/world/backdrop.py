@@ -7,6 +7,7 @@ that it is handed, never from a global one.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,8 @@ HOURS = {
     ),
 }  # fmt: skip
 MEADOW, DESERT, SNOW, SEA, BEACH = rgb("7fbf5a"), rgb("ecc27a"), rgb("eef4fb"), rgb("3f93c4"), rgb("f0dcab")
+FOREST, PATH, ASPHALT, KERB = rgb("47704a"), rgb("e2cfa0"), rgb("7c7f88"), rgb("d3d0cb")
+LAMPLIGHT = rgb("ffd76a")
 
 
 def sky(canvas: Canvas, hour: Hour, horizon: float) -> None:
@@ -90,12 +93,15 @@ def mountains(canvas: Canvas, hour: Hour, horizon: float, side: float, rng: np.r
 
 
 def ground(canvas: Canvas, kind: str, light: Light, hour: Hour, horizon: float, rng: np.random.Generator) -> None:
-    {"meadow": _meadow, "desert": _desert, "snow": _snow, "sea": _sea}[kind](canvas, light, hour, horizon, rng)
+    {
+        "meadow": _meadow, "desert": _desert, "snow": _snow, "sea": _sea,
+        "forest": _forest, "village": _village, "street": _street,
+    }[kind](canvas, light, hour, horizon, rng)  # fmt: skip
 
 
 def _lit(colour: Colour, light: Light) -> Colour:
-    red, green, blue = (c * t for c, t in zip(colour, light.tint, strict=True))
-    return red, green, blue
+    red, green, blue = light.tint
+    return colour[0] * red, colour[1] * green, colour[2] * blue
 
 
 def _hill(base: float, height: float, turns: float, shift: float) -> NDArray[np.float64]:
@@ -137,19 +143,142 @@ def _sea(canvas: Canvas, light: Light, hour: Hour, horizon: float, rng: np.rando
     canvas.shape(shore, _lit(BEACH, light), _lit(darker(BEACH, 0.16), light), shade=light.side)
 
 
+def _forest(canvas: Canvas, light: Light, hour: Hour, horizon: float, rng: np.random.Generator) -> None:
+    """Two rows of conifers in the haze along the horizon, and a dark floor."""
+    deep = _lit(FOREST, light)
+    for row, (count, haze, tall) in enumerate(((15, 0.50, 0.15), (12, 0.24, 0.12))):
+        colour = mix(deep, mix(hour.sky[2], hour.far, 0.5), haze)
+        foot = horizon + 0.035 + 0.02 * row
+        canvas.shape([(0, foot - 0.03), (1, foot - 0.03), (1, foot + 0.03), (0, foot + 0.03)], colour)
+        for slot in range(count):
+            x, height = (slot + rng.uniform(0.25, 0.75)) / count, tall * rng.uniform(0.7, 1.15)
+            half = 0.034 + 0.008 * row
+            for top, base, wide in ((0.0, 0.55, 0.75), (0.35, 1.0, 1.0)):
+                peak, edge = foot - height * (1 - top), foot - height * (1 - base)
+                canvas.shape(
+                    [(x, peak), (x + half * wide, edge), (x - half * wide, edge)], colour, darker(colour, 0.10)
+                )
+    near = _hill(horizon + 0.06, 0.03, rng.uniform(0.5, 0.9), rng.random())
+    canvas.shape(near, deep, darker(deep, 0.30), shade=light.side)
+    for _ in range(5):
+        x, y = rng.random(), rng.uniform(horizon + 0.10, 0.97)
+        canvas.shape(
+            oval((x, y), (rng.uniform(0.07, 0.13), 0.012 + 0.02 * (y - horizon)), 20), lighter(deep, 0.22), alpha=0.35
+        )
+
+
+def _village(canvas: Canvas, light: Light, hour: Hour, horizon: float, rng: np.random.Generator) -> None:
+    """A meadow, a row of small pale houses far away, and a path that comes from them."""
+    grass = _lit(MEADOW, light)
+    far = _hill(horizon + 0.02, 0.02, rng.uniform(0.6, 1.0), rng.random())
+    canvas.shape(far, lighter(grass, 0.22), grass, shade=light.side)
+    air = mix(hour.sky[2], hour.far, 0.25)
+    for slot in range(7):
+        x, width = (slot + rng.uniform(0.3, 0.7)) / 7, rng.uniform(0.075, 0.105)
+        foot, height = horizon + 0.045, rng.uniform(0.050, 0.075)
+        wall, roof = (mix(_lit(rgb(code), light), air, 0.22) for code in ("efe4d6", "b9897c"))
+        left, right = x - width / 2, x + width / 2
+        canvas.shape([(left, foot - height), (right, foot - height), (right, foot), (left, foot)], wall)
+        canvas.shape([(x, foot - height - 0.055), (right + 0.012, foot - height), (left - 0.012, foot - height)], roof)
+        pane = LAMPLIGHT if hour.lamps else mix(wall, rgb("6f8296"), 0.6)
+        canvas.shape([(x - 0.014, foot - 0.042), (x + 0.014, foot - 0.042), (x + 0.014, foot - 0.014),
+                      (x - 0.014, foot - 0.014)], pane)  # fmt: skip
+    canvas.shape(
+        _hill(horizon + 0.055, 0.015, rng.uniform(0.5, 0.8), rng.random()), grass, darker(grass, 0.26), shade=light.side
+    )
+    start, end = rng.uniform(0.35, 0.65), rng.uniform(0.2, 0.8)
+    down = np.linspace(0, 1, 16)
+    middle = start + (end - start) * down**1.4 + 0.07 * np.sin(5 * down)
+    half, along = 0.012 + 0.13 * down**1.3, horizon + 0.05 + (0.95 - horizon) * down
+    sides = [np.stack([middle + side * half, along], axis=1) for side in (-1, 1)]
+    path = _lit(PATH, light)
+    canvas.shape(np.concatenate([sides[0], sides[1][::-1]]), path, darker(path, 0.16), shade=light.side)
+
+
+def _street(canvas: Canvas, light: Light, hour: Hour, horizon: float, rng: np.random.Generator) -> None:
+    """Pale blocks of a city along the horizon, a pavement, and asphalt with a dashed line."""
+    foot = horizon + 0.05
+    air = mix(hour.sky[2], hour.far, 0.55)
+    edges = np.cumsum(np.concatenate([[-0.02], rng.uniform(0.085, 0.135, 12)]))
+    for left, right in pairwise(edges):
+        top = foot - rng.uniform(0.11, 0.25)
+        block = mix(_lit(rgb("a3a8b8"), light), air, rng.uniform(0.35, 0.65))
+        canvas.shape(
+            [(left, top), (right, top), (right, foot), (left, foot)], lighter(block, 0.08), darker(block, 0.10)
+        )
+        pane = LAMPLIGHT if hour.lamps else lighter(block, 0.38)
+        for x in (left + 0.25 * (right - left), left + 0.68 * (right - left)):
+            for y in np.arange(top + 0.025, foot - 0.04, 0.048):
+                if rng.random() < 0.62:
+                    canvas.shape([(x - 0.010, y), (x + 0.014, y), (x + 0.014, y + 0.024), (x - 0.010, y + 0.024)], pane,
+                                 alpha=0.85)  # fmt: skip
+    kerb, road = _lit(KERB, light), _lit(ASPHALT, light)
+    canvas.shape([(0, foot - 0.012), (1, foot - 0.012), (1, foot + 0.06), (0, foot + 0.06)], lighter(kerb, 0.1), kerb)
+    canvas.shape([(0, foot + 0.045), (1, foot + 0.045), (1, foot + 0.065), (0, foot + 0.065)], darker(kerb, 0.30))
+    canvas.shape(
+        [(0, foot + 0.06), (1, foot + 0.06), (1, 1), (0, 1)], lighter(road, 0.10), darker(road, 0.22), shade=light.side
+    )
+    y, shift = (foot + 1.08) / 2, rng.random()
+    for slot in range(-1, 5):
+        x = (slot + shift) / 4
+        dash = [(x, y - 0.014), (x + 0.13, y - 0.014), (x + 0.125, y + 0.014), (x - 0.005, y + 0.014)]
+        canvas.shape(dash, _lit(rgb("f4efdf"), light))
+
+
+SUNLESS = {"rain", "storm", "fog"}  # weathers that hide sun, moon and stars
+
+
 def overcast(canvas: Canvas, weather: str, hour: Hour) -> None:
-    """Grey light before rain, white light before snow; laid over the sky before anything stands in it."""
+    """The light that a weather brings; laid over the sky before anything stands in it."""
     if weather == "rain":
         canvas.veil(mix(rgb("6f7a8c"), hour.sky[0], 0.35), 0.55)
     elif weather == "snowfall":
         canvas.veil(mix(rgb("dfe6f0"), hour.sky[1], 0.45), 0.45)
+    elif weather == "storm":
+        canvas.veil(mix(rgb("2f3444"), hour.sky[0], 0.22), 0.72)
+
+
+def storm_clouds(canvas: Canvas, hour: Hour, horizon: float, rng: np.random.Generator) -> None:
+    """A heavy ceiling of clouds, and one or two bolts of lightning out of it."""
+    dark = mix(rgb("454a5c"), hour.sky[0], 0.25)
+    starts = (rng.uniform(0.12, 0.38), rng.uniform(0.62, 0.88))
+    for x in starts if rng.random() < 0.6 else starts[:1] if rng.random() < 0.5 else starts[1:]:
+        _bolt(canvas, float(x), 0.13, horizon - rng.uniform(0.02, 0.12), rng)
+    for row, y in enumerate((0.0, 0.07)):
+        for slot in range(5):
+            x, size = (slot + 0.5 * row + rng.uniform(-0.1, 0.4)) / 4.6, rng.uniform(0.085, 0.11)
+            canvas.shape(oval((x, y + rng.uniform(-0.02, 0.03)), (1.5 * size, size)), lighter(dark, 0.16 * row),
+                         darker(dark, 0.35 - 0.15 * row))  # fmt: skip
+
+
+def _bolt(canvas: Canvas, x: float, top: float, foot: float, rng: np.random.Generator) -> None:
+    """Two slanting strokes joined by a jag, as children draw it."""
+    lean, high, wide = rng.choice((-1.0, 1.0)), foot - top, 0.030
+    corners = ((0.3, 0.0), (-0.55, 0.52), (0.05, 0.50), (-0.6, 1.0), (0.75, 0.40), (0.15, 0.42), (1.0, 0.0))
+    canvas.glow((x, top + 0.5 * high), 0.26, rgb("cfd2ff"), 0.55)
+    bolt = [(x + lean * wide * 2.2 * across, top + high * down) for across, down in corners]
+    canvas.shape(bolt, rgb("fff7c0"), rgb("ffe66a"))
+
+
+FOG = {"far": 0.71, "things": 0.22}  # how much it veils
+
+
+def fog(canvas: Canvas, hour: Hour, horizon: float, over: str) -> None:
+    """What lies in the fog pales: with ``over`` = "far" most of it along the horizon, with "things" all a little."""
+    pale = mix(rgb("e2e5e8"), hour.sky[1], 0.22) if not hour.lamps else mix(rgb("8189a4"), hour.sky[2], 0.35)
+    most = FOG[over]
+    stops = [(0.0, 0.60), (horizon - 0.16, 0.92), (horizon + 0.02, 1.0), (horizon + 0.14, 0.62), (1.0, 0.10)]
+    if over == "things":
+        stops = [(0.0, 0.8), (horizon, 1.0), (1.0, 0.7)]
+    canvas.mist(pale, [(height, most * share) for height, share in stops])
 
 
 def falling(canvas: Canvas, weather: str, rng: np.random.Generator) -> None:
     """Rain as slanting strokes, snow as flakes, in front of everything."""
-    if weather == "rain":
+    if weather in ("rain", "storm"):
+        lean = 0.023 if weather == "rain" else 0.050
         for x, y in _scattered(34, rng):
-            stroke = [(x, y), (x + 0.007, y), (x - 0.016, y + 0.075), (x - 0.023, y + 0.075)]
+            stroke = [(x, y), (x + 0.007, y), (x + 0.007 - lean, y + 0.075), (x - lean, y + 0.075)]
             canvas.shape(stroke, rgb("cfe2f4"), alpha=0.62)
     elif weather == "snowfall":
         for x, y in _scattered(34, rng):

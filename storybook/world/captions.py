@@ -1,305 +1,172 @@
-"""Tells a scene in English, Chinese or German, each time a little differently.
+"""Tells a scene in English, Chinese or German, each time a little differently, as people's prompts differ.
 
-A caption names the things from left to right and leaves parts unsaid, as people do. The German follows gender
-and case: "ein rotes Haus", "eine rote Katze", "ein roter Baum".
+Here it is decided what is said and in which style; `english.py`, `chinese.py` and `german.py` find the words. A caption
+names the groups from left to right, two of them sometimes by where they stand to each other, and leaves parts unsaid.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
-from storybook.world.scene import Scene, Thing
+from storybook.world.chinese import Chinese
+from storybook.world.english import English
+from storybook.world.german import German
+from storybook.world.lexicon import (
+    AFLOAT,
+    BARE,
+    LOOSE,
+    PLAIN,
+    SUNNY,
+    SWIMMING,
+    Language,
+    Mention,
+    Telling,
+    pick,
+    shuffled,
+)
+from storybook.world.relations import Told, told_relation
+from storybook.world.scene import KINDS, Group, Scene, Thing
 
 LANGUAGES = ("en", "zh", "de")
-
-ENGLISH_KINDS = {
-    "house": ("house", "house", "cottage"),
-    "tree": ("tree",),
-    "pine": ("pine tree", "pine", "fir tree"),
-    "car": ("car",),
-    "boat": ("sailing boat", "sailboat", "boat"),
-    "balloon": ("hot-air balloon", "balloon", "hot air balloon"),
-    "lighthouse": ("lighthouse",),
-    "windmill": ("windmill",),
-    "cat": ("cat",),
-    "flower": ("flower",),
-    "mushroom": ("mushroom", "mushroom", "toadstool"),
-    "tent": ("tent",),
-    "castle": ("castle",),
-    "kite": ("kite",),
-}
-ENGLISH_COLOURS = {"purple": ("purple", "purple", "violet")}
-ENGLISH_PLACES = {
-    "meadow": ("in a meadow", "on a green meadow", "in the grass", "on the grass", "in a field"),
-    "desert": ("in the desert", "in the desert", "among sand dunes", "on the sand"),
-    "snow": ("in the snow", "in the snow", "in a snowy landscape", "on a snowy field"),
-    "sea": ("by the sea", "by the sea", "at the seaside", "near the sea", "at the beach"),
-}
-ENGLISH_AFLOAT = ("on the sea", "on the sea", "at sea", "on the water")
-ENGLISH_EMPTY = {
-    "meadow": ("a meadow", "a green meadow", "a field of grass"),
-    "desert": ("a desert", "the desert", "sand dunes"),
-    "snow": ("a snowy landscape", "a snowy field", "snow"),
-    "sea": ("the sea", "the sea", "a beach"),
-}
-ENGLISH_TIMES = {
-    "day": ("by day", "during the day", "in daylight", "at noon"),
-    "dawn": ("at dawn", "at dawn", "at sunrise", "early in the morning"),
-    "sunset": ("at sunset", "at sunset", "in the evening", "at dusk"),
-    "night": ("at night", "at night", "by night", "under the stars", "in the moonlight"),
-}
-ENGLISH_WEATHERS = {
-    "clear": ("under a clear sky", "in clear weather", "in fine weather"),
-    "cloudy": ("under a cloudy sky", "with many clouds", "in cloudy weather"),
-    "rain": ("in the rain", "in the rain", "in rainy weather", "while it rains"),
-    "snowfall": ("in falling snow", "while it snows", "while snow is falling"),
-}
-ENGLISH_MOUNTAINS = (
-    "with mountains",
-    "with mountains in the background",
-    "in front of mountains",
-    "with snowy mountains",
-)
-
-CHINESE_KINDS = {
-    "house": ("房子", "房子", "小屋", "房屋"),
-    "tree": ("树", "大树", "树木"),
-    "pine": ("松树", "松树", "杉树"),
-    "car": ("汽车", "小汽车", "车"),
-    "boat": ("帆船", "帆船", "小船", "船"),
-    "balloon": ("热气球", "热气球", "气球"),
-    "lighthouse": ("灯塔",),
-    "windmill": ("风车",),
-    "cat": ("猫", "小猫"),
-    "flower": ("花", "花朵", "小花"),
-    "mushroom": ("蘑菇",),
-    "tent": ("帐篷",),
-    "castle": ("城堡",),
-    "kite": ("风筝",),
-}
-CHINESE_MEASURES = {
-    "house": "一座", "tree": "一棵", "pine": "一棵", "car": "一辆", "boat": "一艘",
-    "balloon": "一个", "lighthouse": "一座", "windmill": "一座", "cat": "一只", "flower": "一朵",
-    "mushroom": "一个", "tent": "一顶", "castle": "一座", "kite": "一只",
-}  # fmt: skip
-CHINESE_COLOURS = {
-    "red": ("红", "红色的"),
-    "orange": ("橙色的", "橘色的", "橙"),
-    "yellow": ("黄", "黄色的"),
-    "green": ("绿", "绿色的"),
-    "blue": ("蓝", "蓝色的"),
-    "purple": ("紫", "紫色的"),
-    "pink": ("粉", "粉色的", "粉红色的"),
-    "white": ("白", "白色的"),
-}
-CHINESE_PLACES = {
-    "meadow": ("草地上", "草地上", "田野里", "草原上"),
-    "desert": ("沙漠里", "沙漠中", "沙丘上"),
-    "snow": ("雪地里", "雪地上", "雪原上"),
-    "sea": ("海边", "海边", "海滩上", "大海边"),
-}
-CHINESE_AFLOAT = ("海上", "海上", "大海上", "海面上")
-CHINESE_EMPTY = {
-    "meadow": ("草地", "草原", "田野"),
-    "desert": ("沙漠", "沙丘"),
-    "snow": ("雪地", "雪原"),
-    "sea": ("大海", "海边", "海滩"),
-}
-CHINESE_TIMES = {
-    "day": ("白天", "中午", "日间"),
-    "dawn": ("黎明", "清晨", "日出时"),
-    "sunset": ("日落时", "傍晚", "黄昏", "夕阳下"),
-    "night": ("夜晚", "夜晚", "夜里", "晚上", "星空下"),
-}
-CHINESE_WEATHERS = {
-    "clear": ("晴天", "晴朗", "天气晴朗"),
-    "cloudy": ("多云", "阴天", "天上有很多云"),
-    "rain": ("下雨", "雨中", "下着雨", "雨天"),
-    "snowfall": ("下雪", "下着雪", "雪花飘落"),
-}
-CHINESE_MOUNTAINS = ("背景是群山", "远处有山", "山前", "有雪山")
-
-GERMAN_KINDS: dict[str, tuple[tuple[str, str], ...]] = {
-    "house": (("Haus", "n"), ("Haus", "n"), ("Häuschen", "n")),
-    "tree": (("Baum", "m"),),
-    "pine": (("Tanne", "f"), ("Kiefer", "f"), ("Nadelbaum", "m")),
-    "car": (("Auto", "n"),),
-    "boat": (("Segelboot", "n"), ("Segelboot", "n"), ("Boot", "n"), ("Segelschiff", "n")),
-    "balloon": (("Heißluftballon", "m"), ("Ballon", "m")),
-    "lighthouse": (("Leuchtturm", "m"),),
-    "windmill": (("Windmühle", "f"),),
-    "cat": (("Katze", "f"),),
-    "flower": (("Blume", "f"),),
-    "mushroom": (("Pilz", "m"),),
-    "tent": (("Zelt", "n"),),
-    "castle": (("Burg", "f"), ("Schloss", "n")),
-    "kite": (("Drachen", "m"),),
-}
-GERMAN_ARTICLES = {"m": "ein", "f": "eine", "n": "ein"}
-GERMAN_ENDINGS = {"m": "er", "f": "e", "n": "es"}
-UNDECLINED = {"rosa", "lila"}
-GERMAN_COLOURS = {
-    "red": ("rot",),
-    "orange": ("orange", "orangefarben"),
-    "yellow": ("gelb",),
-    "green": ("grün",),
-    "blue": ("blau",),
-    "purple": ("lila", "violett"),
-    "pink": ("rosa", "rosafarben"),
-    "white": ("weiß",),
-}
-GERMAN_PLACES = {
-    "meadow": ("auf einer Wiese", "auf der Wiese", "im Gras", "auf einem Feld"),
-    "desert": ("in der Wüste", "in der Wüste", "zwischen Dünen", "im Sand"),
-    "snow": ("im Schnee", "im Schnee", "in einer Schneelandschaft", "auf einem verschneiten Feld"),
-    "sea": ("am Meer", "am Meer", "am Strand", "an der See"),
-}
-GERMAN_AFLOAT = ("auf dem Meer", "auf dem Meer", "auf See", "auf dem Wasser")
-GERMAN_EMPTY = {
-    "meadow": ("eine Wiese", "eine grüne Wiese", "ein Feld"),
-    "desert": ("eine Wüste", "die Wüste", "Dünen"),
-    "snow": ("eine Schneelandschaft", "ein verschneites Feld", "Schnee"),
-    "sea": ("das Meer", "das Meer", "ein Strand"),
-}
-GERMAN_TIMES = {
-    "day": ("am Tag", "bei Tag", "bei Tageslicht", "mittags"),
-    "dawn": ("bei Sonnenaufgang", "im Morgengrauen", "am frühen Morgen"),
-    "sunset": ("bei Sonnenuntergang", "am Abend", "in der Abenddämmerung"),
-    "night": ("bei Nacht", "bei Nacht", "nachts", "in der Nacht", "unter den Sternen"),
-}
-GERMAN_WEATHERS = {
-    "clear": ("unter klarem Himmel", "bei klarem Wetter", "bei schönem Wetter"),
-    "cloudy": ("unter bewölktem Himmel", "mit vielen Wolken", "bei bewölktem Wetter"),
-    "rain": ("im Regen", "im Regen", "bei Regen", "während es regnet"),
-    "snowfall": ("bei Schneefall", "während es schneit", "mit fallendem Schnee"),
-}
-GERMAN_MOUNTAINS = ("mit Bergen", "mit Bergen im Hintergrund", "vor den Bergen", "mit schneebedeckten Bergen")
+SPOKEN: dict[str, Language] = {"en": English(), "zh": Chinese(), "de": German()}
 
 # How often each is told. What is usual often goes without saying, so what is not said is usual: a prompt without
 # weather draws a clear sky in most pictures, not rain or snow as often as sun.
-SAID = {"place": 0.82, "mountains": 0.92, "colour": 0.93}
-SAID_TIME = {"day": 0.6, "dawn": 0.9, "sunset": 0.9, "night": 0.9}
-SAID_WEATHER = {"clear": 0.35, "cloudy": 0.85, "rain": 0.95, "snowfall": 0.95}
-TAGS = 0.08  # how often the caption is a bare list with commas, as people used to other models write
-
-
-@dataclass(frozen=True)
-class _Lexicon:
-    """How one language tells where, when and in what weather a scene is; ``empty`` is for scenes without things."""
-
-    places: Mapping[str, tuple[str, ...]]
-    afloat: tuple[str, ...]
-    empty: Mapping[str, tuple[str, ...]]
-    times: Mapping[str, tuple[str, ...]]
-    weathers: Mapping[str, tuple[str, ...]]
-    mountains: tuple[str, ...]
-
-
-_LEXICONS = {
-    "en": _Lexicon(ENGLISH_PLACES, ENGLISH_AFLOAT, ENGLISH_EMPTY, ENGLISH_TIMES, ENGLISH_WEATHERS, ENGLISH_MOUNTAINS),
-    "zh": _Lexicon(CHINESE_PLACES, CHINESE_AFLOAT, CHINESE_EMPTY, CHINESE_TIMES, CHINESE_WEATHERS, CHINESE_MOUNTAINS),
-    "de": _Lexicon(GERMAN_PLACES, GERMAN_AFLOAT, GERMAN_EMPTY, GERMAN_TIMES, GERMAN_WEATHERS, GERMAN_MOUNTAINS),
-}
-
-
-@dataclass(frozen=True)
-class _Parts:
-    """The pieces of one caption in one language; empty where it stays unsaid."""
-
-    things: tuple[str, ...]
-    place: str
-    time: str
-    weather: str
-    mountains: str
-    empty: str
+SAID = {"place": 0.82, "mountains": 0.92, "colour": 0.93, "size": 0.9, "relation": 0.45}
+SAID_TIME = {"day": 0.55, "dawn": 0.9, "sunset": 0.9, "night": 0.92}
+SAID_WEATHER = {"clear": 0.3, "cloudy": 0.85, "rain": 0.95, "snowfall": 0.95, "storm": 0.95, "fog": 0.95}
+SUNNY_SAID = 0.5  # how often a clear day is called a sunny one
+MANY = 3  # groups from which on they are told in short words
+# How often which style is used; the rest is a plain sentence.
+STYLES = (("request", 0.14), ("scene first", 0.11), ("statement", 0.06), ("tags", 0.09), ("short", 0.07))
+MISTYPED, WITHOUT_UMLAUTS, CAPITALS = 0.06, 0.03, 0.08
+NEIGHBOURS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")  # keys beside each other
+UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
 
 
 def phrase(thing: Thing, language: str, rng: np.random.Generator, *, coloured: bool = True) -> str:
     """One thing in words, as a box in a layout would be labelled: "a red house", "红房子", "ein rotes Haus"."""
-    return {"en": _english_thing, "zh": _chinese_thing, "de": _german_thing}[language](thing, rng, coloured)
+    colour = thing.colour if coloured and KINDS[thing.kind].coloured else None
+    return SPOKEN[language].group(Mention(thing.kind, colour=colour), rng, PLAIN if rng.random() < 0.88 else BARE)
 
 
-def caption(scene: Scene, language: str, rng: np.random.Generator, *, complete: bool = False) -> str:
+def caption(
+    scene: Scene, language: str, rng: np.random.Generator, *, complete: bool = False, relation: Told | None = None
+) -> str:
     """One way of telling ``scene`` in ``language`` ("en", "zh" or "de"); ``rng`` picks the words and what is said.
 
-    With ``complete``, everything is said.
+    With ``complete``, everything is said, in a plain sentence; of relations only ``relation``, if it is given.
     """
-    shares = {**SAID, "time": SAID_TIME[scene.time], "weather": SAID_WEATHER[scene.weather]}
-    said = {part: complete or bool(rng.random() < share) for part, share in shares.items()}
-    if not scene.things and not (said["place"] or said["time"]):
-        said["place"] = True
-    afloat = bool(scene.things) and all(thing.kind == "boat" for thing in scene.things)
-    words = _LEXICONS[language]
-    parts = _Parts(
-        things=tuple(
-            phrase(thing, language, rng, coloured=complete or bool(rng.random() < SAID["colour"]))
-            for thing in scene.things
-        ),
-        place=_pick(words.afloat if afloat else words.places[scene.ground], rng) if said["place"] else "",
-        time=_pick(words.times[scene.time], rng) if said["time"] else "",
-        weather=_pick(words.weathers[scene.weather], rng) if said["weather"] else "",
-        mountains=_pick(words.mountains, rng) if said["mountains"] and scene.mountains else "",
-        empty=_pick(words.empty[scene.ground], rng),
+    told, spoken = telling(scene, rng, complete=complete), SPOKEN[language]
+    if relation is not None:
+        told = replace(told, relation=relation)
+    if complete:
+        return spoken.sentence(told, rng, PLAIN)
+    return _typed(_styled(told, spoken, rng), language, rng)
+
+
+def telling(scene: Scene, rng: np.random.Generator, *, complete: bool = False) -> Telling:
+    """What a caption says of ``scene``."""
+
+    def said(share: float) -> bool:
+        return complete or bool(rng.random() < share)
+
+    brief = len(scene.groups) >= MANY
+    mentions = tuple(
+        Mention(
+            kind=group.kind,
+            number=len(group.things),
+            colour=group.colour if KINDS[group.kind].coloured and said(SAID["colour"]) else None,
+            size=group.size if said(SAID["size"]) else "usual",
+            brief=brief and (complete or bool(rng.random() < 0.7)),
+        )
+        for group in scene.groups
     )
-    if rng.random() < TAGS:
-        pieces = [*parts.things, "" if scene.things else parts.empty, parts.place if scene.things else "", parts.time,
-                  parts.weather, parts.mountains]  # fmt: skip
-        return ("，" if language == "zh" else ", ").join(piece for piece in pieces if piece)
-    return _chinese(parts, rng) if language == "zh" else _european(parts, language, rng)
+    relation = told_relation(scene, rng) if not complete and rng.random() < SAID["relation"] else None
+    place, time = said(SAID["place"]), scene.time if said(SAID_TIME[scene.time]) else None
+    weather = scene.weather if said(SAID_WEATHER[scene.weather]) else None
+    if weather == "clear" and scene.time == "day" and rng.random() < SUNNY_SAID:
+        weather = SUNNY
+    return Telling(
+        mentions=mentions,
+        relation=relation,
+        ground=scene.ground,
+        place=_place(scene.groups, scene.ground) if place else None,
+        time=time,
+        weather=weather,
+        mountains=scene.mountains and said(SAID["mountains"]),
+    )
 
 
-def _pick(words: tuple[str, ...], rng: np.random.Generator) -> str:
-    return words[int(rng.integers(len(words)))]
+def _place(groups: tuple[Group, ...], ground: str) -> str:
+    kinds = {group.kind for group in groups}
+    if not kinds or not kinds <= {"boat", "fish"}:
+        return ground
+    return SWIMMING if kinds == {"fish"} else AFLOAT
 
 
-def _european(parts: _Parts, language: str, rng: np.random.Generator) -> str:
-    """Things, then the circumstances in any order: "a red house by the sea at night"."""
-    conjunction = " and " if language == "en" else " und "
-    *first, last = parts.things or (parts.empty,)
-    head = conjunction.join([", ".join(first), last]) if first else last
-    around = [parts.place if parts.things else "", parts.time, parts.mountains, parts.weather]
-    if rng.random() < 0.3:
-        around = [around[i] for i in rng.permutation(len(around))]
-    return " ".join([head, *(piece for piece in around if piece)])
+def _styled(told: Telling, spoken: Language, rng: np.random.Generator) -> str:
+    draw = rng.random()
+    style = "plain"
+    for name, share in STYLES:
+        if draw < share:
+            style = name
+            break
+        draw -= share
+    if style == "request":
+        return spoken.request(told, rng)
+    if style == "scene first":
+        return spoken.scene_first(told, rng)
+    if style == "statement":
+        return spoken.statement(told, rng)
+    if style == "plain":
+        return spoken.sentence(told, rng, LOOSE)
+    parts = spoken.keywords(told, rng)
+    if rng.random() < 0.25:
+        parts = shuffled(parts, rng)
+    return (spoken.comma if style == "tags" else " ").join(parts)
 
 
-def _chinese(parts: _Parts, rng: np.random.Generator) -> str:
-    """Circumstances before the things: "夜晚海边的红房子"; weather and mountains may follow a comma."""
-    *first, last = parts.things or (parts.empty,)
-    head = ("和" if rng.random() < 0.7 else "与").join(["、".join(first), last]) if first else last
-    before = [parts.time, parts.place if parts.things else ""]
-    after = [piece for piece in (parts.mountains, parts.weather) if piece]
-    if parts.weather and rng.random() < 0.4:
-        before, after = [parts.weather, *before], [piece for piece in after if piece != parts.weather]
-    circumstances = "".join(before)
-    return "，".join([f"{circumstances}的{head}" if circumstances else head, *after])
+def _typed(text: str, language: str, rng: np.random.Generator) -> str:
+    """As people's fingers have it: with a mistake now and then, in capitals or with a full stop."""
+    draw = rng.random()
+    if language == "zh":
+        return text + "。" if draw < 0.05 and text[-1] != "？" else text
+    if draw < MISTYPED:
+        text = mistyped(text, rng)
+    elif draw < MISTYPED + WITHOUT_UMLAUTS and language == "de":
+        text = text.translate(UMLAUTS)
+    draw = rng.random()
+    if draw < CAPITALS / 4:
+        return text.upper()
+    if draw < CAPITALS / 2:
+        return text.title()
+    if draw < CAPITALS:
+        return text[0].upper() + text[1:] + ("" if text[-1] in "?!" else ".")
+    return text.lower() if language == "de" and draw > 0.9 else text
 
 
-def _english_thing(thing: Thing, rng: np.random.Generator, coloured: bool) -> str:
-    noun = _pick(ENGLISH_KINDS[thing.kind], rng)
-    colour = _pick(ENGLISH_COLOURS.get(thing.colour, (thing.colour,)), rng)
-    words = f"{colour} {noun}" if coloured else noun
-    if rng.random() < 0.1:
-        return words
-    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
-
-
-def _chinese_thing(thing: Thing, rng: np.random.Generator, coloured: bool) -> str:
-    noun = _pick(CHINESE_KINDS[thing.kind], rng)
-    measure = CHINESE_MEASURES[thing.kind] if rng.random() < 0.35 else ""
-    return measure + (_pick(CHINESE_COLOURS[thing.colour], rng) if coloured else "") + noun
-
-
-def _german_thing(thing: Thing, rng: np.random.Generator, coloured: bool) -> str:
-    nouns = GERMAN_KINDS[thing.kind]
-    noun, gender = nouns[int(rng.integers(len(nouns)))]
-    article = GERMAN_ARTICLES[gender]
-    if not coloured:
-        return f"{article} {noun}"
-    stem = _pick(GERMAN_COLOURS[thing.colour], rng)
-    ending = "" if stem in UNDECLINED else GERMAN_ENDINGS[gender]
-    adjective = stem + (ending.removeprefix("e") if stem.endswith("e") else ending)
-    return f"{article} {adjective} {noun}"
+def mistyped(text: str, rng: np.random.Generator) -> str:
+    """``text`` with one letter of one longer word swapped with the next, dropped, doubled or mistaken."""
+    parts = text.split(" ")
+    long = [i for i, part in enumerate(parts) if len(part) > 3 and part.isalpha()]
+    if not long:
+        return text
+    i = pick(long, rng)
+    word = parts[i]
+    at = 1 + int(rng.random() * (len(word) - 2))
+    letter, how = word[at], rng.random()
+    if how < 0.3:
+        word = word[:at] + word[at + 1] + letter + word[at + 2 :]
+    elif how < 0.6:
+        word = word[:at] + word[at + 1 :]
+    elif how < 0.8:
+        word = word[:at] + letter + word[at:]
+    else:
+        row = next((row for row in NEIGHBOURS if letter in row), letter + letter)
+        key = row.index(letter)
+        word = word[:at] + row[key - 1 if key else 1] + word[at + 1 :]
+    parts[i] = word
+    return " ".join(parts)

@@ -12,7 +12,7 @@ import pytest
 from storybook.evaluate_layout import layout_of, layouts, main, score
 from storybook.reader import load, look
 from storybook.scoring import Reading
-from storybook.world import Thing, render, scene
+from storybook.world import Group, Thing, render, scene
 
 
 def test_things_are_found_in_the_boxes_in_which_they_are_really_drawn_and_not_elsewhere() -> None:
@@ -41,7 +41,7 @@ def _read(thing: Thing) -> Reading:
     ],
 )
 def test_kind_colour_and_place_must_all_be_right(seen: Thing, found: float, overlap: float) -> None:
-    layout = layout_of(replace(scene(1), things=(Thing("house", "red", (0.2, 0.2, 0.6, 0.6)),)), "en")
+    layout = layout_of(replace(scene(1), groups=(Group((Thing("house", "red", (0.2, 0.2, 0.6, 0.6)),)),)), "en")
     scored = score([layout], [_read(seen)])
     assert scored["found"] == found
     assert scored["overlap"] == pytest.approx(overlap)

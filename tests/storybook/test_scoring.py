@@ -5,14 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from storybook.scoring import Reading, accuracies, frechet_distance
-from storybook.world import Scene, Thing
+from storybook.scoring import Reading, accuracies, frechet_distance, relations_right
+from storybook.world import Group, Scene, Thing
+from storybook.world.relations import ABOVE, LEFT
+from storybook.world.scene import Box
 
 BOX = (0.0, 0.0, 0.5, 0.5)
 
 
 def _scene(*things: tuple[str, str]) -> Scene:
-    return Scene(0, "night", "sea", "rain", True, 0.6, tuple(Thing(kind, colour, BOX) for kind, colour in things))
+    groups = tuple(Group((Thing(kind, colour, BOX),)) for kind, colour in things)
+    return Scene(0, "night", "sea", "rain", True, 0.6, groups)
 
 
 def _reading(*things: tuple[str, str], time: str = "night", mountains: bool = True) -> Reading:
@@ -43,7 +46,36 @@ def test_the_mean_is_over_attributes() -> None:
     )
     right = accuracies(scenes, readings)
     assert right["time"] == 0.5
-    assert right["all"] == pytest.approx((0.5 + 5) / 6)
+    assert right["all"] == pytest.approx((0.5 + 6) / 7)
+
+
+def test_a_group_has_its_number_only_where_all_of_it_is_seen_and_its_colour_where_all_seen_have_it() -> None:
+    three = Group((Thing("boat", "red", BOX),) * 3)
+    asked = [Scene(0, "night", "sea", "rain", True, 0.6, (three,))]
+    assert accuracies(asked, [_reading(*[("boat", "red")] * 3)])["number"] == 1.0
+    assert accuracies(asked, [_reading(*[("boat", "red")] * 2)])["number"] == 0.0
+    assert accuracies(asked, [_reading(*[("boat", "red")] * 4)])["number"] == 0.0
+    assert accuracies(asked, [_reading(("boat", "red"), ("boat", "blue"))])["colour"] == 0.0
+    assert accuracies(asked, [_reading(("boat", "red"))])["colour"] == 1.0
+
+
+def test_what_has_no_colour_of_its_own_is_not_asked_for_one() -> None:
+    right = accuracies(
+        [_scene(("rainbow", "red"), ("house", "red"))], [_reading(("rainbow", "blue"), ("house", "red"))]
+    )
+    assert right["colour"] == 1.0
+
+
+def test_a_relation_holds_between_all_that_is_seen_of_two_kinds() -> None:
+    def seen(*things: tuple[str, Box]) -> Reading:
+        return Reading("day", "meadow", "clear", False, tuple(Thing(kind, "red", box) for kind, box in things))
+
+    asked, over, under = [_scene(("kite", "red"), ("house", "red"))], (0.3, 0.1, 0.5, 0.3), (0.2, 0.5, 0.6, 0.9)
+    told = [(0, ABOVE, 1)]
+    assert relations_right(asked, told, [seen(("kite", over), ("house", under))]) == 1.0
+    assert relations_right(asked, told, [seen(("kite", under), ("house", over))]) == 0.0
+    assert relations_right(asked, told, [seen(("kite", over))]) == 0.0, "where one is missing, nothing holds"
+    assert relations_right(asked, [(0, LEFT, 1)], [seen(("kite", over), ("house", under))]) == 0.0
 
 
 def test_the_distance_of_two_normal_distributions_is_the_closed_form() -> None:

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from transformers import CLIPImageProcessor, CLIPTextModel
 
-from storybook import clip, dataset, denoiser, image_prompt, layout, text_encoder
+from storybook import clip, dataset, denoiser, image_prompt, layout, text_encoder, tokenizer
 from storybook import run as run_module
 from storybook.autoencoder import psnr, reconstruction_loss
 from storybook.caption_tokens import WAYS, caption_tokens
@@ -64,6 +64,28 @@ def test_training_goes_on_from_a_pack_where_the_checkpoints_are_gone(toy_pack: P
     small = options("unpack", ["--preset", "small", "--folder", str(tmp_path)])
     with pytest.raises(ValueError, match="made with the preset 'toy'"):
         unpack(toy_pack, small)
+
+
+def test_where_the_world_has_grown_training_begins_with_what_the_pack_draws_already(
+    toy_pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Other words need another text encoder; first stages know no words, and the U-Net need not begin from nothing."""
+    monkeypatch.setattr(tokenizer, "VOCABULARY", 700)
+    given = ["--preset", "toy", "--folder", str(tmp_path), "--device", "cpu"]
+    unpack(toy_pack, options("unpack", given))
+    assert "another world" in capsys.readouterr().out
+    chosen = options("stage", given)
+    assert steps_done("autoencoder", chosen) == PRESETS["toy"].autoencoder.steps
+    assert not (tmp_path / "toy" / "text_encoder").exists()
+    text_encoder.train(chosen)
+    run = Run("denoiser", denoiser.build(chosen), chosen.preset.denoiser, chosen)
+    shipped = diffusers.UNet2DConditionModel.from_pretrained(toy_pack / "unet").state_dict()
+    assert run.step == 0
+    for name, value in run.model.unet.state_dict().items():
+        assert torch.equal(value, shipped[name].float()), name
+    for stage in (denoiser, layout):
+        stage.train(chosen)
+    assert steps_done("layout", chosen) == PRESETS["toy"].layout.steps
 
 
 def test_the_layers_for_boxes_are_trained_and_the_denoiser_is_not_touched_by_it(toy_pack: Path, tmp_path: Path) -> None:
