@@ -63,13 +63,15 @@ STATUSES = ("resident", "loading", "failed", "available")  # of a pack on severa
 
 
 class Replica:
-    """The actor: an engine and its loop. Several threads of it: one that serves, and one that takes commands."""
+    """The actor: an engine and its loop. One thread of it serves, one takes commands, in the order in which they were
+    sent, and one says whether it lives."""
 
     def __init__(self, options: WorkerOptions) -> None:
         write_log(options.log)
         self._options = options
         self._inbox: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
 
+    @ray.method(concurrency_group="stream")  # type: ignore[untyped-decorator]
     def messages(self) -> Iterator[Message]:
         """All that the engine says, to its end."""
         began: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -83,11 +85,15 @@ class Replica:
         rest = () if residency is None else serving(residency, self._inbox, self._options.patience)
         yield from (message for message in chain(messages, rest))  # a generator, since Ray sends into what yields
 
+    @ray.method(concurrency_group="commands")  # type: ignore[untyped-decorator]
     def send(self, command: Command | None) -> None:
         self._inbox.put(command)
 
     def process(self) -> int:
         return os.getpid()
+
+
+_ACTOR = ray.remote(concurrency_groups={"stream": 1, "commands": 1})(Replica)
 
 
 @dataclass(eq=False)
@@ -224,7 +230,7 @@ class RayEngines:
         wants_gpu = self._options.device != "cpu" and resources.get("GPU", 0) > 0
         share = max(1, int(resources.get("CPU", 1)) // max(1, self._scale.most))
         needed = {"num_gpus": 1, "num_cpus": 1} if wants_gpu else {"num_cpus": share}
-        actor = ray.remote(Replica).options(max_concurrency=4, max_restarts=0, **needed).remote(self._of_replica)
+        actor = _ACTOR.options(max_restarts=0, **needed).remote(self._of_replica)
         now = time.monotonic()
         self._engines[name] = _Engine(actor, Site(name, FIRST_PACE, self._limits.rows), now, now)
         threading.Thread(target=self._follow, args=(name, actor), daemon=True, name=name).start()
