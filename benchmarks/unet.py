@@ -146,6 +146,30 @@ def _onnx(model: Plain, given: tuple[torch.Tensor, ...]) -> Iterator[tuple[str, 
     yield "ONNX Runtime, float32", lambda: torch.from_numpy(session.run(None, arrays)[0])
 
 
+PARTS = (  # by what torch calls them; the first that fits counts
+    ("convolutions", ("convolution",)),
+    ("attention", ("scaled_dot_product", "flash_attention")),
+    ("linear layers", ("addmm", "::mm", "bmm", "linear")),
+    ("norms", ("norm",)),
+)
+REST, DISPATCH = "activations, sums, copies", "Python and dispatch"
+
+
+def shares(model: Plain, given: tuple[torch.Tensor, ...]) -> dict[str, float]:
+    """Which share of a call's time goes where, 0..1: operations by their own time, and what is left of the whole."""
+    model(*given)
+    begun = time.perf_counter()
+    model(*given)
+    whole = time.perf_counter() - begun
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        model(*given)
+    found = dict.fromkeys((*(name for name, _ in PARTS), REST), 0.0)
+    for event in profile.key_averages():
+        name = next((part for part, words in PARTS if any(word in event.key for word in words)), REST)
+        found[name] += event.self_cpu_time_total / 1e6
+    return {name: taken / whole for name, taken in found.items()} | {DISPATCH: 1 - sum(found.values()) / whole}
+
+
 @torch.inference_mode()
 def measure(unet: Any, count: int) -> dict[str, Any]:
     """Milliseconds of a call in each arm and of the limits, with ``count`` inputs."""
@@ -166,7 +190,13 @@ def measure(unet: Any, count: int) -> dict[str, Any]:
         for name, call in ready.items():
             seconds[name] = min(seconds[name], _best(call, 1))
     products = products_of(unet, count)
+    given = inputs_of(unet, count)
+    half = tuple(each.to(torch.bfloat16) if place != 1 else each for place, each in enumerate(given))
     return {
+        "shares": {
+            "float32 (exact)": shares(Plain(unet), given),
+            "bfloat16 (fast)": shares(Plain(copy.deepcopy(unet).to(torch.bfloat16)), half),
+        },
         "inputs": count,
         "GFLOP": counter.get_total_flops() / 1e9,
         "arms": {name: 1000 * taken for name, taken in seconds.items()},
@@ -196,6 +226,12 @@ def as_markdown(result: dict[str, Any]) -> str:
             f"{level['limits'][name]:.1f} ({level['GFLOP'] / level['limits'][name] * 1000:.0f})" for level in levels
         ]
         lines.append(f"| limit: the matrix products alone, {name} | {' | '.join(cells)} |")
+    for name in levels[0]["shares"]:
+        lines += ["", f"| where the time of {name} goes | {' | '.join(str(level['inputs']) for level in levels)} |"]
+        lines.append(f"|{'---|' * (1 + len(levels))}")
+        for part in levels[0]["shares"][name]:
+            cells = [f"{100 * level['shares'][name][part]:.0f} %" for level in levels]
+            lines.append(f"| {part} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
