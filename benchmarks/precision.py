@@ -2,8 +2,8 @@
 
     python -m benchmarks.precision --seeds 1 2 3
 
-The contact sheet's prompts in three languages. Distances are mean absolute differences in levels of 0..255; the attribute
-reader, which says what a picture shows, is asked about both.
+The contact sheet's prompts in three languages. Distances are mean absolute differences in levels of 0..255; the
+attribute reader, which says what a picture shows, is asked about both.
 """
 
 from __future__ import annotations
