@@ -43,40 +43,52 @@ def unpack(pack: Path, options: Options) -> None:
     made = json.loads((pack / STEPS_FILE).read_text())
     if made["preset"] != options.preset.name:
         raise ValueError(f"{pack} was made with the preset {made['preset']!r}, not {options.preset.name!r}.")
-    is_same_world = _words(pack / "tokenizer") == make_tokenizer().get_vocab()
-    print("the same world: all goes on" if is_same_world else "another world: what reads words begins anew")
     for name, (model, stage) in _first_stages(pack, options).items():
         _write_checkpoint(name, model, stage, made["steps"], options)
+    if not (pack / "tokenizer").is_dir():
+        return
+    is_same_world = _words(pack / "tokenizer") == make_tokenizer().get_vocab()
+    print("the same world: all goes on" if is_same_world else "another world: what reads words begins anew")
     tokenizer = stored_tokenizer(text_encoder.tokenizer_folder(options))
+    models: dict[str, tuple[nn.Module, Stage]] = {}
+    text = None
+    if is_same_world and (pack / "text_encoder").is_dir():
+        text = CLIPTextModel.from_pretrained(pack / "text_encoder")
+        reader = text_encoder.build(options, tokenizer)
+        reader.encoder.load_state_dict(text.state_dict())
+        models["text_encoder"] = reader, options.preset.text
+    if is_same_world and (pack / IMAGE_ENCODER).is_dir():
+        models["clip"] = _clip(pack, options), options.preset.clip
+    if (pack / "unet").is_dir():
+        models |= _denoisers(pack, text, options)
+    for name, (model, stage) in models.items():
+        if is_same_world:
+            _write_checkpoint(name, model, stage, made["steps"], options)
+        elif name in made["steps"]:
+            _write_start(name, model, options)
+
+
+def _denoisers(pack: Path, text: CLIPTextModel | None, options: Options) -> dict[str, tuple[nn.Module, Stage]]:
+    """The denoiser, with its text encoder where it reads the words of this world, and the layers in it."""
     unet = UNet2DConditionModel.from_pretrained(pack / "unet")
     base = UNet2DConditionModel(**options.preset.denoiser_config())
     base.load_state_dict({key: value for key, value in unet.state_dict().items() if key in base.state_dict()})
-    gated = layout.GatedLayers(layout.gated(unet))
     prompting = image_prompt.ImagePrompt(copy.deepcopy(base), options.preset.text_width)
     if (pack / IMAGE_PROMPT).is_file():
         load_published(prompting.image_proj, prompting.ip_adapter, load_file(pack / IMAGE_PROMPT))
-    if not is_same_world:
-        starts = {"denoiser": {f"unet.{key}": value for key, value in base.state_dict().items()},
-                  "layout": gated.state_dict(), "image_prompt": prompting.state_dict()}  # fmt: skip
-        for name, weights in starts.items():
-            if name in made["steps"]:
-                (options.folder / name).mkdir(parents=True, exist_ok=True)
-                torch.save({key: value.float() for key, value in weights.items()}, options.folder / name / START)
-                print(f"{name}: begins with the weights of {pack}")
-        return
-    text = CLIPTextModel.from_pretrained(pack / "text_encoder")
-    reader = text_encoder.build(options, tokenizer)
-    reader.encoder.load_state_dict(text.state_dict())
-    models: dict[str, tuple[nn.Module, Stage]] = {
-        "text_encoder": (reader, options.preset.text),
-        "denoiser": (denoiser.Storybook(base, text), options.preset.denoiser),
-        "layout": (gated, options.preset.layout),
+    return {
+        "denoiser": (nn.ModuleDict({"unet": base}) if text is None else denoiser.Storybook(base, text),
+                     options.preset.denoiser),
+        "layout": (layout.GatedLayers(layout.gated(unet)), options.preset.layout),
         "image_prompt": (prompting, options.preset.image_prompt),
-    }
-    if (pack / IMAGE_ENCODER).is_dir():
-        models["clip"] = _clip(pack, options), options.preset.clip
-    for name, (model, stage) in models.items():
-        _write_checkpoint(name, model, stage, made["steps"], options)
+    }  # fmt: skip
+
+
+def _write_start(name: str, model: nn.Module, options: Options) -> None:
+    (options.folder / name).mkdir(parents=True, exist_ok=True)
+    weights = {key: value.float() for key, value in model.state_dict().items()}
+    torch.save(weights, options.folder / name / START)
+    print(f"{name}: begins with weights of the other world")
 
 
 def _words(tokenizer: Path) -> dict[str, int]:

@@ -20,6 +20,7 @@ from storybook import run as run_module
 from storybook.autoencoder import psnr, reconstruction_loss
 from storybook.caption_tokens import WAYS, caption_tokens
 from storybook.denoiser import NOISE, random_mask, timestep_shares
+from storybook.keep import keep
 from storybook.presets import PRESETS, Stage
 from storybook.run import Run, learning_rate, options, steps_done
 from storybook.tokenizer import MAX_TOKENS, make_tokenizer, tokenise
@@ -64,6 +65,27 @@ def test_training_goes_on_from_a_pack_where_the_checkpoints_are_gone(toy_pack: P
     small = options("unpack", ["--preset", "small", "--folder", str(tmp_path)])
     with pytest.raises(ValueError, match="made with the preset 'toy'"):
         unpack(toy_pack, small)
+
+
+def test_what_an_unfinished_run_has_learned_is_kept_and_gone_on_from(toy_pack: Path, tmp_path: Path) -> None:
+    """Of the stages that there are: the first stage alone, then with the text encoder and the denoiser."""
+    given = ["--preset", "toy", "--device", "cpu", "--folder"]
+    there = options("stage", [*given, str(tmp_path / "there")])
+    unpack(toy_pack, there)
+    for name in ("denoiser", "text_encoder"):
+        (there.folder / name).rename(there.folder / f"not yet {name}")
+    assert set(keep(there, tmp_path / "kept")) == {"autoencoder"}
+    first = options("stage", [*given, str(tmp_path / "first")])
+    unpack(tmp_path / "kept", first)
+    assert steps_done("autoencoder", first) == PRESETS["toy"].autoencoder.steps
+    for name in ("denoiser", "text_encoder"):
+        (there.folder / f"not yet {name}").rename(there.folder / name)
+    assert set(keep(there, tmp_path / "kept")) == {"autoencoder", "text_encoder", "denoiser"}
+    here = options("stage", [*given, str(tmp_path / "here")])
+    unpack(tmp_path / "kept", here)
+    for one, other in zip(denoiser.trained(there).parameters(), denoiser.trained(here).parameters(), strict=True):
+        assert torch.allclose(one, other, atol=1e-3)
+    assert steps_done("denoiser", here) == PRESETS["toy"].denoiser.steps
 
 
 def test_where_the_world_has_grown_training_begins_with_what_the_pack_draws_already(
