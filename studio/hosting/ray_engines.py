@@ -376,7 +376,8 @@ class RayEngines:
         engine = self._engines.pop(who)
         self._placement.sites.pop(who, None)
         for name in [name for name, site in self._looks.items() if site == who]:
-            self._on_message(Looked(self._looks.pop(name) and name, "", (), "The engine ended while it looked."))
+            del self._looks[name]
+            self._on_message(Looked(name, "", (), "The engine ended while it looked."))
         if not engine.is_ready:
             self._false_starts += 1
         if engine.site.is_draining and not engine.site.jobs:
