@@ -150,7 +150,7 @@ PRESETS = {
             fine_scenes=2_000, vq=Stage(6_000, 8, 2e-3), vq_widths=(16, 32, 48),
             upscaler=Stage(8_000, 32, 1e-3), upscaler_widths=(48, 64, 64),
             clip=Stage(2_000, 128, 1e-3), vision_side=96, vision_width=96, vision_layers=4,
-            image_prompt=Stage(2_500, 48, 8e-4),
+            image_prompt=Stage(2_500, 48, 8e-4), latent_channels=8,
         ),
         Preset(
             name="full", size=256, scenes=60_000, crop=128,

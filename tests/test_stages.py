@@ -16,6 +16,7 @@ from studio.images.animation import decoded
 from studio.images.pixels import Image, Pixels
 from studio.packs.pack import Pack
 from studio.requests import from_mapping, to_mapping
+from studio.requests.limits import EXACT
 from studio.requests.request import Request
 from studio.requests.super_resolve import SuperResolve
 from studio.requests.text_to_image import TextToImage
@@ -59,7 +60,7 @@ def test_its_recipe_draws_it_again_alone(pack: Pack) -> None:
     events = _run(_engine(pack), {"a": ask(seed=7, count=3, **LARGE)})
     for event in events:
         if isinstance(event, Drawn):
-            assert event.request == ask(seed=7 + event.index, **LARGE)
+            assert event.request == ask(seed=7 + event.index, precision=EXACT, **LARGE)
             again = from_mapping(to_mapping(event.request))
             assert event.pixels is not None
             assert _difference(_drawn(pack, again), event.pixels) <= 1

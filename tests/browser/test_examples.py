@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ def test_an_example_fills_the_form_and_is_drawn_as_it_is_shown(
     page.locator(tab + "#more button").first.click()
     page.locator(tab + "#seed-mode").get_by_label("Keep").click()
     picture, request = generate(page, studio, tab)
-    assert request == second.request
+    assert replace(request, precision="") == second.request
     difference = np.abs(picture.astype(int) - second.picture.array)  # drawn with another number of threads, perhaps
     assert difference.mean() < 0.1
     assert difference.max() < 20
