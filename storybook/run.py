@@ -109,8 +109,9 @@ class Run:
         self.average, self.step = saved["average"], saved["step"]
 
     def _begin_with(self, weights: dict[str, torch.Tensor]) -> None:
-        _, unexpected = self.model.load_state_dict(weights, strict=False)
-        assert not unexpected, unexpected
+        own = self.model.state_dict()
+        fitting = {key: value for key, value in weights.items() if key in own and own[key].shape == value.shape}
+        self.model.load_state_dict(fitting, strict=False)
         self.average = {key: value.detach().clone().float() for key, value in self.model.state_dict().items()}
 
     def save(self) -> None:

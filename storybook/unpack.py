@@ -8,7 +8,8 @@ what the average knows beyond the weights themselves. Checkpoints that are there
 
 Where the pack was trained on another world (its tokenizer has other words), only what knows no words goes on from where
 it was: both first stages and the upscaler. The text encoder is trained anew, and the denoiser and its layers begin
-their first step with the pack's weights: they can draw already, and learn new words faster than from nothing.
+their first step with the pack's weights: they can draw already, and learn new words faster than from nothing. Where the
+preset's first stage has more latent channels than the pack's, it begins with the pack's as the first of them.
 """
 
 from __future__ import annotations
@@ -25,14 +26,16 @@ from safetensors.torch import load_file
 from torch import nn
 from transformers import CLIPTextModel, CLIPVisionModelWithProjection, PreTrainedTokenizerFast
 
-from storybook import clip, decoder, denoiser, image_prompt, layout, text_encoder
+from storybook import autoencoder, clip, decoder, denoiser, image_prompt, layout, text_encoder
 from storybook.pack import STEPS_FILE
 from storybook.presets import Stage
 from storybook.run import CHECKPOINT, START, Options, Run, options
 from storybook.tokenizer import make_tokenizer, stored_tokenizer
-from studio.packs.catalogue import ASSETS, IMAGE_ENCODER, IMAGE_PROMPT, STORYBOOK, SUPER_RESOLUTION
+from studio.packs.catalogue import ASSETS, IMAGE_ENCODER, IMAGE_PROMPT, STORYBOOK, SUPER_RESOLUTION, read_json
 from studio.packs.clip import TEXT_PROJECTION
 from studio.packs.image_prompt import load_published
+
+SMALL = 0.2  # of the usual first weights, for channels that the pack does not have
 
 
 def unpack(pack: Path, options: Options) -> None:
@@ -45,9 +48,12 @@ def unpack(pack: Path, options: Options) -> None:
         raise ValueError(f"{pack} was made with the preset {made['preset']!r}, not {options.preset.name!r}.")
     for name, (model, stage) in _first_stages(pack, options).items():
         _write_checkpoint(name, model, stage, made["steps"], options)
+    has_other_latents = (pack / "vae").is_dir() and _latent_channels(pack) != options.preset.latent_channels
+    if has_other_latents and "autoencoder" in made["steps"]:
+        _write_start("autoencoder", _widened(pack, options), options)
     if not (pack / "tokenizer").is_dir():
         return
-    is_same_world = _words(pack / "tokenizer") == make_tokenizer().get_vocab()
+    is_same_world = not has_other_latents and _words(pack / "tokenizer") == make_tokenizer().get_vocab()
     print("the same world: all goes on" if is_same_world else "another world: what reads words begins anew")
     tokenizer = stored_tokenizer(text_encoder.tokenizer_folder(options))
     models: dict[str, tuple[nn.Module, Stage]] = {}
@@ -65,13 +71,13 @@ def unpack(pack: Path, options: Options) -> None:
         if is_same_world:
             _write_checkpoint(name, model, stage, made["steps"], options)
         elif name in made["steps"]:
-            _write_start(name, model, options)
+            _write_start(name, model.state_dict(), options)
 
 
 def _denoisers(pack: Path, text: CLIPTextModel | None, options: Options) -> dict[str, tuple[nn.Module, Stage]]:
     """The denoiser, with its text encoder where it reads the words of this world, and the layers in it."""
     unet = UNet2DConditionModel.from_pretrained(pack / "unet")
-    base = UNet2DConditionModel(**options.preset.denoiser_config())
+    base = UNet2DConditionModel.from_config({**unet.config, "attention_type": "default"})
     base.load_state_dict({key: value for key, value in unet.state_dict().items() if key in base.state_dict()})
     prompting = image_prompt.ImagePrompt(copy.deepcopy(base), options.preset.text_width)
     if (pack / IMAGE_PROMPT).is_file():
@@ -84,11 +90,38 @@ def _denoisers(pack: Path, text: CLIPTextModel | None, options: Options) -> dict
     }  # fmt: skip
 
 
-def _write_start(name: str, model: nn.Module, options: Options) -> None:
+def _write_start(name: str, weights: Mapping[str, torch.Tensor], options: Options) -> None:
     (options.folder / name).mkdir(parents=True, exist_ok=True)
-    weights = {key: value.float() for key, value in model.state_dict().items()}
-    torch.save(weights, options.folder / name / START)
-    print(f"{name}: begins with weights of the other world")
+    torch.save({key: value.float() for key, value in weights.items()}, options.folder / name / START)
+    print(f"{name}: begins with weights of the pack")
+
+
+def _latent_channels(pack: Path) -> int:
+    return int(read_json(pack / "vae" / "config.json")["latent_channels"])
+
+
+def _widened(pack: Path, options: Options) -> dict[str, torch.Tensor]:
+    """The pack's first stage with the preset's latent channels: its own come first, and do what they did."""
+    old = AutoencoderKL.from_pretrained(pack / "vae").state_dict()
+    few, many = _latent_channels(pack), options.preset.latent_channels
+    weights = autoencoder.build(options).state_dict()
+    for key, value in weights.items():
+        if value.shape == old[key].shape:
+            weights[key] = old[key]
+            continue
+        # Means come first, then the logarithms of variances; a convolution of one pixel begins as the identity.
+        rows = [*range(few), *range(many, many + few)] if "quant_conv" in key or "encoder" in key else [*range(few)]
+        rows = [*range(few)] if key.startswith("post_quant") else rows
+        columns = rows if key.startswith("quant_conv") else [*range(few)]
+        wide = torch.eye(len(value)).reshape(value.shape) if value.shape[2:] == (1, 1) else SMALL * value
+        if key.startswith("decoder"):
+            wide[:, :few] = old[key]
+        elif key.startswith("encoder") or value.dim() == 1:
+            wide[rows] = old[key]
+        else:
+            wide[torch.tensor(rows)[:, None], torch.tensor(columns)] = old[key]
+        weights[key] = wide
+    return weights
 
 
 def _words(tokenizer: Path) -> dict[str, int]:
@@ -98,10 +131,10 @@ def _words(tokenizer: Path) -> dict[str, int]:
 def _first_stages(pack: Path, options: Options) -> dict[str, tuple[nn.Module, Stage]]:
     """What reads no words, as far as the pack has it."""
     models: dict[str, tuple[nn.Module, Stage]] = {}
-    if (pack / "vae").is_dir():
-        autoencoder = AutoencoderKL.from_pretrained(pack / "vae")
-        models["autoencoder"] = autoencoder, options.preset.autoencoder
-        models["decoder"] = decoder.Decoder(autoencoder), options.preset.decoder
+    if (pack / "vae").is_dir() and _latent_channels(pack) == options.preset.latent_channels:
+        first_stage = AutoencoderKL.from_pretrained(pack / "vae")
+        models["autoencoder"] = first_stage, options.preset.autoencoder
+        models["decoder"] = decoder.Decoder(first_stage), options.preset.decoder
     if (fine := pack / SUPER_RESOLUTION).is_dir():
         models["vq_autoencoder"] = VQModel.from_pretrained(fine / "vqvae"), options.preset.vq
         models["upscaler"] = UNet2DModel.from_pretrained(fine / "unet"), options.preset.upscaler

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,7 +16,7 @@ import torch
 from torch import nn
 from transformers import CLIPImageProcessor, CLIPTextModel
 
-from storybook import clip, dataset, denoiser, image_prompt, layout, text_encoder, tokenizer
+from storybook import autoencoder, clip, dataset, denoiser, image_prompt, layout, text_encoder, tokenizer
 from storybook import run as run_module
 from storybook.autoencoder import psnr, reconstruction_loss
 from storybook.caption_tokens import WAYS, caption_tokens
@@ -108,6 +109,27 @@ def test_where_the_world_has_grown_training_begins_with_what_the_pack_draws_alre
     for stage in (denoiser, layout):
         stage.train(chosen)
     assert steps_done("layout", chosen) == PRESETS["toy"].layout.steps
+
+
+def test_a_first_stage_with_more_channels_begins_as_the_packs(toy_pack: Path, tmp_path: Path) -> None:
+    """Its own channels come first and say the same; what the others say does not matter yet."""
+    chosen = options("stage", ["--preset", "toy", "--folder", str(tmp_path), "--device", "cpu"])
+    chosen = replace(chosen, preset=replace(chosen.preset, latent_channels=6))
+    unpack(toy_pack, chosen)
+    wide = Run("autoencoder", autoencoder.build(chosen), chosen.preset.autoencoder, chosen).model.eval()
+    narrow = diffusers.AutoencoderKL.from_pretrained(toy_pack / "vae").float().eval()
+    picture = torch.rand(2, 3, 64, 64) * 2 - 1
+    with torch.no_grad():
+        ours, theirs = wide.encode(picture).latent_dist, narrow.encode(picture).latent_dist
+        assert torch.allclose(ours.mean[:, :4], theirs.mean, atol=1e-4)
+        assert torch.allclose(ours.logvar[:, :4], theirs.logvar, atol=1e-4)
+        latents = torch.cat([theirs.mean, torch.zeros(2, 2, 8, 8)], dim=1)
+        assert torch.allclose(wide.decode(latents).sample, narrow.decode(theirs.mean).sample, atol=1e-4)
+    text_encoder.train(chosen)
+    run = Run("denoiser", denoiser.build(chosen), chosen.preset.denoiser, chosen)
+    shipped = diffusers.UNet2DConditionModel.from_pretrained(toy_pack / "unet").state_dict()
+    assert torch.equal(run.model.unet.conv_norm_out.weight, shipped["conv_norm_out.weight"].float())
+    assert run.model.unet.conv_in.weight.shape[1] == 13, "latent 6, mask 1, masked latent 6"
 
 
 def test_the_layers_for_boxes_are_trained_and_the_denoiser_is_not_touched_by_it(toy_pack: Path, tmp_path: Path) -> None:
