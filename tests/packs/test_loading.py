@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from studio.engine.preview import encode_previews
 from studio.errors import PackError
 from studio.packs.catalogue import PACKS, STORYBOOK, PackInfo, find_pack
-from studio.packs.loading import find_family, load_pack, pick_device, pick_dtype
+from studio.packs.loading import find_family, load_pack, pick_device
 from studio.requests import kinds
 from studio.samplers.catalogue import find_sampler
 
@@ -106,7 +106,6 @@ def test_cuda_where_there_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     assert pick_device("auto") == CPU
     with pytest.raises(PackError, match="STUDIO_DEVICE"):
         pick_device("cuda:0")
-    assert pick_dtype(CPU) == torch.float32
 
 
 def test_the_catalogue_ships_storybook() -> None:
