@@ -114,6 +114,7 @@ def _widened(pack: Path, options: Options) -> dict[str, torch.Tensor]:
         rows = [*range(few)] if key.startswith("post_quant") else rows
         columns = rows if key.startswith("quant_conv") else [*range(few)]
         wide = torch.eye(len(value)).reshape(value.shape) if value.shape[2:] == (1, 1) else SMALL * value
+        wide = torch.zeros_like(value) if value.dim() == 1 else wide
         if key.startswith("decoder"):
             wide[:, :few] = old[key]
         elif key.startswith("encoder") or value.dim() == 1:
