@@ -2,7 +2,7 @@
 
     python -m storybook.denoiser --preset small
 
-Nine input channels, in the order of diffusers' inpainting U-Nets: latent 4, mask 1, masked latent 4. Most samples
+Its input channels, in the order of diffusers' inpainting U-Nets: latent, mask, masked latent. Most samples
 have everything masked, which is plain generation; the others a random mask. The model predicts v
 (Salimans and Ho 2022). Noise levels are drawn as often as min-SNR weighting (Hang et al. 2023) would weigh them, which
 has the same mean as weighting uniform draws and wastes no sample on levels that hardly count; a quarter is uniform,

@@ -64,7 +64,7 @@ STATUSES = ("resident", "loading", "failed", "available")  # of a pack on severa
 
 class Replica:
     """The actor: an engine and its loop. One thread of it serves, one takes commands, in the order in which they were
-    sent, and one says whether it lives."""
+    sent, and one answers which process it is."""
 
     def __init__(self, options: WorkerOptions) -> None:
         write_log(options.log)

@@ -32,7 +32,12 @@ from studio.requests.limits import EXACT
 from studio.samplers.table import NoiseSchedule, Tables, add_noise
 
 KEPT_SIZES = 16
-INPAINTING_CHANNELS = 9  # latent 4, mask 1, masked latent 4
+
+
+def inpainting_channels(latent: int) -> int:
+    """What a denoiser of ``latent`` channels sees that repaints: the latent, a mask and the masked picture's latent
+    (Rombach et al. 2022, section 4.5)."""
+    return 2 * latent + 1
 
 
 class Predict(Protocol):
@@ -148,7 +153,7 @@ class Pack:
     @property
     def sees_masks(self) -> bool:
         """Whether the denoiser takes a mask and a masked picture as channels beside the latent's."""
-        return bool(self.denoiser.unet.config.in_channels == INPAINTING_CHANNELS)
+        return bool(self.denoiser.unet.config.in_channels == inpainting_channels(self.denoiser.channels))
 
     @property
     def takes_boxes(self) -> bool:

@@ -28,7 +28,7 @@ from studio.packs.grounding import take_grounding
 from studio.packs.hashing import hash_of_folder
 from studio.packs.image_prompt import ImagePrompts, take_image_prompt
 from studio.packs.linear_decoder import PreviewDecoder
-from studio.packs.pack import INPAINTING_CHANNELS, Denoiser, Pack
+from studio.packs.pack import Denoiser, Pack, inpainting_channels
 from studio.packs.parts import load_autoencoder, load_model, read_preview, read_schedule, settled
 from studio.packs.text_encoders import TextEncoders, Tower
 from studio.packs.thesaurus import read_thesaurus
@@ -108,14 +108,15 @@ def assembled(info: PackInfo, parts: Checkpoint, device: torch.device) -> Pack:
     """A pack of loaded ``parts``. Raises `PackError` for a U-Net that is not of this family."""
     unet, autoencoder = settled(parts.unet, device), settled(parts.autoencoder, device)
     is_known = unet.config.addition_embed_type in (None, "text_time") and unet.config.class_embed_type is None
-    if not is_known or unet.config.in_channels not in (4, INPAINTING_CHANNELS):
+    channels = unet.config.out_channels
+    if not is_known or unet.config.in_channels not in (channels, inpainting_channels(channels)):
         raise PackError(f"{info.title} is not of the Stable Diffusion family, or one of it that is not served so far.")
     denoiser = Denoiser(
         unet=unet,
         predict=predict,
         tables=Tables(parts.schedule),
         first_stage=FirstStage(autoencoder, parts.preview.to(device), FACTOR, DECODED_PIECE),
-        channels=unet.config.out_channels,
+        channels=channels,
         native_area=(info.size // FACTOR) ** 2,
         grounding=take_grounding(unet),
     )
