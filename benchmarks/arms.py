@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import torch
@@ -97,10 +97,12 @@ class _Run:
 
 class StockLoop:
     """The loop of diffusers' pipelines. ``largest`` requests of equal settings run as one batch, from beginning to
-    end; with 1, one request after the other. No previews."""
+    end; with 1, one request after the other. No previews. ``traces``: whether the U-Net is called as our engine calls
+    it, and not as diffusers does."""
 
-    def __init__(self, pack: Pack, largest: int = 1) -> None:
-        self._pack, self._largest = pack, largest
+    def __init__(self, pack: Pack, largest: int = 1, *, traces: bool = False) -> None:
+        self._pack = replace(pack, denoiser=replace(pack.denoiser, traces=traces))
+        self._largest = largest
         self._waiting: list[tuple[str, TextToImage]] = []
         self._run: _Run | None = None
 

@@ -10,7 +10,7 @@ Arms on the same U-Net, in turns, so that a machine that slows down slows all of
     A'   one request after the other through our engine
     B    requests of equal settings in batches, run from beginning to end through the stock loop
     C    our engine, everybody's steps together
-    A', B and C fast    the same with the denoiser in bfloat16 (STUDIO_PRECISION=fast)
+    A', B and C fast    the same with the denoiser in bfloat16 (STUDIO_PRECISION=fast), which B, too, calls as we do
 
 The people (`workload.py`) are the same for every arm: mixed samplers, steps, guidance and two sizes, exponential
 pauses, one in ten gives up. Reported are medians over the repeats, and ratios with their spread.
@@ -45,7 +45,7 @@ from studio.requests.text_to_image import TextToImage
 MAKE: dict[str, Callable[[Pack, float], Arm]] = {
     "A": lambda pack, inputs: StockLoop(pack),
     "A'": lambda pack, inputs: OurEngine(pack, inputs, together=False),
-    "B": lambda pack, inputs: StockLoop(pack, largest=max(1, int(inputs) // 2)),
+    "B": lambda pack, inputs: StockLoop(pack, max(1, int(inputs) // 2), traces=pack.precision == FAST),
     "C": lambda pack, inputs: OurEngine(pack, inputs, together=True),
 }
 ARMS = (("A", EXACT), ("A'", EXACT), ("B", EXACT), ("C", EXACT), ("A'", FAST), ("B", FAST), ("C", FAST))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
 
@@ -71,6 +72,14 @@ class ConditioningBatch:
         names = ("pooled", "time_ids", "concat", "guidance", "level")
         parts = {name: part[:1] for name in names if (part := getattr(self, name)) is not None}
         return ConditioningBatch(self.text[:1], **parts)
+
+
+class Predict(Protocol):
+    """How a family calls its model, in the model's own type."""
+
+    def __call__(
+        self, model: Any, latents: torch.Tensor, timesteps: torch.Tensor, conditioning: ConditioningBatch
+    ) -> torch.Tensor: ...
 
 
 def stack(inputs: Sequence[Conditioning], padded_to: int | None = None) -> ConditioningBatch:

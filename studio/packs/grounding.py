@@ -55,7 +55,7 @@ class _FirstRows(nn.Module):
 
     def forward(self, features: torch.Tensor, layout: Layout) -> torch.Tensor:
         """features [B, pixels, width]."""
-        run = len(layout.tokens)
+        run = layout.tokens.shape[0]
         steered = self.fuser(features[:run], layout.tokens)[: layout.opened]
         return torch.cat([steered, features[layout.opened :]])
 

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,12 +20,13 @@ from studio.errors import InvalidRequest, PackError
 from studio.images.boxes import MOST_BOXES, Boxed
 from studio.packs.catalogue import PackInfo
 from studio.packs.clip import Clip, mean_over_words
-from studio.packs.conditioning import Conditioning, ConditioningBatch
+from studio.packs.conditioning import Conditioning, ConditioningBatch, Predict
 from studio.packs.first_stage import FirstStage
 from studio.packs.grounding import Grounding
 from studio.packs.loras import Loras
 from studio.packs.text_encoders import TextEncoders, Tower
 from studio.packs.thesaurus import Thesaurus
+from studio.packs.tracing import Traced, is_worth_tracing
 from studio.packs.vocabulary import unknown_words
 from studio.prompts import Lora, read_prompt
 from studio.requests.limits import EXACT
@@ -38,14 +39,6 @@ def inpainting_channels(latent: int) -> int:
     """What a denoiser of ``latent`` channels sees that repaints: the latent, a mask and the masked picture's latent
     (Rombach et al. 2022, section 4.5)."""
     return 2 * latent + 1
-
-
-class Predict(Protocol):
-    """How a family calls its model, in the model's own type."""
-
-    def __call__(
-        self, model: Any, latents: torch.Tensor, timesteps: torch.Tensor, conditioning: ConditioningBatch
-    ) -> torch.Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -68,6 +61,7 @@ class Denoiser:
     ``predict`` is its family's way to call it. ``native_area`` latents are one unit of work: what the pack's main
     denoiser was trained at, or as much work for another one. ``grounding`` makes tokens of boxes and ``projection`` of
     pictures' embeddings, where the U-Net takes some. ``augmentation`` is what an upscaler's small picture goes through.
+    ``traces``: whether a small U-Net is called through traces (`studio.packs.tracing`): the same bits, sooner.
     """
 
     unet: Any
@@ -80,10 +74,16 @@ class Denoiser:
     projection: Any = None
     augmentation: Augmentation | None = None
     loras: Loras | None = None
+    traces: bool = True
 
     @cached_property
     def device(self) -> torch.device:
         return self.unet.device  # looks through all parameters, and is asked several times a step
+
+    @cached_property
+    def _predict_base(self) -> Predict:
+        """``predict`` for calls without LoRAs, as quickly as this device can."""
+        return Traced(self.predict) if self.traces and is_worth_tracing(self.unet) else self.predict
 
     @property
     def embeds_guidance(self) -> bool:
@@ -119,8 +119,9 @@ class Denoiser:
         Timesteps stay float32 whatever the weights' type: in bfloat16 they would be off by up to four.
         """
         self.put_on(loras)
+        predict = self.predict if loras else self._predict_base
         with torch.inference_mode():
-            return self.predict(self.unet, latents, timesteps, conditioning).float()
+            return predict(self.unet, latents, timesteps, conditioning).float()
 
 
 @dataclass(eq=False)

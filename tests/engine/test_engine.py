@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -12,7 +14,7 @@ from studio.engine.engine import Engine
 from studio.errors import JobFailed, NotFinite, OutOfMemory, PackError, QueueFull
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Queued, Started
 from studio.images.pixels import Pixels
-from studio.packs.pack import Pack
+from studio.packs.pack import Denoiser, Pack
 from studio.requests.text_to_image import TextToImage
 from tests.engine.test_denoise import _mixed_requests
 from tests.miniature import NAME, SIDE, ask
@@ -251,19 +253,19 @@ def test_a_small_owner_is_not_slowed_down_to_the_pace_of_a_large_one(pack: Pack)
     assert all("one" in jobs for jobs in ran)
 
 
-def _hold_at_most(inputs: int, pack: Pack, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def _hold_at_most(inputs: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """From now on a model call with more inputs asks torch's allocator for more than any machine has, and gets its
     real answer. Returns the sizes of the calls made."""
     sizes: list[int] = []
-    forward = pack.denoiser.unet.forward
+    call = Denoiser.__call__
 
-    def hungry(latents: torch.Tensor, *given: object, **named: object) -> object:
+    def hungry(self: Denoiser, latents: torch.Tensor, *given: Any) -> torch.Tensor:
         sizes.append(len(latents))
         if len(latents) > inputs:
             torch.empty(2**58, dtype=torch.uint8)
-        return forward(latents, *given, **named)
+        return call(self, latents, *given)
 
-    monkeypatch.setattr(pack.denoiser.unet, "forward", hungry)
+    monkeypatch.setattr(Denoiser, "__call__", hungry)
     return sizes
 
 
@@ -271,7 +273,7 @@ def test_a_batch_too_large_for_memory_is_halved_until_it_fits_and_stays_small(
     pack: Pack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alone = [_pixels(_run(_engine(pack), {"a": ask(seed=seed)}), "a")[0] for seed in range(6)]
-    sizes = _hold_at_most(4, pack, monkeypatch)
+    sizes = _hold_at_most(4, monkeypatch)
     engine = _engine(pack, inputs=16)
     events = _run(engine, {"a": ask(count=6, seed=0)})
     assert sizes[0] == 12
@@ -284,12 +286,12 @@ def test_a_batch_too_large_for_memory_is_halved_until_it_fits_and_stays_small(
 
 def test_room_comes_back_when_memory_does(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as tight:
-        _hold_at_most(4, pack, tight)
+        _hold_at_most(4, tight)
         engine = _engine(pack, inputs=8)
         engine.submit("a", ask(count=4, steps=150))
         engine.step()
     monkeypatch.setattr(batching, "CALLS_BEFORE_GROWING", 3)
-    sizes = _hold_at_most(64, pack, monkeypatch)
+    sizes = _hold_at_most(64, monkeypatch)
     for _ in range(20):
         engine.step()
     assert sizes[0] == 4
@@ -297,7 +299,7 @@ def test_room_comes_back_when_memory_does(pack: Pack, monkeypatch: pytest.Monkey
 
 
 def test_a_row_too_large_for_memory_fails_alone_with_what_to_do(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
-    _hold_at_most(1, pack, monkeypatch)
+    _hold_at_most(1, monkeypatch)
     engine = _engine(pack)
     events = _run(engine, {"guided": ask(), "plain": ask(guidance=1.0)})
     (failure,) = [event for event in events if isinstance(event, Failed)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -13,7 +15,8 @@ from studio.engine.engine import Engine
 from studio.errors import PackError
 from studio.events import Drawn, Event
 from studio.images.pixels import Mask, Pixels
-from studio.packs.pack import Pack
+from studio.packs.conditioning import ConditioningBatch
+from studio.packs.pack import Denoiser, Pack
 from studio.requests.inpaint import Inpaint
 from studio.requests.request import Request
 from studio.rows import Row
@@ -137,15 +140,17 @@ def test_rows_of_text_layout_inpainting_and_variations_share_calls_and_come_out_
     requests = _requests()
     alone = {name: _pictures(Engine({NAME: pack}), {name: request})[name] for name, request in requests.items()}
     calls: list[tuple[int, int, int]] = []
-    forward = pack.denoiser.unet.forward
+    call = Denoiser.__call__
 
-    def counted(*given: torch.Tensor, **named: dict[str, dict[str, torch.Tensor]] | None) -> object:
-        extra = named["cross_attention_kwargs"]
-        steered = int((extra["ip_hidden_states"].scale > 0).sum())
-        calls.append((len(given[0]), len(extra["gligen"]["tokens"]), steered))
-        return forward(*given, **named)
+    def counted(self: Denoiser, latents: torch.Tensor, timesteps: torch.Tensor, conditioning: ConditioningBatch,
+                *rest: Any) -> torch.Tensor:  # fmt: skip
+        assert conditioning.layout is not None
+        assert conditioning.image is not None
+        steered = int((conditioning.image.scale > 0).sum())
+        calls.append((len(latents), len(conditioning.layout.tokens), steered))
+        return call(self, latents, timesteps, conditioning, *rest)
 
-    monkeypatch.setattr(pack.denoiser.unet, "forward", counted)
+    monkeypatch.setattr(Denoiser, "__call__", counted)
     together = _pictures(Engine({NAME: pack}, Limits(inputs=16)), requests)
     assert calls == [(14, 5, 5)] * 3 + [(14, 3, 5)] * 3
     for name, picture in together.items():
