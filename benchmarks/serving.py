@@ -1,7 +1,8 @@
 """What serving everybody's steps together gives, against serving one after the other and against equal settings.
 
     make bench
-    python -m benchmarks.serving --users 1 8 16 --requests 16 --repeats 3 --out bench
+    python -m benchmarks.serving --users 1 16 --requests 32 --repeats 3 --out bench
+    python -m benchmarks.serving --static       # also against a compiled batch of one size; needs a C++ compiler
     python -m benchmarks.serving --model sd15 --device cuda     # full size, random weights; or sdxl
 
 Arms on the same U-Net, in turns, so that a machine that slows down slows all of them:
@@ -61,6 +62,7 @@ RATIOS = (  # each the ratio of one arm to another
     ("p95 first preview, C fast over A'", "p95 first preview", ("C", FAST), ("A'", EXACT)),
 )
 FIRST_ORDER = ("DPM++ 2M Karras", "Euler a", "DDIM", "UniPC Karras", "DPM++ 2M SDE Karras", "Euler", "DEIS", "DDPM")
+WARM_UP = 8  # people without a clock
 PAIRS = 5  # repeats of the two small comparisons, which are close to 1
 
 
@@ -189,34 +191,59 @@ def _median(sessions: Sequence[dict[str, float]]) -> dict[str, float]:
 
 def _ratios(one: Sequence[dict[str, float]], other: Sequence[dict[str, float]], name: str) -> list[float]:
     """Lowest, median and highest ratio over the repeats."""
-    ratios = sorted(a[name] / b[name] if b[name] else float("nan") for a, b in zip(one, other, strict=True))
-    return [ratios[0], statistics.median(ratios), ratios[-1]]
+    return _spread([a[name] / b[name] if b[name] else float("nan") for a, b in zip(one, other, strict=True)])
 
 
 def compare_pairs(pack: Pack, inputs: float) -> dict[str, list[float]]:
     """Two prices: of previews, and of mixing samplers; each the ratio of two rates, lowest, median and highest."""
-    side = pack.info.size
-    uniform = [
-        TextToImage(prompt="a red house", pack=pack.info.name, width=side, height=side, seed=seed, steps=20)
-        for seed in range(8)
-    ]
-    mixed = [replace(request, sampler=name) for request, name in zip(uniform, FIRST_ORDER, strict=True)]
-
-    def rate(requests: Sequence[TextToImage], previews: bool = True) -> float:
-        arm = OurEngine(pack, inputs, together=True, previews=previews)
-        people = [Visit(number, 0.0, request) for number, request in enumerate(requests)]
-        return serve(arm, people).figures()["pictures/s"]
-
-    rate(mixed)  # traces the samplers' tables
+    uniform, mixed = alike(pack, 8), unlike(pack, 8)
+    ours, blind = (OurEngine(pack, inputs, together=True, previews=previews) for previews in (True, False))
+    rate_at_once(ours, mixed)  # traces the samplers' tables
     previews, mixing = [], []
     for _ in range(PAIRS):
-        with_previews = rate(uniform)
-        previews.append(with_previews / rate(uniform, previews=False))
-        mixing.append(rate(mixed) / with_previews)
-    return {
-        name: [min(values), statistics.median(values), max(values)]
-        for name, values in (("with previews / without", previews), ("mixed samplers / uniform", mixing))
-    }
+        with_previews = rate_at_once(ours, uniform)
+        previews.append(with_previews / rate_at_once(blind, uniform))
+        mixing.append(rate_at_once(ours, mixed) / with_previews)
+    return {"with previews / without": _spread(previews), "mixed samplers / uniform": _spread(mixing)}
+
+
+def compare_static(pack: Pack, count: int = 16) -> dict[str, list[float]]:
+    """Our engine with ``count`` people of mixed samplers, against what no server of people can have: as many of equal
+    settings, there from the beginning, through a U-Net compiled for that one size, without previews."""
+    compiled: Any = torch.compile(pack.denoiser.unet, dynamic=False)
+    static = StockLoop(replace(pack, denoiser=replace(pack.denoiser, unet=compiled)), count)
+    ours = OurEngine(pack, 2 * count, together=True)
+    for arm, requests in ((static, alike(pack, count)), (ours, unlike(pack, count))):
+        rate_at_once(arm, requests)  # compiles, and traces
+    ratios = [rate_at_once(ours, unlike(pack, count)) / rate_at_once(static, alike(pack, count)) for _ in range(PAIRS)]
+    return {f"mixed samplers / a compiled batch of {count}, both in bfloat16": _spread(ratios)}
+
+
+def alike(pack: Pack, count: int) -> list[TextToImage]:
+    """``count`` requests that differ in their seeds alone."""
+    side = pack.info.size
+    return [
+        TextToImage(prompt="a red house", pack=pack.info.name, width=side, height=side, seed=seed, steps=20)
+        for seed in range(count)
+    ]
+
+
+def unlike(pack: Pack, count: int) -> list[TextToImage]:
+    """The same with one sampler after the other."""
+    return [
+        replace(request, sampler=FIRST_ORDER[number % len(FIRST_ORDER)])
+        for number, request in enumerate(alike(pack, count))
+    ]
+
+
+def rate_at_once(arm: Arm, requests: Sequence[TextToImage]) -> float:
+    """Pictures a second where all come at the same moment."""
+    return serve(arm, [Visit(number, 0.0, each) for number, each in enumerate(requests)]).figures()["pictures/s"]
+
+
+def _spread(values: Sequence[float]) -> list[float]:
+    """Lowest, median and highest."""
+    return [min(values), statistics.median(values), max(values)]
 
 
 def machine(device: torch.device) -> str:
@@ -238,11 +265,12 @@ def main(arguments: list[str] | None = None) -> None:
         "--model", default=STORYBOOK, help=f"a pack, or one of {', '.join(FAMILIES)} with random weights"
     )
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--users", type=int, nargs="+", default=[1, 8, 16])
-    parser.add_argument("--requests", type=int, default=16, help="of all users together; one alone makes half as many")
+    parser.add_argument("--users", type=int, nargs="+", default=[1, 16])
+    parser.add_argument("--requests", type=int, default=32, help="of all users together; one alone makes a quarter")
     parser.add_argument("--pause", type=float, default=0.5, help="mean seconds between a user's requests")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--inputs", type=float, help="model inputs a call; found by calibration if not given")
+    parser.add_argument("--static", action="store_true", help="against a compiled batch of one size, too")
     parser.add_argument(
         "--out", type=Path, default=Path("bench"), help="folder for serving.json, serving.md, serving.png"
     )
@@ -252,7 +280,7 @@ def main(arguments: list[str] | None = None) -> None:
     packs = {precision: load(given.model, device, precision) for precision in precisions}
     inputs = {precision: given.inputs or calibrate(pack).inputs for precision, pack in packs.items()}
     compared = Machine(packs, inputs)
-    warm_up = visits(packs[EXACT], users=8, each=1, pause=0.0, seed=10**6)
+    warm_up = visits(packs[EXACT], users=WARM_UP, each=1, pause=0.0, seed=10**6)
     for arm in ARMS:  # once without a clock: traces, prompts, and the first calls' allocations
         if arm[1] in packs:
             measured(compared, arm, warm_up)
@@ -262,11 +290,13 @@ def main(arguments: list[str] | None = None) -> None:
         "inputs": inputs,
         "repeats": given.repeats,
         "levels": [
-            compare_arms(compared, users, max(1, given.requests // max(users, 2)), given.pause, given.repeats)
+            compare_arms(compared, users, max(1, given.requests // max(users, 4)), given.pause, given.repeats)
             for users in given.users
         ],
         "pairs": compare_pairs(packs[EXACT], inputs[EXACT]),
     }
+    if given.static:
+        result["pairs"] |= compare_static(packs[precisions[-1]])
     given.out.mkdir(parents=True, exist_ok=True)
     (given.out / "serving.json").write_text(json.dumps(result, indent=2) + "\n")
     (given.out / "serving.md").write_text(as_markdown(result))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -75,6 +76,7 @@ def unseen(count: int, size: int) -> NDArray[np.uint8]:
     return renders(UNSEEN, count, size)
 
 
+@lru_cache(maxsize=8)  # training looks at the same few again and again
 def renders(first: int, count: int, size: int) -> NDArray[np.uint8]:
     """The scenes of ``count`` seeds from ``first`` on, uint8 [count, size, size, 3]."""
     return _draw((first, first + count, size, scene))

@@ -6,11 +6,13 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # a test that needs the network is wrong; se
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["STUDIO_PRECISION"] = "exact"  # so that pictures are the same on every machine, alone and in a batch
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 
 from storybook.pack import train_and_write
 from storybook.run import options
@@ -40,12 +42,18 @@ def pack() -> Pack:
 
 
 @pytest.fixture(scope="session")
-def toy_pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A pack folder out of the real training scripts at toy size: every stage runs, and what it writes is loaded."""
-    folder, work = tmp_path_factory.mktemp("packs") / "toybook", tmp_path_factory.mktemp("training")
-    chosen = options("pack", ["--preset", "toy", "--folder", str(work), "--device", "cpu"])
-    train_and_write(chosen, folder)
-    return folder
+def toy_pack(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A pack folder out of the real training scripts at toy size: every stage runs, and what it writes is loaded. The
+    first worker that needs it makes it for all; each has a copy of its own."""
+    base = tmp_path_factory.getbasetemp()
+    work = (base if worker_id == "master" else base.parent) / "training"
+    folder, done = work / "toybook", work / "done"
+    work.mkdir(exist_ok=True)
+    with FileLock(work / "lock"):
+        if not done.exists():
+            train_and_write(options("pack", ["--preset", "toy", "--folder", str(work), "--device", "cpu"]), folder)
+            done.touch()
+    return Path(shutil.copytree(folder, tmp_path_factory.mktemp("packs") / "toybook"))
 
 
 @pytest.fixture(scope="session")

@@ -78,6 +78,19 @@ def test_work_is_counted_per_input(counted: Pack) -> None:
         assert counted.denoiser.work.flops - before == batch * counted.denoiser.flops_of[4, 8, 8] > 0
 
 
+def test_a_static_batch_is_compared_with_people_of_mixed_samplers(
+    counted: Pack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a compiler: who has one, gets the ratio; everybody gets that both arms serve the same number."""
+    compiled: list[object] = []
+    monkeypatch.setattr(torch, "compile", lambda model, dynamic: (compiled.append(model), model)[1])
+    monkeypatch.setattr(serving, "PAIRS", 2)
+    ((words, ratio),) = serving.compare_static(counted, 3).items()
+    assert "compiled batch of 3" in words
+    assert compiled == [counted.denoiser.unet]
+    assert 0 < ratio[0] <= ratio[1] <= ratio[2]
+
+
 @pytest.mark.parametrize(("model", "parameters"), [("sd15", 859_520_964), ("sdxl", 2_567_463_684)])
 def test_the_full_size_models_have_the_published_number_of_parameters(model: str, parameters: int) -> None:
     with torch.device("meta"):
@@ -89,8 +102,9 @@ def test_the_whole_benchmark_writes_its_table_and_its_plot(
     toy_pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(serving, "PAIRS", 1)
+    monkeypatch.setattr(serving, "WARM_UP", 1)
     main(["--model", str(toy_pack), "--device", "cpu", "--users", "1", "2", "--requests", "4", "--pause", "0.01",
-          "--repeats", "2", "--out", str(tmp_path)])  # fmt: skip
+          "--repeats", "2", "--inputs", "8", "--out", str(tmp_path)])  # fmt: skip
     table = (tmp_path / "serving.md").read_text()
     assert table.count("C: our engine, together") == 2
     assert "C over A'" in table
