@@ -2,10 +2,11 @@
 
     python -m benchmarks.load --sessions 64 --jobs 3
 
-Starts the real program on 127.0.0.1 with the shipped pack and a data folder of its own. Every session draws its
-pictures one after the other while it follows them; then the sessions discard 200 pictures as soon as they see them;
-then twice as many people come as the queue takes, and those that are taken give up; then one more draws. Meanwhile
-somebody else opens the page again and again. Prints a line of JSON for each of these.
+Starts the real program on 127.0.0.1 with the shipped pack and a data folder of its own. One session draws alone, which
+shows what the page's process does for each. Then every session draws its pictures one after the other while it follows
+them; then the sessions discard 200 pictures as soon as they see them; then twice as many people come as the queue
+takes, and those that are taken give up; then one more draws. Meanwhile somebody else opens the page again and again.
+Prints a line of JSON for each of these.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from benchmarks.studio import Running, running
 
 LONGEST_SECONDS = 1800.0
 LOOKS_A_SECOND = 4
+ALONE, ALONE_STEPS = 5, 50  # pictures of somebody who is there alone, and their steps
 # Of a view, or of gradio's list of what has changed in it.
 STATE, MESSAGE = (re.compile(rf'"{name}"(?::|\],)\s*"([^"]+)"') for name in ("state", "message"))
 SETTLED_SECONDS = 5.0  # after which what has been asked for has reached the engine, and what is over has ended
@@ -41,6 +43,7 @@ class Session:
 
     def __init__(self, http: httpx.AsyncClient, config: dict[str, Any]) -> None:
         self._http, self._hash, self._name = http, secrets.token_hex(6), secrets.token_hex(16)
+        self.received = 0  # bytes that this browser has heard of its jobs
         self._components = {each["id"]: each for each in config["components"]}
         self._events = config["dependencies"]
 
@@ -71,6 +74,7 @@ class Session:
         state, message, parameters = "", "", {"session_hash": self._hash}
         async with self._http.stream("GET", "/gradio_api/queue/data", params=parameters) as stream:
             async for line in stream.aiter_lines():
+                self.received += len(line)
                 if event not in line or not ('"state"' in line or "process_completed" in line):
                     continue  # a preview: what is most of the stream, and costs this process time that the page needs
                 state, message = _last(STATE, line) or state, _last(MESSAGE, line) or message
@@ -123,6 +127,23 @@ class Watch:
         await asyncio.gather(self._looking, return_exceptions=True)
 
 
+async def alone(http: httpx.AsyncClient, config: dict[str, Any], pid: int) -> dict[str, Any]:
+    """What the page's process does for one person who draws, as a share of one core, and what it sends."""
+    session, page = Session(http, config), psutil.Process(pid)
+    await session.draw(2)  # the engine starts, and what is needed once is loaded
+    session.received, began, before = 0, time.perf_counter(), page.cpu_times()
+    ends = [await session.draw(ALONE_STEPS) for _ in range(ALONE)]
+    seconds, after = time.perf_counter() - began, page.cpu_times()
+    busy = after.user + after.system - before.user - before.system
+    return {
+        "phase": "one alone",
+        **Counter(ends),
+        "seconds": round(seconds, 1),
+        "share_of_a_core": round(busy / seconds, 3),
+        "kilobytes_a_step": round(session.received / (ALONE * ALONE_STEPS) / 1024, 1),
+    }
+
+
 async def visit(studio: Running, sessions: int, jobs: int, steps: int, cancels: int) -> None:
     """People who draw; people who change their minds; more people than the queue takes; one more picture. Prints how
     the jobs of each ended, how the page did, and what its process needs afterwards."""
@@ -130,6 +151,7 @@ async def visit(studio: Running, sessions: int, jobs: int, steps: int, cancels: 
     async with httpx.AsyncClient(base_url=studio.url, timeout=LONGEST_SECONDS, limits=limits) as http:
         config = (await http.get("/config")).json()
         print(json.dumps({"phase": "before", "memory_mb": studio.megabytes}), flush=True)
+        print(json.dumps(await alone(http, config, studio.pid)), flush=True)
         watch = Watch(http, studio.pid)
 
         async def phase(name: str, people: Iterable[Coroutine[Any, Any, list[str]]]) -> None:

@@ -12,7 +12,7 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import Generic, Protocol, TypeVar
 
 from studio.errors import QueueFull
@@ -196,12 +196,7 @@ class Line(Generic[Job]):
     @property
     def first(self) -> Job | None:
         """Who goes next."""
-        while self._next:
-            turn, came, owner = self._next[0]
-            if self._came.get(owner) == came and self._turns.get(owner, -1) == turn:
-                return next(iter(self._of_owner[owner].values()))
-            heapq.heappop(self._next)
-        return None
+        return next(iter(self.ahead(1)), None)
 
     def served(self, owner: str) -> None:
         self._clock += 1
@@ -215,8 +210,23 @@ class Line(Generic[Job]):
     def order(self) -> list[Job]:
         """All of them in the order in which they will go, if nobody else comes."""
         owners = sorted(self._of_owner, key=lambda owner: (self._turns.get(owner, -1), self._came[owner]))
+        return [*self._in_rounds(owners)]
+
+    def ahead(self, count: int) -> list[Job]:
+        """The first ``count`` of `order`."""
+        owners: dict[str, tuple[int, int, str]] = {}  # the first ``count``, out of the heap and back into it
+        while self._next and len(owners) < count:
+            entry = heapq.heappop(self._next)
+            turn, came, owner = entry
+            if self._came.get(owner) == came and self._turns.get(owner, -1) == turn:
+                owners[owner] = entry
+        for entry in owners.values():
+            heapq.heappush(self._next, entry)
+        return [*islice(self._in_rounds(owners), count)]
+
+    def _in_rounds(self, owners: Iterable[str]) -> Iterator[Job]:
         rounds = zip_longest(*(self._of_owner[owner].values() for owner in owners))
-        return [job for jobs in rounds for job in jobs if job is not None]
+        return (job for jobs in rounds for job in jobs if job is not None)
 
     def _line_up(self, owner: str) -> None:
         if owner in self._came:

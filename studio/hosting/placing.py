@@ -170,7 +170,7 @@ class Placement(Generic[Job]):
         if not any(site.has_room_for(first.demand) for site in self.sites.values()):
             return None  # nobody has room for anybody, or the first would wait for ever behind smaller ones
         refused = {(first.demand.pack, first.demand.loras, first.demand.pictures)}
-        for job in self.line.order()[1 : 1 + LOOKED_AHEAD]:
+        for job in self.line.ahead(1 + LOOKED_AHEAD)[1:]:
             kind = job.demand.pack, job.demand.loras, job.demand.pictures
             if kind in refused:
                 continue

@@ -155,8 +155,8 @@ def test_a_job_that_leaves_is_gone_and_counted_no_more() -> None:
     assert [job.name for job in line] == ["2"]
 
 
-def test_the_first_is_always_the_first_of_the_order() -> None:
-    """Whatever happens: the heap that finds the first in no time agrees with the order that looks at everybody."""
+def test_those_ahead_are_always_the_first_of_the_order() -> None:
+    """Whatever happens: the heap that finds them in no time agrees with the order that looks at everybody."""
     chance, line, names = random.Random(0), Line[_Job](), 0
     for _ in range(4000):
         match chance.choice(("add", "add", "remove", "serve")):
@@ -171,6 +171,7 @@ def test_the_first_is_always_the_first_of_the_order() -> None:
                 line.served(owner)
         order = line.order()
         assert line.first is (order[0] if order else None)
+        assert [job.name for job in line.ahead(11)] == [job.name for job in order[:11]]
         assert sorted(map(id, order)) == sorted(map(id, line))
         assert line.crowd("a", "x") == Crowd(
             sum(job.owner == "a" for job in line), sum(job.address == "x" for job in line), len(line)
