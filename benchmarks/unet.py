@@ -16,6 +16,7 @@ import importlib.util
 import json
 import tempfile
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -98,12 +99,14 @@ def arms(unet: Any, count: int) -> Iterator[tuple[str, Call]]:
     given = inputs_of(unet, count)
     half = tuple(each.to(torch.bfloat16) if place != 1 else each for place, each in enumerate(given))
     ours, plain = Plain(unet), Plain(copy.deepcopy(unet).to(memory_format=torch.contiguous_format))
-    yield "float32 (exact)", lambda: ours(*given)
+    fast, contiguous = (Plain(copy.deepcopy(each.unet).to(torch.bfloat16)) for each in (ours, plain))
+    yield "float32", lambda: ours(*given)
     yield "float32, contiguous", lambda: plain(*given)
-    fast = Plain(copy.deepcopy(unet).to(torch.bfloat16))
-    yield "bfloat16 (fast)", lambda: fast(*half).float()
-    contiguous = Plain(copy.deepcopy(plain.unet).to(torch.bfloat16))
+    traced, traced_fast = _traced(ours, given), _traced(fast, half)
+    yield "float32, traced (exact)", lambda: traced(*given)
+    yield "bfloat16", lambda: fast(*half).float()
     yield "bfloat16, contiguous", lambda: contiguous(*half).float()
+    yield "bfloat16, traced (fast)", lambda: traced_fast(*half).float()
 
     def autocast() -> torch.Tensor:
         with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -115,6 +118,13 @@ def arms(unet: Any, count: int) -> Iterator[tuple[str, Call]]:
         yield f"torch.compile, {name}", lambda compiled=compiled, values=values: compiled(*values).float()
     yield from _openvino(plain, given)
     yield from _onnx(plain, given)
+
+
+def _traced(model: Plain, given: tuple[torch.Tensor, ...]) -> Any:
+    """As `studio.packs.tracing` calls it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.jit.trace(model, given, check_trace=False)
 
 
 def _openvino(model: Plain, given: tuple[torch.Tensor, ...]) -> Iterator[tuple[str, Call]]:
@@ -155,9 +165,10 @@ PARTS = (  # by what torch calls them; the first that fits counts
 REST, DISPATCH = "activations, sums, copies", "Python and dispatch"
 
 
-def shares(model: Plain, given: tuple[torch.Tensor, ...]) -> dict[str, float]:
+def shares(model: Callable[..., torch.Tensor], given: tuple[torch.Tensor, ...]) -> dict[str, float]:
     """Which share of a call's time goes where, 0..1: operations by their own time, and what is left of the whole."""
-    model(*given)
+    for _ in range(3):  # a trace is slow at first
+        model(*given)
     begun = time.perf_counter()
     model(*given)
     whole = time.perf_counter() - begun
@@ -192,10 +203,13 @@ def measure(unet: Any, count: int) -> dict[str, Any]:
     products = products_of(unet, count)
     given = inputs_of(unet, count)
     half = tuple(each.to(torch.bfloat16) if place != 1 else each for place, each in enumerate(given))
+    fast = Plain(copy.deepcopy(unet).to(torch.bfloat16))
     return {
         "shares": {
-            "float32 (exact)": shares(Plain(unet), given),
-            "bfloat16 (fast)": shares(Plain(copy.deepcopy(unet).to(torch.bfloat16)), half),
+            "float32": shares(Plain(unet), given),
+            "float32, traced (exact)": shares(_traced(Plain(unet), given), given),
+            "bfloat16": shares(fast, half),
+            "bfloat16, traced (fast)": shares(_traced(fast, half), half),
         },
         "inputs": count,
         "GFLOP": counter.get_total_flops() / 1e9,
