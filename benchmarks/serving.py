@@ -1,7 +1,7 @@
 """What serving everybody's steps together gives, against serving one after the other and against equal settings.
 
     make bench
-    python -m benchmarks.serving --users 1 16 --requests 32 --repeats 3 --out bench
+    python -m benchmarks.serving --users 1 16 --requests 16 --repeats 3 --out bench
     python -m benchmarks.serving --static       # also against a compiled batch of one size; needs a C++ compiler
     python -m benchmarks.serving --model sd15 --device cuda     # full size, random weights; or sdxl
 
@@ -266,7 +266,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--device", default="auto")
     parser.add_argument("--users", type=int, nargs="+", default=[1, 16])
-    parser.add_argument("--requests", type=int, default=32, help="of all users together; one alone makes a quarter")
+    parser.add_argument("--requests", type=int, default=16, help="of all users together; one alone makes a quarter")
     parser.add_argument("--pause", type=float, default=0.5, help="mean seconds between a user's requests")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--inputs", type=float, help="model inputs a call; found by calibration if not given")

@@ -116,8 +116,9 @@ def _worker_options(pack: PackInfo, settings: Settings) -> WorkerOptions:
     )
     calibrates, models = settings.batch is None, settings.models.absolute()
     return WorkerOptions(
-        pack, settings.device, limits, calibrates, settings.patience, models, settings.log, settings.precision
-    )
+        pack, settings.device, limits, calibrates, settings.patience, models, settings.log, settings.precision,
+        settings.compile,
+    )  # fmt: skip
 
 
 class EngineHandle(Protocol):

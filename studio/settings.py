@@ -24,6 +24,7 @@ STUDIO_ACCOUNTS            file of accounts (python -m studio accounts); with it
 STUDIO_MCP     0           1: the studio as tools for assistants at /studio/mcp (requirements-mcp.txt)
 STUDIO_STAGES  2           2: at first, pictures are drawn in two stages where the model can; 1: in one, quicker
 STUDIO_PRECISION auto      exact: float32, the same picture on any machine; fast: bfloat16; auto: fast where it pays
+STUDIO_COMPILE 0           1: in bfloat16, models are compiled for calls of a few sizes, beside what is drawn
 STUDIO_ENGINE  process     process: one engine on this machine; ray: engines on a Ray cluster (requirements-ray.txt)
 STUDIO_REPLICAS 1          how many of them: 4, or 1-8, as many as are needed
 STUDIO_RAY                 the cluster's address; one on this machine where there is none
@@ -81,6 +82,7 @@ class Settings:
     log_prompts: bool = False
     stages: int = 2
     precision: str = "auto"
+    compile: bool = False
     engine: str = "process"
     replicas: tuple[int, int] = (1, 1)
     ray: str = ""
@@ -146,6 +148,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         log_prompts=_integer(environment, f"{PREFIX}LOG_PROMPTS", 0, 0, 1) == 1,
         stages=_integer(environment, f"{PREFIX}STAGES", defaults.stages, 1, 2),
         precision=precision,
+        compile=_integer(environment, f"{PREFIX}COMPILE", 0, 0, 1) == 1,
         engine=engine,
         replicas=_range(environment, f"{PREFIX}REPLICAS", defaults.replicas),
         ray=environment.get(f"{PREFIX}RAY", defaults.ray),

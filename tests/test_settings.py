@@ -27,6 +27,7 @@ def test_every_setting_is_read() -> None:
         "STUDIO_STRICT": "1", "STUDIO_STAGES": "1", "STUDIO_HOSTS": "Studio.example, other.example", "STUDIO_PROXIES": "2",
         "STUDIO_GRACE": "7", "STUDIO_ROOT": "/art/studio/", "STUDIO_METRICS": "1", "STUDIO_MCP": "1",
         "STUDIO_LOG": "json", "STUDIO_LOG_PROMPTS": "1", "STUDIO_PRECISION": "fast", "STUDIO_ENGINE": "ray",
+        "STUDIO_COMPILE": "1",
         "STUDIO_REPLICAS": "2-8", "STUDIO_RAY": "ray://cluster:10001",
         "STUDIO_ACCOUNTS": "/etc/studio.json", "STUDIO_MODELS": "/models", "STUDIO_SINGLE": "0",
     }  # fmt: skip
@@ -34,7 +35,7 @@ def test_every_setting_is_read() -> None:
         "0.0.0.0", 80, ("studio.example", "other.example"), 2, pack="p", device="cuda:1", data=Path("/tmp/x"),
         batch=4, rows=64, queue=9, each=3, each_address=5, patience=0, strict=True,
         single=False, grace=7, root="/art/studio", metrics=True, mcp=True, log="json", log_prompts=True, stages=1, accounts=Path("/etc/studio.json"),
-        models=Path("/models"), precision="fast", engine="ray", replicas=(2, 8), ray="ray://cluster:10001",
+        models=Path("/models"), precision="fast", compile=True, engine="ray", replicas=(2, 8), ray="ray://cluster:10001",
     )  # fmt: skip
     fields = {field.name for field in dataclasses.fields(Settings)} - SAID_BY_SPACES
     assert {name.removeprefix("STUDIO_").lower() for name in environment} == fields

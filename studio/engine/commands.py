@@ -103,7 +103,8 @@ class WorkerOptions:
     trying instead.
 
     LoRAs and words of one's own lie in ``models``. A step that takes longer than ``patience`` seconds ends the process;
-    0 waits for ever. ``log`` is the form of the log and ``precision`` what models compute in, as in the settings.
+    0 waits for ever. ``log`` is the form of the log ``precision`` what models compute in, and
+    ``compiles`` whether they are compiled, as in the settings.
     """
 
     pack: PackInfo
@@ -114,6 +115,7 @@ class WorkerOptions:
     models: Path | None = None
     log: str = "text"
     precision: str = "auto"
+    compiles: bool = False
 
 
 Command: TypeAlias = Submit | Cancel | LoadPack | Look

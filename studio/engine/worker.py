@@ -105,10 +105,11 @@ def begin(options: WorkerOptions) -> tuple[Residency | None, list[Message]]:
     except PackError as error:
         return None, [Broken(error)]
     precision = pick_precision(options.precision, device)
+    compiles = options.compiles and not options.limits.strict  # whose bits must be those of the first call
     memory = Memory(lambda: free_memory(device), bytes_needed, bytes_of)
     limits, pace, pack, problem = options.limits, None, None, ""
     try:
-        pack = load_pack(options.pack, device, models=options.models, precision=precision)
+        pack = load_pack(options.pack, device, models=options.models, precision=precision, compiles=compiles)
         limits, pace = _tune(pack, options)
     except PackError as error:
         problem = str(error)
@@ -116,7 +117,7 @@ def begin(options: WorkerOptions) -> tuple[Residency | None, list[Message]]:
         logger.exception("the pack %s cannot be loaded", options.pack.title)
         kind, pack = type(error).__name__, None
         problem = f"The pack {options.pack.title} cannot be loaded ({kind}); the log says more."
-    load = partial(load_pack, device=device, models=options.models)
+    load = partial(load_pack, device=device, models=options.models, compiles=compiles)
     residency = Residency(
         Engine(limits=limits),
         lambda info, precision, report: load(info, report=report, precision=precision),

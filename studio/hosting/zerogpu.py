@@ -55,7 +55,7 @@ class LentGpu:
         self, options: WorkerOptions, on_message: Callable[[Message], None], on_end: Callable[[], None]
     ) -> None:
         self._looker = _import_engine()
-        self._options = replace(options, calibrates=False)  # the seconds are other people's
+        self._options = replace(options, calibrates=False, compiles=False)  # the seconds are other people's
         self._on_message, self._on_end = on_message, on_end
         self._residency: Residency | None = None  # in the fork alone
         self._is_closing = False

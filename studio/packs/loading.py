@@ -55,10 +55,11 @@ def load_pack(
     report: Callable[[float], None] = lambda share: None,
     models: Path | None = None,
     precision: str | None = None,
+    compiles: bool = False,
 ) -> Pack:
     """Loads every model of the pack; ``report`` hears which share of it is done, 0..1. The LoRAs and words of one's own
     in the folder ``models`` can be used with it. ``precision`` None is EXACT on the CPU and FAST on CUDA devices.
-    Raises `PackError`, which says what is missing."""
+    ``compiles``: whether what is drawn in FAST is drawn by compiled denoisers. Raises `PackError`, which says what is missing."""
     source = Path(info.source)
     precision = precision or (FAST if device.type == "cuda" else EXACT)
     dtype = pick_dtype(device, precision)
@@ -82,6 +83,8 @@ def load_pack(
     pack = replace(pack, revision=revision_of(folder, [override] if override else []), precision=precision)
     if precision == FAST and device.type != "cuda":
         make_fast(pack)
+    if precision == FAST and compiles:
+        pack = _compiled(pack)
     return pack if models is None or not pack.text.towers else _extended(pack, models)
 
 
@@ -94,6 +97,13 @@ def _described(info: PackInfo, folder: Path) -> PackInfo:
 def find_family(info: PackInfo) -> Family:
     """The module that loads packs like this one."""
     return cast(Family, importlib.import_module(f"studio.packs.{info.family}"))
+
+
+def _compiled(pack: Pack) -> Pack:
+    denoiser = replace(pack.denoiser, compiles=True)
+    if pack.upscaler is None or pack.upscaler is pack.denoiser:
+        return replace(pack, denoiser=denoiser, upscaler=pack.upscaler and denoiser)
+    return replace(pack, denoiser=denoiser, upscaler=replace(pack.upscaler, compiles=True))
 
 
 def _extended(pack: Pack, models: Path) -> Pack:

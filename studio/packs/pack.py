@@ -20,6 +20,7 @@ from studio.errors import InvalidRequest, PackError
 from studio.images.boxes import MOST_BOXES, Boxed
 from studio.packs.catalogue import PackInfo
 from studio.packs.clip import Clip, mean_over_words
+from studio.packs.compiling import Compiled
 from studio.packs.conditioning import Conditioning, ConditioningBatch, Predict
 from studio.packs.first_stage import FirstStage
 from studio.packs.grounding import Grounding
@@ -62,6 +63,7 @@ class Denoiser:
     denoiser was trained at, or as much work for another one. ``grounding`` makes tokens of boxes and ``projection`` of
     pictures' embeddings, where the U-Net takes some. ``augmentation`` is what an upscaler's small picture goes through.
     ``traces``: whether a small U-Net is called through traces (`studio.packs.tracing`): the same bits, sooner.
+    ``compiles``: whether programs are made for calls of a few sizes (`studio.packs.compiling`).
     """
 
     unet: Any
@@ -75,6 +77,7 @@ class Denoiser:
     augmentation: Augmentation | None = None
     loras: Loras | None = None
     traces: bool = True
+    compiles: bool = False
 
     @cached_property
     def device(self) -> torch.device:
@@ -83,6 +86,8 @@ class Denoiser:
     @cached_property
     def _predict_base(self) -> Predict:
         """``predict`` for calls without LoRAs, as quickly as this device can."""
+        if self.compiles:
+            return Compiled(self.predict)
         return Traced(self.predict) if self.traces and is_worth_tracing(self.unet) else self.predict
 
     @property

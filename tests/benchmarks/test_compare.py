@@ -28,7 +28,7 @@ def test_a_commit_is_checked_out_beside_the_repository_and_removed_again() -> No
 
 
 def test_a_session_is_run_by_the_code_of_its_folder(toy_pack: Path) -> None:
-    figures = session(ROOT, seed=0, model=str(toy_pack), users=2, each=1, inputs=8)
+    figures = session(ROOT, seed=0, model=str(toy_pack), users=1, each=1, inputs=8)
     assert figures["pictures/s"] > 0
 
 

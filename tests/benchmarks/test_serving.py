@@ -11,7 +11,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from PIL import Image
 
-from benchmarks import serving
+from benchmarks import serving, workload
 from benchmarks.arms import OurEngine, StockLoop
 from benchmarks.models import FAMILIES, Counted
 from benchmarks.serving import MAKE, main, serve
@@ -103,6 +103,8 @@ def test_the_whole_benchmark_writes_its_table_and_its_plot(
 ) -> None:
     monkeypatch.setattr(serving, "PAIRS", 1)
     monkeypatch.setattr(serving, "WARM_UP", 1)
+    monkeypatch.setattr(workload, "STEPS", (2, 4))
+    monkeypatch.setattr(workload, "USUAL", 0.0)
     main(["--model", str(toy_pack), "--device", "cpu", "--users", "1", "2", "--requests", "4", "--pause", "0.01",
           "--repeats", "2", "--inputs", "8", "--out", str(tmp_path)])  # fmt: skip
     table = (tmp_path / "serving.md").read_text()
