@@ -58,8 +58,9 @@ def load_pack(
     compiles: bool = False,
 ) -> Pack:
     """Loads every model of the pack; ``report`` hears which share of it is done, 0..1. The LoRAs and words of one's own
-    in the folder ``models`` can be used with it. ``precision`` None is EXACT on the CPU and FAST on CUDA devices.
-    ``compiles``: whether what is drawn in FAST is drawn by compiled denoisers. Raises `PackError`, which says what is missing."""
+    in the folder ``models`` can be used with it. ``precision`` None is EXACT on the CPU and FAST on CUDA devices;
+    ``compiles``: whether what is drawn in FAST is drawn by compiled denoisers. Raises `PackError`, which says what is
+    missing."""
     source = Path(info.source)
     precision = precision or (FAST if device.type == "cuda" else EXACT)
     dtype = pick_dtype(device, precision)
