@@ -125,6 +125,11 @@ class DrawingControls:
         """What was not settled before the request was made: the seed."""
         return self._seed.write(request)
 
+    @property
+    def echoed(self) -> set[gr.Component]:
+        """What `echo` gives the values of."""
+        return {self._seed.number}
+
     def follow(self, pack: PackInfo) -> Update:
         """Good first values for another pack."""
         return self._sampling.follow(pack)

@@ -65,7 +65,7 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
         return {editor: showing_picture(picture), prompt: words}
 
     form = {editor, *fields.values(), *seed.inputs(), picker.dropdown}
-    job.connect(form, read, write, seed.write)
+    job.connect(form, read, write, seed.write, {seed.number})
     examples.connect(form, write, store, picker)
     seed.connect()
     return Receiver(TITLE, {editor, prompt}, receive, job, lambda pack: {})

@@ -127,10 +127,12 @@ class Job:
         read: Callable[[Given], Request],
         write: Callable[[Request], Update],
         echo: Callable[[Request], Update],
+        echoed: set[gr.Component],
     ) -> None:
         """Wires the buttons. ``read`` makes the request from the values of ``form`` (it may raise `StudioError`);
         ``write`` gives the values of the form for a request, and is asked when a page finds its job again; ``echo``
-        gives those that were not settled before the request was made, and nothing that a person may be typing in."""
+        gives those of ``echoed``, which were not settled before the request was made, and nothing that a person may be
+        typing in."""
 
         self.form, self.write = form, write
 
@@ -162,13 +164,12 @@ class Job:
         def discard(browser: str | None, job: str, page: gr.Request) -> None:
             self._cancel(self._desk.name(browser, page.session_hash), job, keep=False)
 
-        shown: Sequence[gr.Component] = [
-            self.view, self.go, self.stop, self.discard, self.name, self._browser, *(form - {self._browser})
-        ]  # fmt: skip
+        own: Sequence[gr.Component] = [self.view, self.go, self.stop, self.discard, self.name, self._browser]
         long: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
         # The request refuses what is outside its limits, in words; gradio's components would do so without.
-        self.go.click(generate, form | {self._browser}, shown, preprocess=False, **long)
-        self.view.ready(attach, self._browser, shown, **long)
+        # Of each output gradio makes a component at every step, changed or not, so that a job shows what it must alone.
+        self.go.click(generate, form | {self._browser}, [*own, *echoed], preprocess=False, **long)
+        self.view.ready(attach, self._browser, [*own, *(form - {self._browser})], **long)
         self.stop.click(keep, [self._browser, self.name], None, **QUICK)
         self.discard.click(discard, [self._browser, self.name], None, **QUICK)
         for component in form:

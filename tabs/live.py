@@ -33,7 +33,7 @@ from tabs.sources import enlarged_url
 from tabs.words import words_of
 
 ENDED = ("done", "stopped", "failed")  # states of a view
-FRAME_SECONDS = 0.06  # between two updates of a page, at least; what happens meanwhile is folded into the next
+FRAME_SECONDS = 0.1  # between two updates of a page, at least; what happens meanwhile is folded into the next
 UPDATES_A_SECOND = 32  # of all pages together, at most: each costs the page's process some milliseconds
 MOST_WORDS, LONGEST_WORD = 12, 30  # of a prompt's unknown words, what is shown
 HEARTBEAT_SECONDS = 0.3  # so that a closed page is noticed; likewise at least

@@ -80,7 +80,7 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
             return showing_note(in_language(str(error), language_of(page)))
 
     form = {editor, *fields.values(), *sampling.inputs(), *seed.inputs()}
-    job.connect(form, read, write, seed.write)
+    job.connect(form, read, write, seed.write, {seed.number})
     examples.connect(form, write, store, picker)
     seed.connect()
     sampling.connect()

@@ -89,7 +89,7 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
         return {**drawing.write(request), **size.write(request), **beginning.write(request)}
 
     form = {*drawing.inputs(), *size.inputs(), *beginning.inputs()}
-    job.connect(form, read, write, drawing.echo)
+    job.connect(form, read, write, drawing.echo, drawing.echoed)
     examples.connect(form, write, desk.store, picker)
     size.connect()
     drawing.connect()
