@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 from playwright.sync_api import Page, expect
@@ -46,6 +47,21 @@ def test_the_page_is_there_soon_and_takes_little_memory(studio: Studio, open_pag
     server = psutil.Process(studio.pid)
     family = [server, *server.children(recursive=True)]
     assert sum(process.memory_info().rss for process in family) < 2e9
+
+
+def test_a_job_tells_its_page_of_few_components(studio: Studio) -> None:
+    """Gradio makes each output of an event anew at every step, whether it has changed or not: with all of a form among
+    them, one person's previews took a third of a core of the page's process."""
+    config = httpx.get(f"{studio.url}/config").json()
+    names = {each["id"]: each["props"].get("elem_id") for each in config["components"]}
+    presses = [
+        event
+        for event in config["dependencies"]
+        if any(names.get(target) == "generate" for target, _ in event["targets"])
+    ]
+    assert len(presses) == 6, "one of each tab, and that of how it works"
+    assert max(len(event["outputs"]) for event in presses) <= 7
+    assert min(len(event["inputs"]) for event in presses) > 7, "what is told of is not all that is asked"
 
 
 def test_a_picture_appears_step_by_step_and_the_file_is_the_picture(
