@@ -65,12 +65,13 @@ def steps_done(name: str, options: Options) -> int:
     return int(torch.load(options.folder / name / CHECKPOINT, mmap=True, weights_only=True)["step"])
 
 
-def learning_rate(step: int, steps: int, peak: float, spent: float = 0.0) -> float:
+def learning_rate(step: int, steps: int, peak: float, spent: float = 0.0, begun: int = 0) -> float:
     """Warm-up, plateau, then linear to zero over the last quarter, so that a longer run can go on from the plateau.
 
     ``spent`` is the share of the stage's time that is over, 0..1; whichever ends first, steps or time, counts.
+    ``begun`` is the step at which the optimiser's state began.
     """
-    warm = min(1.0, (step + 1) / min(WARM_UP_STEPS, max(1, steps // 4)))
+    warm = min(1.0, (step - begun + 1) / min(WARM_UP_STEPS, max(1, steps // 4)))
     left = 1 - max(step / steps, spent)
     return peak * min(warm, 1.0, max(0.0, left / COOL_DOWN))
 
@@ -92,6 +93,7 @@ class Run:
         self.optimiser = torch.optim.AdamW(model.parameters(), lr=stage.rate, betas=(0.9, 0.99), weight_decay=0.01)
         self.average = {key: value.detach().clone().float() for key, value in model.state_dict().items()}
         self.step = 0
+        self.begun = 0  # the step at which the optimiser knew nothing: it warms up from there
         self._resume()
 
     @property
@@ -106,7 +108,7 @@ class Run:
         saved = torch.load(self.checkpoint, map_location=self.options.device, weights_only=True)
         self.model.load_state_dict(saved["model"])
         self.optimiser.load_state_dict(saved["optimiser"])
-        self.average, self.step = saved["average"], saved["step"]
+        self.average, self.step, self.begun = saved["average"], saved["step"], saved.get("begun", 0)
 
     def _begin_with(self, weights: dict[str, torch.Tensor]) -> None:
         own = self.model.state_dict()
@@ -118,7 +120,7 @@ class Run:
         part = self.checkpoint.with_suffix(".part")
         torch.save(
             {"model": self.model.state_dict(), "average": self.average, "optimiser": self.optimiser.state_dict(),
-             "step": self.step}, part,
+             "step": self.step, "begun": self.begun}, part,
         )  # fmt: skip
         part.replace(self.checkpoint)
 
@@ -131,7 +133,7 @@ class Run:
         """Steps until the stage's end or the time limit. ``loss_of(step)`` returns the loss; ``show`` draws a grid."""
         shown, losses = 0, torch.zeros((), device=self.options.device)
         for step, spent in self._ticking():
-            rate = learning_rate(step, self.steps, self.stage.rate, spent)
+            rate = learning_rate(step, self.steps, self.stage.rate, spent, self.begun)
             for group in self.optimiser.param_groups:
                 group["lr"] = rate
             loss = loss_of(step)

@@ -149,7 +149,7 @@ def _write_checkpoint(name: str, model: nn.Module, stage: Stage, steps: Mapping[
         print(f"{name}: has a checkpoint already, left alone")
         return
     run = Run(name, model.float(), stage, options)
-    run.step = steps[name]
+    run.step = run.begun = steps[name]
     run.save()
     print(f"{name}: {run.step} steps")
 

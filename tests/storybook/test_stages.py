@@ -249,6 +249,8 @@ def test_the_learning_rate_warms_up_stays_and_cools_down() -> None:
     assert rates[300:700] == [1.0] * 400
     assert rates[-1] < 0.01
     assert rates[750:] == sorted(rates[750:], reverse=True)
+    resumed = [learning_rate(step, 1000, 1.0, begun=300) for step in (300, 350, 499, 700)]
+    assert resumed == pytest.approx([1 / 200, 51 / 200, 1.0, 1.0]), "an optimiser that begins anew warms up anew"
 
 
 def test_a_stage_with_a_time_limit_has_cooled_down_when_its_time_is_over(
