@@ -125,6 +125,10 @@ class DrawingControls:
         """What was not settled before the request was made: the seed."""
         return self._seed.write(request)
 
+    def shown_seed(self, given: Given) -> int:
+        """The number in sight, whether the next picture takes it or not."""
+        return read_seed("seed", given[self._seed.number])
+
     @property
     def echoed(self) -> set[gr.Component]:
         """What `echo` gives the values of."""

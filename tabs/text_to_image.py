@@ -15,6 +15,7 @@ from studio.requests.limits import LEAST_STRENGTH, RANDOM_SEEDS
 from studio.requests.text_to_image import TextToImage
 from tabs.controls import DrawingControls, SizeControls, followers, read_seed
 from tabs.door import BrowserName
+from tabs.drafts import Drafts
 from tabs.examples import Examples
 from tabs.job import Desk, Given, Job, Receiver, Update
 from tabs.picker import ModelPicker
@@ -68,6 +69,7 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
     with gr.Row(equal_height=False, elem_classes="studio-room"):
         with gr.Column(scale=2, min_width=320, elem_classes="studio-desk"):
             drawing.add_prompt("prompt_hint", lines=3, autofocus=True)
+            drafts = Drafts()
             job = Job(TITLE, client, desk, browser)
             examples = Examples(TextToImage.TASK)
             size.add_shape()
@@ -85,11 +87,16 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
     def read(given: Given) -> TextToImage:
         return TextToImage(**drawing.read(given), **size.read(given), **beginning.read(given))
 
+    def read_draft(given: Given) -> TextToImage:
+        words = {**drawing.read(given), "seed": drawing.shown_seed(given)}
+        return TextToImage(**words, **size.read(given))
+
     def write(request: TextToImage) -> Update:
         return {**drawing.write(request), **size.write(request), **beginning.write(request)}
 
     form = {*drawing.inputs(), *size.inputs(), *beginning.inputs()}
     job.connect(form, read, write, drawing.echo, drawing.echoed)
+    drafts.connect(client, desk, browser, {*drawing.inputs(), *size.inputs()}, read_draft, picker.info)
     examples.connect(form, write, desk.store, picker)
     size.connect()
     drawing.connect()

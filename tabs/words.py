@@ -394,6 +394,13 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "先画一张小图，再以十六倍的像素重画一遍。关闭则更快。",
         "Erst ein kleines Bild, dann dasselbe neu mit sechzehnmal so vielen Pixeln. Ohne geht es schneller.",
     ),
+    "draft": ("Draft while typing", "边写边画草图", "Beim Schreiben entwerfen"),
+    "draft_hint": (
+        "A quick small look at what your words would become; nothing of it is kept",
+        "快速预览文字会变成的画面，不会保存",
+        "Ein schneller kleiner Blick darauf, was aus Ihren Worten würde; nichts davon wird aufgehoben",
+    ),
+    "draft_picture": ("A draft of what you write", "根据文字画出的草图", "Ein Entwurf zu Ihren Worten"),
     "count": ("Pictures", "张数", "Bilder"),
     "more": ("More", "更多", "Mehr"),
     "negative": ("Negative prompt", "反向提示词", "Was nicht ins Bild soll"),

@@ -37,7 +37,9 @@ def test_pictures_are_written_with_one_json_line_each_and_can_be_made_again(
     assert main(["replay", str(tmp_path / "1.png"), "--pack", str(toy_pack)]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["same_model"] is True
-    assert report["largest_difference"] <= 1  # it was drawn in a batch of two, and is now alone
+    assert (
+        report["largest_difference"] <= 3
+    )  # of a toy that exaggerates: it was one of two in a batch, and is now alone
 
 
 @pytest.mark.parametrize(

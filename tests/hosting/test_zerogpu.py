@@ -110,7 +110,7 @@ def test_stopping_ends_the_call_soon_and_the_next_is_drawn(lent: Studio, lender:
 
 def test_what_waits_for_a_gpu_can_be_given_up(lender: Scheduler, client: Client) -> None:
     before = len(lender.of("/schedule"))
-    wanted = {"width": 128, "height": 128, "steps": 60, "count": 4, "api_name": "/text_to_image"}
+    wanted = {"width": 128, "height": 128, "steps": 150, "count": 8, "api_name": "/text_to_image"}
     jobs = [client.submit("a long one", **wanted) for _ in range(7)]
     deadline = time.monotonic() + 30
     # gradio's client can't take back what the studio has not yet given a name.

@@ -1,0 +1,108 @@
+"""Drafts while typing, where somebody switches them on: beneath the prompt, about what it says so far would become.
+
+A draft is a job of a few steps at the size that the model draws best, a job as any other to the engine. It is stopped
+once one can see where it is heading, and nothing of it is kept.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+from studio.client import EngineClient
+from studio.errors import StudioError
+from studio.events import Previewed
+from studio.packs.catalogue import PackInfo
+from studio.requests.text_to_image import TextToImage
+from tabs import STATIC
+from tabs.door import BrowserName, address_of
+from tabs.job import Desk, Given
+from tabs.words import words_of
+
+STEPS, ENOUGH = 12, 7  # of a draft, and after which it is shown
+STEP_OF_SIDES, LEAST_SIDE = 32, 64
+PATIENCE_SECONDS = 10.0  # a draft that comes later is of words that have long changed
+HEARTBEAT_SECONDS = 0.2
+
+
+class Drafts(gr.HTML):
+    """The switch, and the latest draft. Make it beneath the prompt, then `connect` it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            value={"picture": ""},
+            html_template=(STATIC / "drafts.html").read_text(),
+            css_template=(STATIC / "drafts.css").read_text(),
+            js_on_load=(STATIC / "drafts.js").read_text(),
+            apply_default_css=False,
+            words=words_of("draft"),
+            elem_id="drafts",
+            **options,
+        )
+
+    def api_info(self) -> dict[str, Any]:
+        return {"type": "object"}
+
+    def connect(
+        self,
+        client: EngineClient,
+        desk: Desk,
+        browser: BrowserName,
+        form: set[gr.Component],
+        read: Callable[[Given], TextToImage],
+        pack_of: Callable[[str], PackInfo],
+    ) -> None:
+        """``read`` makes the request of the values of ``form``, whose pack ``pack_of`` finds; what it makes is drawn
+        with a seed that stays the same while one types."""
+
+        def look(given: Given, page: gr.Request) -> Any:
+            try:
+                request = read(given)
+                request = draft_of(request, pack_of(request.pack))
+            except StudioError:  # of a form that is half filled in; whoever generates is told
+                return {"picture": ""}
+            jpeg = drawn(
+                client, request, desk.name(browser.preprocess(given[browser]), page.session_hash), address_of(page)
+            )
+            if jpeg is None:  # too busy for drafts; the last one stays
+                return gr.skip()
+            return {"picture": f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"}
+
+        self.draft(
+            look, form | {browser}, self, trigger_mode="always_last", preprocess=False, show_progress="hidden",
+            api_visibility="private", concurrency_limit=None,
+        )  # fmt: skip
+
+
+def draft_of(request: TextToImage, pack: PackInfo) -> TextToImage:
+    """What is drawn in place of ``request`` while one types: one picture of its shape, small and from noise alone."""
+    scale = pack.size / math.sqrt(request.width * request.height)
+    width, height = (
+        max(LEAST_SIDE, round(side * scale / STEP_OF_SIDES) * STEP_OF_SIDES) for side in (request.width, request.height)
+    )
+    return replace(
+        request, width=width, height=height, steps=STEPS, count=1, cascade=False, image="",
+        strength=TextToImage.strength, variation=0.0, trajectory=True,
+    )  # fmt: skip  # with its steps kept, what it is heading for is decoded in full
+
+
+def drawn(client: EngineClient, request: TextToImage, owner: str, address: str) -> bytes | None:
+    """Where ``request`` is heading after ENOUGH of its steps, as a JPEG; None where that is not known in time. The job
+    is stopped in any case."""
+    job, begun = client.submit(request, owner, (), address), time.monotonic()
+    try:
+        for news in client.events(job, HEARTBEAT_SECONDS):
+            for event in news:
+                if isinstance(event, Previewed) and event.step >= ENOUGH:
+                    return event.jpeg
+            if time.monotonic() - begun > PATIENCE_SECONDS:
+                break
+    finally:
+        client.cancel(job)
+    return None

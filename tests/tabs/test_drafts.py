@@ -1,0 +1,77 @@
+"""What is drawn while one types: small, quick, and gone again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from studio.errors import QueueFull
+from studio.events import Event, Failed, Finished, Previewed
+from studio.packs.catalogue import PackInfo
+from studio.requests.text_to_image import TextToImage
+from tabs import drafts
+from tabs.drafts import ENOUGH, STEPS, draft_of, drawn
+from tests.miniature import ask
+
+PACK = PackInfo("storybook", "Storybook", "", size=128)
+REQUEST = ask()
+
+
+class Told:
+    """A client whose jobs have this news."""
+
+    def __init__(self, *news: list[Event]) -> None:
+        self.news, self.cancelled, self.asked = news, [], []  # type: ignore[var-annotated]
+
+    def submit(self, request: TextToImage, *rest: Any) -> str:
+        self.asked.append(request)
+        return "job"
+
+    def events(self, job: str, heartbeat: float) -> Iterator[list[Event]]:
+        yield from self.news
+
+    def cancel(self, job: str) -> None:
+        self.cancelled.append(job)
+
+
+def _at(step: int) -> Previewed:
+    return Previewed("job", 0, step, STEPS, b"step %d" % step, None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "drafted"),
+    [((512, 512), (128, 128)), ((768, 512), (160, 96)), ((2048, 512), (256, 64)), ((256, 256), (128, 128))],
+)
+def test_a_draft_has_the_shape_of_the_picture_and_no_more_pixels_than_the_model_draws_best(
+    asked: tuple[int, int], drafted: tuple[int, int]
+) -> None:
+    request = TextToImage(
+        prompt="a house", pack="storybook", width=asked[0], height=asked[1], steps=100, count=4, seed=7, cascade=True,
+        variation=0.5, variation_seed=3,
+    )  # fmt: skip
+    draft = draft_of(request, PACK)
+    assert (draft.width, draft.height) == drafted
+    assert (draft.steps, draft.count, draft.cascade, draft.variation) == (STEPS, 1, False, 0.0)
+    assert (draft.prompt, draft.seed, draft.sampler) == ("a house", 7, request.sampler)
+
+
+def test_it_is_shown_as_soon_as_one_can_see_where_it_is_heading_and_stopped() -> None:
+    client = Told([_at(1)], [_at(ENOUGH - 1)], [_at(ENOUGH)], [_at(ENOUGH + 1)])
+    assert drawn(client, REQUEST, "me", "") == b"step %d" % ENOUGH  # type: ignore[arg-type]
+    assert client.cancelled == ["job"]
+
+
+@pytest.mark.parametrize("end", [Failed("job", QueueFull("Many are waiting.")), Finished("job")])
+def test_who_cannot_have_one_is_not_troubled(end: Event) -> None:
+    client = Told([end])
+    assert drawn(client, REQUEST, "me", "") is None  # type: ignore[arg-type]
+    assert client.cancelled == ["job"]
+
+
+def test_nobody_waits_long_for_a_draft(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drafts, "PATIENCE_SECONDS", 0.0)
+    client = Told([], [], [_at(ENOUGH)])
+    assert drawn(client, REQUEST, "me", "") is None  # type: ignore[arg-type]
+    assert client.cancelled == ["job"]
