@@ -43,6 +43,7 @@ SPREAD = 0.12  # the standard deviation of a peak in the heat map, as a share of
 LEAST_SPREAD = 0.6  # cells
 PRESENT = 0.4  # a peak from which on a thing is there
 FIRST_PEAKS = -4.6  # the bias of the heat maps: 1 % everywhere, so that training starts from "nothing there"
+MOST_BLUR, PATCHES = 2.5, (5, 5)  # deviation in pixels of what is blurred, and of how many patches each has its share
 UNSEEN_FOR_SHOW = 512
 
 
@@ -195,9 +196,12 @@ def mirrored(each: Scene) -> Scene:
 
 
 def roughened(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Half of the time a little blurred, half of the time a little noisy, as decoded latents are."""
+    """Half of the time blurred here and there, half of the time a little noisy, as decoded latents are: what has little
+    contrast, or falls rain before it, comes out of a first stage blurred beside what is sharp."""
     if rng.random() < 0.5:
-        picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 1.2)).astype(np.uint8)
+        blurred = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, MOST_BLUR))
+        where = cv2.resize(rng.random(PATCHES, np.float32), picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        picture = (picture + where[:, :, None] * (blurred.astype(np.float32) - picture)).astype(np.uint8)
     if rng.random() < 0.5:
         noise = rng.normal(0, rng.uniform(1, 8), picture.shape)
         picture = np.clip(picture + noise, 0, 255).astype(np.uint8)
