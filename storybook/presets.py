@@ -141,9 +141,9 @@ PRESETS = {
         ),
         Preset(
             name="small", size=128, scenes=20_000, crop=64,
-            autoencoder=Stage(7_000, 32, 2e-3), autoencoder_widths=(16, 32, 64, 128),
+            autoencoder=Stage(6_000, 32, 2e-3), autoencoder_widths=(16, 32, 64, 128),
             decoder=Stage(5_000, 8, 5e-4),
-            text=Stage(1_500, 96, 1e-3),
+            text=Stage(3_200, 96, 1e-3),
             denoiser=Stage(16_000, 48, 8e-4), denoiser_widths=(96, 160, 192), text_width=192, text_layers=4,
             layout=Stage(4_000, 48, 8e-4),
             reader=Stage(1_600, 64, 2e-3),
