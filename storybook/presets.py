@@ -146,7 +146,7 @@ PRESETS = {
             text=Stage(3_200, 96, 1e-3),
             denoiser=Stage(16_000, 48, 8e-4), denoiser_widths=(96, 160, 192), text_width=192, text_layers=4,
             layout=Stage(4_000, 48, 8e-4),
-            reader=Stage(1_600, 64, 2e-3),
+            reader=Stage(2_400, 64, 2e-3),
             fine_scenes=2_000, vq=Stage(6_000, 8, 2e-3), vq_widths=(16, 32, 48),
             upscaler=Stage(8_000, 32, 1e-3), upscaler_widths=(48, 64, 64),
             clip=Stage(2_000, 128, 1e-3), vision_side=96, vision_width=96, vision_layers=4,

@@ -161,11 +161,11 @@ def test_an_engine_that_is_frozen_is_noticed_and_replaced(toy_pack: Path) -> Non
 
 
 def test_an_engine_that_has_nothing_to_do_is_not_taken_for_frozen(toy_pack: Path) -> None:
-    with LocalClient(replace(_settings(toy_pack), patience=2)) as client:
+    with LocalClient(replace(_settings(toy_pack), patience=4)) as client:
         _all(client, client.submit(_ask()))
         engine = _engine_of(client)
         assert client._process is not None
-        client._process._process.join(4)  # twice its patience
+        client._process._process.join(8)  # twice its patience
         assert _engine_of(client) == engine
         assert isinstance(_all(client, client.submit(_ask()))[-1], Finished)
 
@@ -252,7 +252,7 @@ def test_a_step_that_is_stuck_ends_the_engine_which_is_started_again(toy_pack: P
         assert isinstance(events[-1], Failed)
         assert isinstance(events[-1].error, EngineStopped)
         assert "stuck" in str(events[-1].error)
-        assert isinstance(_all(client, client.submit(_ask()))[-1], Finished)
+        assert isinstance(_all(client, client.submit(_ask(steps=1)))[-1], Finished), "with so little patience"
 
 
 def test_the_engine_begins_with_a_calibrated_batch_unless_one_is_given(toy_pack: Path) -> None:
