@@ -216,7 +216,7 @@ def compare_static(pack: Pack, count: int = 16) -> dict[str, list[float]]:
     for arm, requests in ((static, alike(pack, count)), (ours, unlike(pack, count))):
         rate_at_once(arm, requests)  # compiles, and traces
     ratios = [rate_at_once(ours, unlike(pack, count)) / rate_at_once(static, alike(pack, count)) for _ in range(PAIRS)]
-    return {f"mixed samplers / a compiled batch of {count}, both in bfloat16": _spread(ratios)}
+    return {f"mixed samplers / a compiled batch of {count}, both {pack.precision}": _spread(ratios)}
 
 
 def alike(pack: Pack, count: int) -> list[TextToImage]:
