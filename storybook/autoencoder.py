@@ -2,9 +2,9 @@
 
     python -m storybook.autoencoder --preset small
 
-Trained on random crops, since full-size convolutions with few channels are what is slow. No adversarial or
-perceptual loss: flat scenes with hard edges come out clean with L1 on pixels and on their differences. L1 alone lets
-small rare things vanish (where it is unsure it takes the median, which is background), so squares keep them in.
+Trained on random pieces, which may be whole pictures. Flat scenes with hard edges come out clean with L1 on pixels and
+on their differences. L1 alone lets small rare things vanish (where it is unsure it takes the median, which is
+background), so squares keep them in; and a critic asks for what things are told by, where they have little contrast.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 from diffusers import AutoencoderKL
 from torch.nn import functional as F
 
-from storybook import dataset, grids
+from storybook import critic, dataset, grids
 from storybook.run import Options, Run, options, pick_autocast
 from studio.packs.first_stage import to_pictures
 
@@ -60,8 +60,10 @@ def trained(options: Options) -> AutoencoderKL:
 
 
 def train(options: Options) -> None:
-    """Trains or resumes the stage; prints the PSNR on unseen scenes at each picture grid."""
+    """Trains the critic, then trains or resumes the stage; prints its figures on unseen scenes at each picture grid."""
     preset = options.preset
+    critic.train(options)
+    judge = critic.trained(options)
     pixels = dataset.pictures(preset, options.folder)
     model = build(options)
     run = Run("autoencoder", model, preset.autoencoder, options)
@@ -73,14 +75,17 @@ def train(options: Options) -> None:
         with autocast:
             posterior = model.encode(target).latent_dist
             output = model.decode(posterior.sample()).sample
+            perceptual = critic.perceptual_loss(judge, output, target)
         kl = posterior.kl().float().mean() / posterior.mean[0].numel()
-        return reconstruction_loss(output.float(), target) + KL_WEIGHT * kl
+        reconstruction = reconstruction_loss(output.float(), target)
+        return reconstruction + critic.WEIGHT * perceptual.float() + KL_WEIGHT * kl
 
     @torch.no_grad()
     def show() -> None:
         average = run.averaged(build(options))
         output = average.decode(average.encode(probe).latent_dist.mean).sample
-        print(f"\nstep {run.step}: PSNR on unseen scenes {psnr(output, probe):.2f} dB", flush=True)
+        seen = float(critic.perceptual_loss(judge, output, probe))
+        print(f"\nstep {run.step}: PSNR {psnr(output, probe):.2f} dB, perceptual {seen:.4f}", flush=True)
         grids.save(run.folder / "grid.png", [probe[:8], output[:8], probe[8:16], output[8:16]])
 
     run.train(loss_of, show, show_every=500)

@@ -2,29 +2,21 @@
 
     python -m storybook.decoder --preset small
 
-Trained on whole pictures, as it is used. Beside the reconstruction loss of the first stage it is asked for what a
-critic sees (perceptual loss, Johnson et al. 2016): an attribute reader of a seed of its own, so that the reader that
-measures has never been trained against. Half of the latents carry a little noise, as drawn ones do.
+The same losses as the first stage's, but half of the latents carry a little noise, as drawn ones do.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
 from torch import nn
-from torch.nn import functional as F
 
-from storybook import autoencoder, dataset, grids, reader
+from storybook import autoencoder, critic, dataset, grids
 from storybook.autoencoder import psnr, reconstruction_loss
 from storybook.run import CHECKPOINT, Options, Run, options, pick_autocast
 from studio.packs.first_stage import to_pictures
 
-CRITIC, CRITIC_SEED = "critic", 11
-PERCEPTUAL_WEIGHT = 0.25
 NOISY, LARGEST_NOISE = 0.5, 0.15  # the share of latents with noise, and its largest deviation; latents have 1
 
 
@@ -40,23 +32,6 @@ class Decoder(nn.Module):
         return self.decoder(self.post_quant_conv(latents))
 
 
-def levels(critic: reader.Reader, pictures: torch.Tensor) -> Iterator[torch.Tensor]:
-    """What the critic sees at each of its sizes, each position brought to unit length: [B, C, h, w] each."""
-    features = pictures
-    for layer in (*critic.fine, *critic.coarse):
-        features = layer(features)
-        yield F.normalize(features, dim=1)
-
-
-def perceptual_loss(critic: reader.Reader, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Squared distance in the critic's features, summed over its sizes. [B, 3, H, W] each."""
-    with torch.no_grad():
-        wanted = list(levels(critic, target))
-    seen = levels(critic, output)
-    distances = [(one - other).square().sum(dim=1).mean() for one, other in zip(seen, wanted, strict=True)]
-    return torch.stack(distances).mean()
-
-
 def has_run(options: Options) -> bool:
     return (options.folder / "decoder" / CHECKPOINT).exists()
 
@@ -70,10 +45,10 @@ def trained(options: Options) -> AutoencoderKL:
 
 
 def train(options: Options) -> None:
-    """Trains the critic, then trains or resumes the stage; prints the PSNR on unseen scenes at each picture grid."""
+    """Trains or resumes the stage; prints its figures on unseen scenes at each picture grid."""
     preset = options.preset
-    reader.train(replace(options, steps=None), CRITIC, CRITIC_SEED)  # --steps are of the decoder
-    critic = reader.trained(options, CRITIC).requires_grad_(False)
+    critic.train(options)
+    judge = critic.trained(options)
     whole = autoencoder.trained(options).requires_grad_(False)
     model = Decoder(autoencoder.trained(options)).requires_grad_(True)
     run = Run("decoder", model, preset.decoder, options)
@@ -94,14 +69,14 @@ def train(options: Options) -> None:
             latents = latents + (amounts * noise).to(latents.device)
         output = model(latents)
         with autocast:
-            perceptual = perceptual_loss(critic, output, target)
-        return reconstruction_loss(output, target) + PERCEPTUAL_WEIGHT * perceptual.float()
+            perceptual = critic.perceptual_loss(judge, output, target)
+        return reconstruction_loss(output, target) + critic.WEIGHT * perceptual.float()
 
     @torch.no_grad()
     def show() -> None:
         average = run.averaged(Decoder(autoencoder.build(options)))
         output = average(whole.encode(probe).latent_dist.mean)
-        distance = float(perceptual_loss(critic, output, probe))
+        distance = float(critic.perceptual_loss(judge, output, probe))
         print(f"\nstep {run.step}: PSNR {psnr(output, probe):.2f} dB, perceptual {distance:.4f}", flush=True)
         grids.save(run.folder / "grid.png", [probe[:8], output[:8], probe[8:16], output[8:16]])
 

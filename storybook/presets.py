@@ -140,8 +140,8 @@ PRESETS = {
             clip=Stage(4, 4, 1e-3), vision_side=32, vision_width=16, vision_layers=1, image_prompt=Stage(4, 4, 1e-3),
         ),
         Preset(
-            name="small", size=128, scenes=20_000, crop=64,
-            autoencoder=Stage(6_000, 32, 2e-3), autoencoder_widths=(16, 32, 64, 128),
+            name="small", size=128, scenes=20_000, crop=128,
+            autoencoder=Stage(10_000, 8, 1e-3), autoencoder_widths=(16, 32, 64, 128),
             decoder=Stage(5_000, 8, 5e-4),
             text=Stage(3_200, 96, 1e-3),
             denoiser=Stage(16_000, 48, 8e-4), denoiser_widths=(96, 160, 192), text_width=192, text_layers=4,
