@@ -79,6 +79,8 @@ def _denoisers(pack: Path, text: CLIPTextModel | None, options: Options) -> dict
     unet = UNet2DConditionModel.from_pretrained(pack / "unet")
     base = UNet2DConditionModel.from_config({**unet.config, "attention_type": "default"})
     base.load_state_dict({key: value for key, value in unet.state_dict().items() if key in base.state_dict()})
+    if unet.config.out_channels != options.preset.latent_channels:
+        base = _with_more_channels(base, options)
     prompting = image_prompt.ImagePrompt(copy.deepcopy(base), options.preset.text_width)
     if (pack / IMAGE_PROMPT).is_file():
         load_published(prompting.image_proj, prompting.ip_adapter, load_file(pack / IMAGE_PROMPT))
@@ -123,6 +125,20 @@ def _widened(pack: Path, options: Options) -> dict[str, torch.Tensor]:
             wide[torch.tensor(rows)[:, None], torch.tensor(columns)] = old[key]
         weights[key] = wide
     return weights
+
+
+def _with_more_channels(old: UNet2DConditionModel, options: Options) -> UNet2DConditionModel:
+    """``old`` for the preset's latent channels: its own come first, and do what they did."""
+    torch.manual_seed(2)
+    unet = UNet2DConditionModel(**options.preset.denoiser_config())
+    few, many = old.config.out_channels, options.preset.latent_channels
+    weights = {**old.state_dict()}
+    into = SMALL * unet.conv_in.weight.detach()  # of latent, mask and masked latent
+    into[:, [*range(few), many, *range(many + 1, many + 1 + few)]] = weights["conv_in.weight"]
+    out, bias = SMALL * unet.conv_out.weight.detach(), torch.zeros(many)
+    out[:few], bias[:few] = weights["conv_out.weight"], weights["conv_out.bias"]
+    unet.load_state_dict(weights | {"conv_in.weight": into, "conv_out.weight": out, "conv_out.bias": bias})
+    return unet
 
 
 def _words(tokenizer: Path) -> dict[str, int]:

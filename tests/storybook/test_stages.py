@@ -126,10 +126,19 @@ def test_a_first_stage_with_more_channels_begins_as_the_packs(toy_pack: Path, tm
         latents = torch.cat([theirs.mean, torch.zeros(2, 2, 8, 8)], dim=1)
         assert torch.allclose(wide.decode(latents).sample, narrow.decode(theirs.mean).sample, atol=1e-4)
     text_encoder.train(chosen)
-    run = Run("denoiser", denoiser.build(chosen), chosen.preset.denoiser, chosen)
-    shipped = diffusers.UNet2DConditionModel.from_pretrained(toy_pack / "unet").state_dict()
-    assert torch.equal(run.model.unet.conv_norm_out.weight, shipped["conv_norm_out.weight"].float())
-    assert run.model.unet.conv_in.weight.shape[1] == 13, "latent 6, mask 1, masked latent 6"
+    unet = Run("denoiser", denoiser.build(chosen), chosen.preset.denoiser, chosen).model.unet.eval()
+    shipped = diffusers.UNet2DConditionModel.from_pretrained(toy_pack / "unet").float().eval()
+    latent, mask, masked, nothing = (
+        torch.randn(2, 4, 8, 8),
+        torch.rand(2, 1, 8, 8),
+        torch.randn(2, 4, 8, 8),
+        [2, 2, 8, 8],
+    )
+    inputs = torch.cat([latent, torch.zeros(nothing), mask, masked, torch.zeros(nothing)], dim=1)
+    words = torch.randn(2, 5, chosen.preset.text_width)
+    with torch.no_grad():
+        theirs = shipped(torch.cat([latent, mask, masked], dim=1), 500, words).sample
+        assert torch.allclose(unet(inputs, 500, words).sample[:, :4], theirs, atol=1e-4)
 
 
 def test_the_layers_for_boxes_are_trained_and_the_denoiser_is_not_touched_by_it(toy_pack: Path, tmp_path: Path) -> None:
