@@ -49,6 +49,7 @@ class Preset:
     vision_width: int
     vision_layers: int
     image_prompt: Stage
+    few_steps: Stage
     latent_channels: int = 4
 
     @property
@@ -138,6 +139,7 @@ PRESETS = {
             fine_scenes=4, vq=Stage(4, 4, 1e-3), vq_widths=(8, 8, 16),
             upscaler=Stage(4, 4, 1e-3), upscaler_widths=(16, 32),
             clip=Stage(4, 4, 1e-3), vision_side=32, vision_width=16, vision_layers=1, image_prompt=Stage(4, 4, 1e-3),
+            few_steps=Stage(4, 4, 1e-3),
         ),
         Preset(
             name="small", size=128, scenes=20_000, crop=128,
@@ -150,7 +152,8 @@ PRESETS = {
             fine_scenes=2_000, vq=Stage(6_000, 8, 2e-3), vq_widths=(16, 32, 48),
             upscaler=Stage(8_000, 32, 1e-3), upscaler_widths=(48, 64, 64),
             clip=Stage(2_000, 128, 1e-3), vision_side=96, vision_width=96, vision_layers=4,
-            image_prompt=Stage(2_500, 48, 8e-4), latent_channels=8,
+            image_prompt=Stage(2_500, 48, 8e-4),
+            few_steps=Stage(1_500, 32, 5e-4), latent_channels=8,
         ),
         Preset(
             name="full", size=256, scenes=60_000, crop=128,
@@ -164,6 +167,7 @@ PRESETS = {
             upscaler=Stage(12_000, 128, 1e-3, 4.0), upscaler_widths=(48, 64, 64),
             clip=Stage(6_000, 512, 1e-3, 3.0), vision_side=96, vision_width=96, vision_layers=4,
             image_prompt=Stage(6_000, 256, 6e-4, 4.0),
+            few_steps=Stage(4_000, 256, 3e-4, 3.0),
         ),
     )
 }  # fmt: skip
