@@ -20,16 +20,21 @@ from studio.packs.first_stage import to_pictures
 KL_WEIGHT = 5e-4  # on the mean over latent values; enough to keep the latents smooth, too little to blur
 EDGE_WEIGHT = 0.5
 SQUARE_WEIGHT = 8.0
+INSIDE = 4.0  # what a pixel within a thing's box counts: things are few and small, and what pictures are about
 
 
-def reconstruction_loss(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """L1 and squares on pixels, L1 on the differences of neighbours, which keeps edges sharp. [B, 3, H, W] each."""
+def reconstruction_loss(
+    output: torch.Tensor, target: torch.Tensor, weights: torch.Tensor | None = None
+) -> torch.Tensor:
+    """L1 and squares on pixels, L1 on the differences of neighbours, which keeps edges sharp. [B, 3, H, W] each, and
+    what each pixel counts, [B, 1, H, W]."""
+    weights = torch.ones_like(target[:, :1]) if weights is None else weights
     error = output - target
     down, across = error[:, :, 1:] - error[:, :, :-1], error[:, :, :, 1:] - error[:, :, :, :-1]
     return (
-        error.abs().mean()
-        + SQUARE_WEIGHT * error.square().mean()
-        + EDGE_WEIGHT * (down.abs().mean() + across.abs().mean())
+        (weights * error.abs()).mean()
+        + SQUARE_WEIGHT * (weights * error.square()).mean()
+        + EDGE_WEIGHT * ((weights[:, :, 1:] * down.abs()).mean() + (weights[:, :, :, 1:] * across.abs()).mean())
     )
 
 
@@ -71,13 +76,15 @@ def train(options: Options) -> None:
     autocast = pick_autocast(options.device)
 
     def loss_of(step: int) -> torch.Tensor:
-        target = dataset.crops(pixels, preset.crop, preset.autoencoder.batch, step).to(options.device)
+        which = pixels, preset.crop, preset.autoencoder.batch, step
+        target = dataset.crops(*which).to(options.device)
+        weights = dataset.weights_of_crops(*which, INSIDE).to(options.device)
         with autocast:
             posterior = model.encode(target).latent_dist
             output = model.decode(posterior.sample()).sample
             perceptual = critic.perceptual_loss(judge, output, target)
         kl = posterior.kl().float().mean() / posterior.mean[0].numel()
-        reconstruction = reconstruction_loss(output.float(), target)
+        reconstruction = reconstruction_loss(output.float(), target, weights)
         return reconstruction + critic.WEIGHT * perceptual.float() + KL_WEIGHT * kl
 
     @torch.no_grad()

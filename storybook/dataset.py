@@ -84,14 +84,35 @@ def renders(first: int, count: int, size: int) -> NDArray[np.uint8]:
 
 def crops(pixels: NDArray[np.uint8], side: int, batch: int, step: int) -> torch.Tensor:
     """The random crops of training step ``step``: float32 [batch, 3, side, side] in -1..1; half of them mirrored."""
+    out = np.empty((batch, side, side, 3), np.uint8)
+    for row, (which, y, x, is_mirrored) in enumerate(_windows(pixels, side, batch, step)):
+        crop = pixels[which, y : y + side, x : x + side]
+        out[row] = crop[:, ::-1] if is_mirrored else crop
+    return to_pictures(out)
+
+
+def weights_of_crops(pixels: NDArray[np.uint8], side: int, batch: int, step: int, inside: float) -> torch.Tensor:
+    """What each pixel of `crops` of the training pictures counts, float32 [batch, 1, side, side]: ``inside`` within a
+    thing's box and 1 around it, then all brought to a mean of 1."""
+    weights = np.ones((batch, 1, side, side), np.float32)
+    size = pixels.shape[1]
+    for row, (which, top, left, is_mirrored) in enumerate(_windows(pixels, side, batch, step)):
+        for thing in scene(which).things:
+            x0, y0, x1, y1 = (round(size * edge) for edge in thing.box)
+            part = (slice(max(0, y0 - top), max(0, y1 - top)), slice(max(0, x0 - left), max(0, x1 - left)))
+            weights[row, 0][part] = inside
+        if is_mirrored:
+            weights[row] = weights[row, :, :, ::-1].copy()
+    return torch.from_numpy(weights / weights.mean())
+
+
+def _windows(pixels: NDArray[np.uint8], side: int, batch: int, step: int) -> Iterator[tuple[int, int, int, bool]]:
+    """Which picture, the upper left corner in it, and whether it is mirrored, of each crop."""
     rng = np.random.default_rng([step, 23])
     limit = pixels.shape[1] - side
-    out = np.empty((batch, side, side, 3), np.uint8)
-    for row, which in enumerate(rng.integers(len(pixels), size=batch)):
+    for which in rng.integers(len(pixels), size=batch):
         y, x = rng.integers(limit + 1, size=2)
-        crop = pixels[which, y : y + side, x : x + side]
-        out[row] = crop[:, ::-1] if rng.random() < 0.5 else crop
-    return to_pictures(out)
+        yield int(which), int(y), int(x), bool(rng.random() < 0.5)
 
 
 def batches(count: int, batch: int, step: int) -> Iterator[NDArray[np.int64]]:
