@@ -5,9 +5,10 @@ Scene seeds below ``UNSEEN`` are for training; evaluation and contact sheets tak
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
@@ -19,6 +20,7 @@ from tqdm import tqdm
 
 from storybook.presets import Preset
 from storybook.world import Scene, render, scene
+from storybook.world.scene import Box
 from studio.packs.first_stage import to_pictures
 
 Job = TypeVar("Job")
@@ -92,18 +94,28 @@ def crops(pixels: NDArray[np.uint8], side: int, batch: int, step: int) -> torch.
 
 
 def weights_of_crops(pixels: NDArray[np.uint8], side: int, batch: int, step: int, inside: float) -> torch.Tensor:
-    """What each pixel of `crops` of the training pictures counts, float32 [batch, 1, side, side]: ``inside`` within a
-    thing's box and 1 around it, then all brought to a mean of 1."""
-    weights = np.ones((batch, 1, side, side), np.float32)
-    size = pixels.shape[1]
-    for row, (which, top, left, is_mirrored) in enumerate(_windows(pixels, side, batch, step)):
-        for thing in scene(which).things:
-            x0, y0, x1, y1 = (round(size * edge) for edge in thing.box)
-            part = (slice(max(0, y0 - top), max(0, y1 - top)), slice(max(0, x0 - left), max(0, x1 - left)))
-            weights[row, 0][part] = inside
-        if is_mirrored:
-            weights[row] = weights[row, :, :, ::-1].copy()
+    """What each pixel of `crops` of the training pictures counts, float32 [batch, 1, side, side]: ``inside`` where a
+    thing's box is and 1 around it, then all brought to a mean of 1."""
+    weights = np.empty((batch, 1, side, side), np.float32)
+    for row, (which, y, x, is_mirrored) in enumerate(_windows(pixels, side, batch, step)):
+        crop = things_of(which, pixels.shape[1])[y : y + side, x : x + side]
+        weights[row] = np.where(crop[:, ::-1] if is_mirrored else crop, inside, 1.0)
     return torch.from_numpy(weights / weights.mean())
+
+
+def things_of(seed: int, side: int) -> NDArray[np.bool_]:
+    """Where the things of a training scene are, see `touched`."""
+    return touched((thing.box for thing in scene(seed).things), side)
+
+
+def touched(boxes: Iterable[Box], side: int) -> NDArray[np.bool_]:
+    """Which of ``side`` x ``side`` cells of a picture one of the boxes touches: [side, side]."""
+    cells = np.zeros((side, side), np.bool_)
+    for box in boxes:
+        left, top = (math.floor(edge * side) for edge in box[:2])
+        right, bottom = (math.ceil(edge * side) for edge in box[2:])
+        cells[max(0, top) : bottom, max(0, left) : right] = True
+    return cells
 
 
 def _windows(pixels: NDArray[np.uint8], side: int, batch: int, step: int) -> Iterator[tuple[int, int, int, bool]]:

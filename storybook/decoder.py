@@ -13,7 +13,7 @@ from diffusers import AutoencoderKL
 from torch import nn
 
 from storybook import autoencoder, critic, dataset, grids
-from storybook.autoencoder import psnr, reconstruction_loss
+from storybook.autoencoder import INSIDE, psnr, reconstruction_loss
 from storybook.run import CHECKPOINT, Options, Run, options, pick_autocast
 from studio.packs.first_stage import to_pictures
 
@@ -59,7 +59,10 @@ def train(options: Options) -> None:
     deviation = 1 / whole.config.scaling_factor
 
     def loss_of(step: int) -> torch.Tensor:
-        target = to_pictures(pixels[np.sort(next(samples))]).to(options.device)
+        indices = np.sort(next(samples))
+        target = to_pictures(pixels[indices]).to(options.device)
+        things = np.stack([dataset.things_of(int(index), preset.size) for index in indices])
+        weights = 1 + (INSIDE - 1) * torch.from_numpy(things)[:, None].float().to(options.device)
         generator = torch.Generator().manual_seed(step)
         amounts = torch.rand(len(target), 1, 1, 1, generator=generator) * LARGEST_NOISE * deviation
         amounts = amounts * (torch.rand(len(target), 1, 1, 1, generator=generator) < NOISY)
@@ -70,7 +73,7 @@ def train(options: Options) -> None:
         output = model(latents)
         with autocast:
             perceptual = critic.perceptual_loss(judge, output, target)
-        return reconstruction_loss(output, target) + critic.WEIGHT * perceptual.float()
+        return reconstruction_loss(output, target, weights / weights.mean()) + critic.WEIGHT * perceptual.float()
 
     @torch.no_grad()
     def show() -> None:

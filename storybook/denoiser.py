@@ -37,6 +37,7 @@ EMPTY_PROMPTS = 0.10
 PLAIN = 0.7  # the share of samples whose mask covers everything
 SNR_CEILING = 5.0
 UNIFORM = 0.25  # the share of noise levels that are drawn uniformly
+INSIDE = 3.0  # what a latent counts that a thing touches, where there is no noise
 ENCODING_BATCH = 64
 
 
@@ -151,6 +152,14 @@ def timestep_shares(signal: torch.Tensor, uniform: float = UNIFORM) -> torch.Ten
     return (1 - uniform) * weights / weights.sum() + uniform / len(weights)
 
 
+def weights_of(indices: NDArray[np.int64], signal: torch.Tensor, side: int) -> torch.Tensor:
+    """How much each latent of training scenes counts, [B, 1, side, side]: things are few and small, and what pictures
+    are about. The less ``signal`` [B] there is (the cumulative product of alphas, 0..1), the less they count above the
+    rest: in noise nobody knows where they will be, and a model that is asked most about things would see too many."""
+    things = np.stack([dataset.things_of(int(index), side) for index in indices])
+    return 1 + (INSIDE - 1) * signal[:, None, None, None] * torch.from_numpy(things)[:, None]
+
+
 @torch.no_grad()
 def guided(
     predict: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
@@ -211,10 +220,12 @@ def train(options: Options) -> None:
         inputs = torch.cat([noising.add_noise(clean, noise, timesteps), mask, masked], dim=1)
         target = noising.get_velocity(clean, noise, timesteps).to(options.device)
         tokens = prompts_of(captions, empty, indices, rng).to(options.device)
+        weights = weights_of(indices, noising.alphas_cumprod[timesteps], target.shape[-1])
         timesteps = timesteps.to(options.device)
         with autocast:
             predicted = model(inputs.to(options.device, memory_format=torch.channels_last), timesteps, tokens)
-        return nn.functional.mse_loss(predicted.float(), target)
+        weights = weights.to(options.device)
+        return (weights * (predicted.float() - target).square()).mean() / weights.mean()
 
     def show() -> None:
         average = run.averaged(build(options))

@@ -202,6 +202,30 @@ def test_what_a_box_touches_counts_more() -> None:
     assert (weights[1] == 1).all()
 
 
+def test_things_count_more_where_one_can_see_where_they_are() -> None:
+    seed = next(seed for seed in range(100) if scene(seed).things)
+    alphas = torch.tensor([0.0, 0.5, 1.0])
+    weights = denoiser.weights_of(np.full(3, seed), alphas, 16)[:, 0]
+    things = torch.from_numpy(dataset.things_of(seed, 16))
+    assert 0 < things.float().mean() < 1
+    assert (weights[:, ~things] == 1).all()
+    for row, signal in zip(weights, alphas, strict=True):
+        assert (row[things] == 1 + (denoiser.INSIDE - 1) * signal).all()
+
+
+def test_pieces_and_what_counts_in_them_are_cut_alike() -> None:
+    """A picture whose pixels say where its things are is cut into pieces that say what their weights do."""
+    pixels = np.stack(
+        [np.repeat(dataset.things_of(seed, 64)[:, :, None] * np.uint8(255), 3, axis=2) for seed in range(8)]
+    )
+    for side in (32, 64):
+        pieces = dataset.crops(pixels, side, 16, step=3)[:, :1]
+        weights = dataset.weights_of_crops(pixels, side, 16, 3, inside=4.0)
+        assert torch.allclose(weights.mean(), torch.tensor(1.0))
+        assert torch.equal(weights > weights.min(), pieces > 0)
+        assert torch.allclose(weights.max(), 4 * weights.min())
+
+
 def _run(folder: Path, steps: int, minutes: float | None = None) -> Run:
     torch.manual_seed(0)
     given = ["--preset", "toy", "--folder", str(folder), "--device", "cpu", "--steps", str(steps)]
