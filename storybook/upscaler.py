@@ -3,7 +3,9 @@
     python -m storybook.upscaler --preset small
 
 A piece of a large picture is degraded to its small self, which has just as many pixels as the large one has latents:
-they go in side by side. Without attention, so that it takes any size.
+they go in side by side. Half of the small ones are what the base model would have drawn: averaged, encoded, and decoded
+with a little noise on the latents, since it is the second stage of a cascade (Ho et al. 2022). Without attention, so
+that it takes any size.
 """
 
 from __future__ import annotations
@@ -16,15 +18,19 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from storybook import dataset, grids, vq_autoencoder
+from storybook import dataset, decoder, grids, vq_autoencoder
 from storybook.autoencoder import psnr
 from storybook.degradation import SCALE, degraded
 from storybook.denoiser import timestep_shares
 from storybook.run import Options, Run, options, pick_autocast, steps_done
-from studio.packs.first_stage import to_pictures
+from studio.images.consistency import averaged
+from studio.packs.first_stage import to_bytes, to_pictures
 
 NOISE = {"num_train_timesteps": 1000, "beta_start": 0.0015, "beta_end": 0.0155, "beta_schedule": "scaled_linear"}
 PIECES = 4  # of each large picture
+CASCADED = 0.5  # the share of small pictures that are as the base model draws them
+BASE_NOISE = (0.0, 0.1)  # deviations of the noise on their latents, which have a deviation of 1
+BASE_VARIANTS = 2  # of each picture, with another noise
 ENCODING_BATCH = 32
 SHOWN = 6
 
@@ -41,15 +47,47 @@ def trained(options: Options) -> UNet2DModel:
 
 def piece(pixels: NDArray[np.uint8], index: int, size: int) -> NDArray[np.uint8]:
     """Piece ``index`` of the large pictures, uint8 [size, size, 3]: each picture has PIECES, anywhere in it."""
-    rng = np.random.default_rng([index, 79])
-    y, x = rng.integers(pixels.shape[1] - size + 1, size=2)
+    y, x = (SCALE * side for side in _corner(index, pixels.shape[1], size))
     return pixels[index // PIECES, y : y + size, x : x + size]
+
+
+def small_piece(pixels: NDArray[np.uint8], index: int, size: int) -> NDArray[np.uint8]:
+    """The same piece of the small pictures ``pixels``, uint8 [size / SCALE, size / SCALE, 3]."""
+    y, x = _corner(index, SCALE * pixels.shape[1], size)
+    return pixels[index // PIECES, y : y + size // SCALE, x : x + size // SCALE]
+
+
+def _corner(index: int, whole: int, size: int) -> NDArray[np.int64]:
+    """Row and column of a piece's corner in the small picture."""
+    return np.random.default_rng([index, 79]).integers((whole - size) // SCALE + 1, size=2)
+
+
+@torch.no_grad()
+def base_pictures(options: Options, variant: int) -> NDArray[np.uint8]:
+    """The large pictures as the base model would have drawn them, uint8 [fine scenes, size, size, 3]; kept on disk."""
+    preset = options.preset
+    path = options.folder / f"base-{preset.size}-{preset.fine_scenes}-{variant}.npy"
+    if not path.exists():
+        model, large = decoder.trained(options), dataset.fine_pictures(preset, options.folder)
+        deviation, drawn = 1 / model.config.scaling_factor, []
+        generator = torch.Generator().manual_seed(variant)
+        for first in tqdm(range(0, len(large), ENCODING_BATCH), desc="base pictures", mininterval=10):
+            small = np.stack([averaged(picture, SCALE) for picture in large[first : first + ENCODING_BATCH]])
+            latents = model.encode(to_pictures(small).to(options.device)).latent_dist.mean
+            low, high = BASE_NOISE
+            amounts = low + (high - low) * torch.rand(len(latents), 1, 1, 1, generator=generator)
+            noise = amounts * deviation * torch.randn(latents.shape, generator=generator)
+            drawn.append(to_bytes(model.decode(latents + noise.to(latents.device)).sample).numpy())
+        part = path.with_suffix(".part.npy")
+        np.save(part, np.concatenate(drawn))
+        part.replace(path)
+    return np.load(path, mmap_mode="r")
 
 
 @torch.no_grad()
 def encode(options: Options, first_stage: VQModel) -> torch.Tensor:
     """The latents of all pieces, [N, 3, h, w] float16, of unit variance; kept in the run's folder."""
-    path = options.folder / f"fine-latents-{steps_done('vq_autoencoder', options)}.pt"
+    path = options.folder / f"aligned-latents-{steps_done('vq_autoencoder', options)}.pt"
     if path.exists():
         return torch.load(path, weights_only=True)
     pixels, count = dataset.fine_pictures(options.preset, options.folder), options.preset.fine_scenes * PIECES
@@ -69,6 +107,7 @@ def train(options: Options) -> None:
     first_stage = vq_autoencoder.trained(options)
     latents = encode(options, first_stage)
     pixels = dataset.fine_pictures(preset, options.folder)
+    bases = [base_pictures(options, variant) for variant in range(BASE_VARIANTS)]
     model = build(options)
     run = Run("upscaler", model, preset.upscaler, options)
     noising = DDPMScheduler(**NOISE, prediction_type="v_prediction")
@@ -76,10 +115,15 @@ def train(options: Options) -> None:
     autocast = pick_autocast(options.device)
     samples = dataset.batches(len(latents), preset.upscaler.batch, run.step)
 
+    def small_of(index: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+        if rng.random() < CASCADED:
+            return small_piece(bases[rng.integers(len(bases))], index, preset.size)
+        return degraded(piece(pixels, index, preset.size), rng)
+
     def loss_of(step: int) -> torch.Tensor:
         indices, rng = next(samples), np.random.default_rng([step, 89])
         clean = latents[indices].float()
-        small = to_pictures(np.stack([degraded(piece(pixels, int(index), preset.size), rng) for index in indices]))
+        small = to_pictures(np.stack([small_of(int(index), rng) for index in indices]))
         generator = torch.Generator().manual_seed(step)
         noise = torch.randn(clean.shape, generator=generator)
         timesteps = torch.multinomial(shares, len(clean), replacement=True, generator=generator)
