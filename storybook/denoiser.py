@@ -27,7 +27,7 @@ from transformers import CLIPTextModel
 from storybook import autoencoder, dataset, grids, text_encoder
 from storybook.caption_tokens import caption_tokens
 from storybook.prompts import SHEET
-from storybook.run import Options, Run, options, pick_autocast, steps_done
+from storybook.run import Options, Run, options, pick_autocast, pick_layout, steps_done
 from storybook.tokenizer import stored_tokenizer, tokenise
 from storybook.world import LANGUAGES
 from studio.packs.first_stage import to_pictures
@@ -70,7 +70,7 @@ class Storybook(nn.Module):
 def build(options: Options) -> Storybook:
     torch.manual_seed(2)
     return Storybook(
-        UNet2DConditionModel(**options.preset.denoiser_config()).to(memory_format=torch.channels_last),
+        UNet2DConditionModel(**options.preset.denoiser_config()).to(memory_format=pick_layout(options.device)),
         text_encoder.trained(options),
     )
 
@@ -223,7 +223,7 @@ def train(options: Options) -> None:
         weights = weights_of(indices, noising.alphas_cumprod[timesteps], target.shape[-1])
         timesteps = timesteps.to(options.device)
         with autocast:
-            predicted = model(inputs.to(options.device, memory_format=torch.channels_last), timesteps, tokens)
+            predicted = model(inputs.to(options.device, memory_format=pick_layout(options.device)), timesteps, tokens)
         weights = weights.to(options.device)
         return (weights * (predicted.float() - target).square()).mean() / weights.mean()
 

@@ -22,7 +22,7 @@ from torch import nn
 from storybook import autoencoder, dataset, denoiser, grids, text_encoder
 from storybook.caption_tokens import caption_tokens
 from storybook.prompts import SHEET
-from storybook.run import Options, Run, options, pick_autocast
+from storybook.run import Options, Run, options, pick_autocast, pick_layout
 from storybook.tokenizer import stored_tokenizer, tokenise
 from storybook.world import LANGUAGES
 
@@ -73,7 +73,7 @@ class FewSteps(nn.Module):
 def build(options: Options) -> FewSteps:
     unet = denoiser.trained(options).unet
     torch.manual_seed(12)
-    return FewSteps(unet.to(options.device, memory_format=torch.channels_last))
+    return FewSteps(unet.to(options.device, memory_format=pick_layout(options.device)))
 
 
 def trained(options: Options) -> FewSteps:
@@ -149,7 +149,7 @@ def train(options: Options) -> None:
         at, to = at.to(options.device), to.to(options.device)
 
         def inputs(latents: torch.Tensor) -> torch.Tensor:
-            return torch.cat([latents, rest], dim=1).to(memory_format=torch.channels_last)
+            return torch.cat([latents, rest], dim=1).to(memory_format=pick_layout(options.device))
 
         with torch.no_grad(), autocast:
             words = text(tokens).last_hidden_state

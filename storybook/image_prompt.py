@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from storybook import autoencoder, clip, dataset, denoiser, grids, text_encoder
 from storybook.caption_tokens import caption_tokens
-from storybook.run import Options, Run, options, pick_autocast, steps_done
+from storybook.run import Options, Run, options, pick_autocast, pick_layout, steps_done
 from storybook.tokenizer import stored_tokenizer, tokenise
 from studio.packs.first_stage import to_pictures
 from studio.packs.image_prompt import ImagePrompts, add_image_attention
@@ -58,7 +58,7 @@ class ImagePrompt(nn.Module):
 def build(options: Options) -> ImagePrompt:
     unet = denoiser.trained(options).unet
     torch.manual_seed(8)
-    unet = unet.to(options.device, memory_format=torch.channels_last).eval()
+    unet = unet.to(options.device, memory_format=pick_layout(options.device)).eval()
     return ImagePrompt(unet, options.preset.text_width)
 
 
@@ -114,7 +114,7 @@ def train(options: Options) -> None:
         with autocast:
             with torch.no_grad():
                 words = text(tokens.to(options.device)).last_hidden_state
-            inputs = inputs.to(options.device, memory_format=torch.channels_last)
+            inputs = inputs.to(options.device, memory_format=pick_layout(options.device))
             predicted = model(inputs, timesteps.to(options.device), words, pictures.to(options.device))
         return F.mse_loss(predicted.float(), target)
 

@@ -25,7 +25,7 @@ from transformers import CLIPTextModel, PreTrainedTokenizerFast
 
 from storybook import autoencoder, dataset, denoiser, grids, text_encoder
 from storybook.caption_tokens import caption_tokens
-from storybook.run import Options, Run, options, pick_autocast, steps_done
+from storybook.run import Options, Run, options, pick_autocast, pick_layout, steps_done
 from storybook.tokenizer import stored_tokenizer, tokenise
 from storybook.world import LANGUAGES, arranged, caption, phrase
 from studio.images.boxes import MOST_BOXES, Boxed, composed
@@ -105,7 +105,7 @@ def gated(base: UNet2DConditionModel) -> UNet2DConditionModel:
 
 def build(options: Options) -> GatedLayers:
     unet = gated(denoiser.trained(options).unet)
-    return GatedLayers(unet.to(options.device, memory_format=torch.channels_last).eval())
+    return GatedLayers(unet.to(options.device, memory_format=pick_layout(options.device)).eval())
 
 
 def trained(options: Options) -> GatedLayers:
@@ -209,7 +209,7 @@ def train(options: Options) -> None:
         with autocast:
             with torch.no_grad():
                 words = text(tokens.to(options.device)).last_hidden_state
-            inputs = inputs.to(options.device, memory_format=torch.channels_last)
+            inputs = inputs.to(options.device, memory_format=pick_layout(options.device))
             predicted = model(inputs, timesteps, words, phrases.inputs(boxes))
         weights = weights_of(boxes, target.shape[-1]).to(options.device)
         return (weights * (predicted.float() - target).square()).mean() / weights.mean()

@@ -12,12 +12,14 @@ import csv
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import torch
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from tqdm import tqdm
 
 from storybook.presets import PRESETS, Preset, Stage
@@ -82,6 +84,19 @@ def pick_autocast(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=supported)
 
 
+def pick_layout(device: torch.device) -> torch.memory_format:
+    """Of pictures and of the weights of convolutions: channels last on CUDA devices; on CPUs a step takes 6 % less
+    without (U-Net of the small preset, bfloat16)."""
+    return torch.channels_last if device.type == "cuda" else torch.contiguous_format
+
+
+def pick_attention(device: torch.device) -> AbstractContextManager[None]:
+    """On CPUs plain matrix products in place of the fused kernel, whose backward pass takes a fifth of a step with so
+    few tokens."""
+    plain: AbstractContextManager[None] = sdpa_kernel(SDPBackend.MATH)
+    return nullcontext() if device.type == "cuda" else plain
+
+
 class Run:
     """``model`` is trained in place; ``average`` holds the exponential moving average that is shipped."""
 
@@ -136,7 +151,8 @@ class Run:
             rate = learning_rate(step, self.steps, self.stage.rate, spent, self.begun)
             for group in self.optimiser.param_groups:
                 group["lr"] = rate
-            loss = loss_of(step)
+            with pick_attention(self.options.device):
+                loss = loss_of(step)
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()
             norm = nn.utils.clip_grad_norm_(self.model.parameters(), CLIP_NORM)
