@@ -12,16 +12,17 @@ import argparse
 import json
 from pathlib import Path
 
-from storybook import autoencoder, denoiser, text_encoder
+from storybook import autoencoder, denoiser, reader, text_encoder
 from storybook.pack import SHARD, STEPS_FILE
 from storybook.run import CHECKPOINT, Options, options, steps_done
 from storybook.tokenizer import stored_tokenizer
+from storybook.unpack import READER
 
 
 def keep(options: Options, folder: Path) -> dict[str, int]:
-    """Writes the first stage, the text encoder and the denoiser, as far as they are; the steps of each."""
+    """Writes the first stage, the text encoder, the denoiser and the reader, as far as they are; the steps of each."""
     folder.mkdir(parents=True, exist_ok=True)
-    names = ("autoencoder", "text_encoder", "denoiser")
+    names = ("autoencoder", "text_encoder", "denoiser", "reader")
     steps = {name: steps_done(name, options) for name in names if (options.folder / name / CHECKPOINT).exists()}
     if "autoencoder" in steps:
         autoencoder.trained(options).half().save_pretrained(folder / "vae", max_shard_size=SHARD)
@@ -31,6 +32,8 @@ def keep(options: Options, folder: Path) -> dict[str, int]:
         storybook.text.half().save_pretrained(folder / "text_encoder", max_shard_size=SHARD)
     elif "text_encoder" in steps:
         text_encoder.trained(options).half().save_pretrained(folder / "text_encoder", max_shard_size=SHARD)
+    if "reader" in steps:
+        reader.store(reader.trained(options), folder / READER)
     if "text_encoder" in steps:
         stored_tokenizer(text_encoder.tokenizer_folder(options)).save_pretrained(folder / "tokenizer")
     (folder / STEPS_FILE).write_text(json.dumps({"preset": options.preset.name, "steps": steps}, indent=2) + "\n")

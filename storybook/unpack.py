@@ -26,7 +26,7 @@ from safetensors.torch import load_file
 from torch import nn
 from transformers import CLIPTextModel, CLIPVisionModelWithProjection, PreTrainedTokenizerFast
 
-from storybook import autoencoder, clip, decoder, denoiser, image_prompt, layout, text_encoder
+from storybook import autoencoder, clip, decoder, denoiser, image_prompt, layout, reader, text_encoder
 from storybook.pack import STEPS_FILE
 from storybook.presets import Stage
 from storybook.run import CHECKPOINT, START, Options, Run, options
@@ -35,6 +35,7 @@ from studio.packs.catalogue import ASSETS, IMAGE_ENCODER, IMAGE_PROMPT, STORYBOO
 from studio.packs.clip import TEXT_PROJECTION
 from studio.packs.image_prompt import load_published
 
+READER = "reader.safetensors"  # among what is kept of an unfinished run; a pack has none
 SMALL = 0.2  # of the usual first weights, for channels that the pack does not have
 
 
@@ -51,6 +52,8 @@ def unpack(pack: Path, options: Options) -> None:
     has_other_latents = (pack / "vae").is_dir() and _latent_channels(pack) != options.preset.latent_channels
     if has_other_latents and "autoencoder" in made["steps"]:
         _write_start("autoencoder", _widened(pack, options), options)
+    if (pack / READER).is_file():
+        _write_checkpoint("reader", reader.load(pack / READER), options.preset.reader, made["steps"], options)
     if not (pack / "tokenizer").is_dir():
         return
     is_same_world = not has_other_latents and _words(pack / "tokenizer") == make_tokenizer().get_vocab()
@@ -60,9 +63,9 @@ def unpack(pack: Path, options: Options) -> None:
     text = None
     if is_same_world and (pack / "text_encoder").is_dir():
         text = CLIPTextModel.from_pretrained(pack / "text_encoder")
-        reader = text_encoder.build(options, tokenizer)
-        reader.encoder.load_state_dict(text.state_dict())
-        models["text_encoder"] = reader, options.preset.text
+        captions = text_encoder.build(options, tokenizer)
+        captions.encoder.load_state_dict(text.state_dict())
+        models["text_encoder"] = captions, options.preset.text
     if is_same_world and (pack / IMAGE_ENCODER).is_dir():
         models["clip"] = _clip(pack, options), options.preset.clip
     if (pack / "unet").is_dir():

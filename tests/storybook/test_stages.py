@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from transformers import CLIPImageProcessor, CLIPTextModel
 
-from storybook import autoencoder, clip, dataset, denoiser, image_prompt, layout, text_encoder, tokenizer
+from storybook import autoencoder, clip, dataset, denoiser, image_prompt, layout, reader, text_encoder, tokenizer
 from storybook import run as run_module
 from storybook.autoencoder import psnr, reconstruction_loss
 from storybook.caption_tokens import WAYS, caption_tokens
@@ -75,18 +75,20 @@ def test_what_an_unfinished_run_has_learned_is_kept_and_gone_on_from(toy_pack: P
     unpack(toy_pack, there)
     for name in ("denoiser", "text_encoder"):
         (there.folder / name).rename(there.folder / f"not yet {name}")
-    assert set(keep(there, tmp_path / "kept")) == {"autoencoder"}
+    reader.train(there)
+    assert set(keep(there, tmp_path / "kept")) == {"autoencoder", "reader"}
     first = options("stage", [*given, str(tmp_path / "first")])
     unpack(tmp_path / "kept", first)
     assert steps_done("autoencoder", first) == PRESETS["toy"].autoencoder.steps
     for name in ("denoiser", "text_encoder"):
         (there.folder / f"not yet {name}").rename(there.folder / name)
-    assert set(keep(there, tmp_path / "kept")) == {"autoencoder", "text_encoder", "denoiser"}
+    assert set(keep(there, tmp_path / "kept")) == {"autoencoder", "text_encoder", "denoiser", "reader"}
     here = options("stage", [*given, str(tmp_path / "here")])
     unpack(tmp_path / "kept", here)
     for one, other in zip(denoiser.trained(there).parameters(), denoiser.trained(here).parameters(), strict=True):
         assert torch.allclose(one, other, atol=1e-3)
-    assert steps_done("denoiser", here) == PRESETS["toy"].denoiser.steps
+    for name in ("denoiser", "reader"):
+        assert steps_done(name, here) == PRESETS["toy"].denoiser.steps
 
 
 def test_where_the_world_has_grown_training_begins_with_what_the_pack_draws_already(
