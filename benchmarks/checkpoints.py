@@ -11,6 +11,11 @@ from typing import Any
 import diffusers
 import torch
 import transformers
+from diffusers.models.embeddings import (
+    ImageProjection,
+    IPAdapterFullImageProjection,
+    IPAdapterPlusImageProjection,
+)
 from diffusers.pipelines.latent_diffusion.pipeline_latent_diffusion import LDMBertConfig, LDMBertModel
 from safetensors.torch import save_file
 from torch import nn
@@ -154,6 +159,8 @@ FAMILIES: dict[str, Callable[[], dict[str, Any]]] = {
     "Stable Diffusion, inpainting": lambda: _stable_diffusion(in_channels=9),
     "GLIGEN": lambda: _stable_diffusion(attention_type="gated", use_linear_projection=True),
     "IP-Adapter": _stable_diffusion,
+    "IP-Adapter Plus": _stable_diffusion,
+    "IP-Adapter Full": _stable_diffusion,
     "LCM": lambda: {**_stable_diffusion(time_cond_proj_dim=16), "scheduler": _scheduler("LCMScheduler")},
     "SDXL": _stable_diffusion_xl,
     "SDXL, inpainting": lambda: _stable_diffusion_xl(in_channels=9),
@@ -175,7 +182,7 @@ def write(family: str, folder: Path, *, shard: str = "5GB") -> Path:
     if "xl" in family.lower():
         (folder / "model_index.json").write_text(json.dumps({"force_zeros_for_empty_prompt": True}))
     if "IP-Adapter" in family:
-        _write_image_prompt(folder, parts["unet"])
+        _write_image_prompt(folder, parts["unet"], family)
     if (folder / "image_encoder").is_dir():
         statistics = {"image_mean": CLIP_MEAN, "image_std": CLIP_STD}
         (folder / "image_encoder" / PREPROCESSING).write_text(json.dumps(statistics))
@@ -288,10 +295,17 @@ def _open_clip(model: Any) -> dict[str, torch.Tensor]:
     return renamed
 
 
-def _write_image_prompt(folder: Path, unet: Any) -> None:
-    _vision().save_pretrained(folder / "image_encoder")
+def _write_image_prompt(folder: Path, unet: Any, family: str) -> None:
+    vision, width = _vision(), unet.config.cross_attention_dim
+    vision.save_pretrained(folder / "image_encoder")
     torch.manual_seed(4)
-    projection = diffusers.models.embeddings.ImageProjection(WIDTH, unet.config.cross_attention_dim, 4)
+    seen = vision.config.hidden_size
+    if family.endswith("Plus"):  # of the depth and ratio that diffusers' loader takes
+        projection: Any = IPAdapterPlusImageProjection(seen, width, hidden_dims=64, heads=1, num_queries=6)
+    elif family.endswith("Full"):
+        projection = IPAdapterFullImageProjection(seen, width)
+    else:
+        projection = ImageProjection(WIDTH, width, 4)
     layers = add_image_attention(unet)
     assert all(isinstance(layer, ImageAttention) for layer in layers.values())
     path = folder / IMAGE_PROMPT

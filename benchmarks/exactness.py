@@ -235,11 +235,10 @@ def _gligen(folder: Path, sampler: str) -> torch.Tensor:
     )  # fmt: skip
 
 
-def _seen(folder: Path, picture: Pixels) -> torch.Tensor:
-    """CLIP's embedding of a picture of the size that it sees, [1, width]."""
+def _seen(folder: Path, pixels: torch.Tensor) -> Any:
+    """What CLIP says of pictures, [B, 3, H, W] as it takes them."""
     vision = CLIPVisionModelWithProjection.from_pretrained(folder / "image_encoder")
-    embedding: torch.Tensor = vision(_normalised(picture)).image_embeds
-    return embedding
+    return vision(pixels, output_hidden_states=True)
 
 
 def _normalised(picture: Pixels) -> torch.Tensor:
@@ -248,16 +247,20 @@ def _normalised(picture: Pixels) -> torch.Tensor:
     return ((_pixels(picture) + 1) / 2 - mean) / std
 
 
-def _prompted_by_picture(make: Callable[[str, Path, str], Any], kind: str) -> Reference:
+def _prompted_by_picture(make: Callable[[str, Path, str], Any], kind: str, *, of_patches: bool = False) -> Reference:
     def reference(folder: Path, sampler: str) -> torch.Tensor:
         pipeline = make(kind, folder, sampler)
         pipeline.load_ip_adapter(
             str(folder), subfolder="", weight_name=IMAGE_PROMPT, image_encoder_folder=None, local_files_only=True
         )
         pipeline.set_ip_adapter_scale(0.7)
-        seen = _seen(folder, SMALL)
-        embeds = [torch.stack([torch.zeros_like(seen), seen])]
-        return _drawn(pipeline, height=SIDE, width=SIDE, ip_adapter_image_embeds=embeds)
+        pixels = _normalised(SMALL)
+        if of_patches:  # of a picture without anything, too, as the pipeline does it
+            embeds = _seen(folder, torch.cat([torch.zeros_like(pixels), pixels])).hidden_states[-2][:, None]
+        else:
+            seen = _seen(folder, pixels).image_embeds
+            embeds = torch.stack([torch.zeros_like(seen), seen])
+        return _drawn(pipeline, height=SIDE, width=SIDE, ip_adapter_image_embeds=[embeds])
 
     return reference
 
@@ -376,6 +379,10 @@ CASES = (
          _inpainted(_plain, "StableDiffusionInpaintPipeline")),
     Case("GLIGEN", "layout to image", _layout, _gligen),
     Case("IP-Adapter", "variations", _vary, _prompted_by_picture(_plain, "StableDiffusionPipeline")),
+    Case("IP-Adapter Plus", "variations", _vary,
+         _prompted_by_picture(_plain, "StableDiffusionPipeline", of_patches=True)),
+    Case("IP-Adapter Full", "variations", _vary,
+         _prompted_by_picture(_plain, "StableDiffusionPipeline", of_patches=True)),
     Case("LCM", "text to image", _asking(TextToImage), _text(_plain, "StableDiffusionPipeline"),
          ("LCM", "TCD", "Euler")),
     Case("SDXL", "text to image", _text_to_image, _text(_xl, f"{XL}Pipeline")),

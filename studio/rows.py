@@ -298,11 +298,9 @@ def with_each(guidance: Guidance, conditional: Mapping[str, Any], unconditional:
     )
 
 
-def with_image(guidance: Guidance, pack: Pack, embedding: torch.Tensor, likeness: float) -> Guidance:
-    """A picture as a prompt, by its CLIP ``embedding``; zeros stand for none, as in diffusers' pipelines."""
-    image, none = (
-        ImageTokens(pack.picture_tokens(each), likeness) for each in (embedding, torch.zeros_like(embedding))
-    )
+def with_image(guidance: Guidance, pack: Pack, prompt: torch.Tensor, likeness: float) -> Guidance:
+    """A picture as a prompt: ``prompt`` is its `Pack.image_prompt`."""
+    image, none = (ImageTokens(pack.picture_tokens(each), likeness) for each in (prompt, pack.no_image_prompt(prompt)))
     return with_each(guidance, {"image": image}, {"image": none})
 
 

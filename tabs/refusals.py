@@ -513,6 +513,10 @@ TEMPLATES: dict[str, tuple[str, str]] = {
         "{file} 不是此模型包的自动编码器：{reason}",
         "{file} ist kein Autoencoder für dieses Paket: {reason}",
     ),
+    "Its layers for pictures are of a kind that is not known here; IP-Adapter, Plus and Full are.": (
+        "其图片层的类型在此未知；支持 IP-Adapter、Plus 和 Full。",
+        "Die Schichten für Bilder sind von einer Art, die hier unbekannt ist; IP-Adapter, Plus und Full sind bekannt.",
+    ),
     "{file} holds no LoRA.": ("{file} 不含 LoRA。", "{file} enthält kein LoRA."),
     "{file} fits none of this pack's models.": (
         "{file} 与此模型包的任何模型都不匹配。",

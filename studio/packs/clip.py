@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,30 @@ class Clip:
 
     def embed(self, picture: NDArray[np.uint8]) -> torch.Tensor:
         """What ``picture`` [H, W, 3] shows, its middle square if it has another shape: [width] float32."""
+        return self._see(self._prepared(picture)).image_embeds[0].float()
+
+    def patches(self, picture: NDArray[np.uint8]) -> torch.Tensor:
+        """What each patch of it shows, behind what the whole does: [1 + patches, width of the tower] float32, from the
+        last layer but one."""
+        return self._patches(self._prepared(picture))
+
+    @cached_property
+    def patches_of_nothing(self) -> torch.Tensor:
+        """What `patches` says where there is no picture; the layers that attend to patches were trained with it."""
         side = self.vision.config.image_size
-        pixels = (to_pictures(covering(picture, side, side)[None])[0] - self.mean) / self.std
+        return self._patches(torch.zeros(3, side, side))
+
+    def _prepared(self, picture: NDArray[np.uint8]) -> torch.Tensor:
+        side = self.vision.config.image_size
+        return (to_pictures(covering(picture, side, side)[None])[0] - self.mean) / self.std
+
+    def _patches(self, pixels: torch.Tensor) -> torch.Tensor:
+        hidden: torch.Tensor = self._see(pixels, output_hidden_states=True).hidden_states[-2]
+        return hidden[0].float()
+
+    def _see(self, pixels: torch.Tensor, **options: bool) -> Any:
         with torch.inference_mode():
-            seen = self.vision(pixels[None].to(self.vision.device, self.vision.dtype)).image_embeds
-        return seen[0].float()
+            return self.vision(pixels[None].to(self.vision.device, self.vision.dtype), **options)
 
 
 def mean_over_words(hidden: torch.Tensor, tokens: torch.Tensor, padding: int) -> torch.Tensor:

@@ -1,6 +1,7 @@
 """A picture as a prompt: IP-Adapter (Ye et al. 2023), for rows of a call that need not all have one.
 
-A picture's CLIP embedding becomes a few tokens, once for each request. In each cross-attention these get keys and
+What CLIP sees becomes a few tokens, once for each request: the embedding of the whole picture, or (in the kinds called
+Plus and Full) what it sees in each patch, which keeps more of the picture. In each cross-attention these get keys and
 values of their own, and what is found there is added to what the words give, as much as each row wants. diffusers' own
 loader fails on a gated U-Net, and its scale is one for the whole module; here it comes with the call, row by row.
 """
@@ -13,12 +14,18 @@ from typing import Any, NamedTuple
 import torch
 from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import Attention, AttnProcessor2_0
-from diffusers.models.embeddings import ImageProjection
+from diffusers.models.embeddings import (
+    ImageProjection,
+    IPAdapterFullImageProjection,
+    IPAdapterPlusImageProjection,
+)
 from torch import nn
 from torch.nn import functional as F
 
+from studio.errors import PackError
+
 PROJECTION, LAYERS = "image_proj", "ip_adapter"  # what a file of weights in the published layout holds
-PUBLISHED_NAMES = {"image_embeds.": "proj."}  # diffusers' name of a layer and the file's
+HEAD = 64  # the width of an attention head in all files of the kind Plus
 
 
 class ImagePrompts(NamedTuple):
@@ -73,43 +80,88 @@ def add_image_attention(unet: UNet2DConditionModel) -> nn.ModuleDict:
     return layers
 
 
-def take_image_prompt(unet: UNet2DConditionModel, weights: Mapping[str, torch.Tensor]) -> ImageProjection:
-    """Prepares ``unet`` for calls with `ImagePrompts` and returns what makes their tokens of an embedding.
+def take_image_prompt(unet: UNet2DConditionModel, weights: Mapping[str, torch.Tensor]) -> nn.Module:
+    """Prepares ``unet`` for calls with `ImagePrompts` and returns what makes their tokens of what CLIP sees.
 
-    ``weights`` are those of a file in the published layout. Raises ``RuntimeError`` where they are for another U-Net.
+    ``weights`` are those of a file in the published layout. Raises ``RuntimeError`` where they are for another U-Net,
+    and `PackError` where they are of a kind that is not known here.
     """
-    tokens, embedding = weights[f"{PROJECTION}.proj.weight"].shape
-    width = unet.config.cross_attention_dim
-    projection = ImageProjection(embedding, width, tokens // width)
+    projection = _projection_for(_part(weights, PROJECTION))
     layers = add_image_attention(unet)
     load_published(projection, layers, weights)
     layers.to(unet.device, unet.dtype)
     return projection.eval().requires_grad_(False).to(unet.device, unet.dtype)
 
 
-def load_published(projection: ImageProjection, layers: nn.ModuleDict, weights: Mapping[str, torch.Tensor]) -> None:
+def sees_patches(projection: nn.Module) -> bool:
+    """Whether it makes tokens of what CLIP sees in each patch, [patches, width], and not of one embedding [width]."""
+    return isinstance(projection, IPAdapterPlusImageProjection | IPAdapterFullImageProjection)
+
+
+def load_published(projection: nn.Module, layers: nn.ModuleDict, weights: Mapping[str, torch.Tensor]) -> None:
     """Puts ``weights`` in the published layout where they belong; the opposite of `published`."""
-    projection.load_state_dict(_part(weights, PROJECTION))
+    names, own = _own_names(projection), dict[str, torch.Tensor]()
+    for key, value in _part(weights, PROJECTION).items():
+        if key.endswith(".to_kv.weight"):
+            name = _renamed(key.replace("to_kv", "to_q"), names)
+            own[name.replace("to_q", "to_k")], own[name.replace("to_q", "to_v")] = value.chunk(2)
+        else:
+            own[_renamed(key, names)] = value
+    projection.load_state_dict(own)
     layers.load_state_dict(_part(weights, LAYERS))
 
 
-def published(projection: ImageProjection, layers: nn.ModuleDict) -> dict[str, torch.Tensor]:
+def published(projection: nn.Module, layers: nn.ModuleDict) -> dict[str, torch.Tensor]:
     """The weights in the published layout, float16: what `take_image_prompt` reads."""
-    parts = {PROJECTION: projection, LAYERS: layers}
+    names, own = {own: name for name, own in _own_names(projection).items()}, projection.state_dict()
+    weights = {f"{LAYERS}.{key}": value for key, value in layers.state_dict().items()}
+    for key, value in own.items():
+        if key.endswith(".attn.to_k.weight"):
+            name = _renamed(key.replace("to_k", "to_q"), names).replace("to_q", "to_kv")
+            weights[f"{PROJECTION}.{name}"] = torch.cat([value, own[key.replace("to_k", "to_v")]])
+        elif not key.endswith(".attn.to_v.weight"):
+            weights[f"{PROJECTION}.{_renamed(key, names)}"] = value
+    return {key: value.half().contiguous() for key, value in weights.items()}
+
+
+def _projection_for(weights: Mapping[str, torch.Tensor]) -> nn.Module:
+    if "latents" in weights:
+        hidden, seen = weights["proj_in.weight"].shape
+        return IPAdapterPlusImageProjection(
+            embed_dims=seen, output_dims=len(weights["proj_out.weight"]), hidden_dims=hidden,
+            depth=sum(key.endswith(".to_q.weight") for key in weights), dim_head=HEAD,
+            heads=len(weights["layers.0.0.to_q.weight"]) // HEAD, num_queries=weights["latents"].shape[1],
+            ffn_ratio=len(weights["layers.0.1.1.weight"]) / hidden,
+        )  # fmt: skip
+    if "proj.3.weight" in weights:
+        return IPAdapterFullImageProjection(weights["proj.0.weight"].shape[1], len(weights["proj.3.weight"]))
+    if "proj.weight" in weights and "norm.weight" in weights:
+        (tokens, seen), width = weights["proj.weight"].shape, len(weights["norm.weight"])
+        return ImageProjection(seen, width, tokens // width)
+    raise PackError("Its layers for pictures are of a kind that is not known here; IP-Adapter, Plus and Full are.")
+
+
+def _own_names(projection: nn.Module) -> dict[str, str]:
+    """The modules of ``projection`` by the names that they have in published files."""
+    if isinstance(projection, IPAdapterFullImageProjection):
+        return {"proj.0": "ff.net.0.proj", "proj.2": "ff.net.2", "proj.3": "norm"}
+    if not isinstance(projection, IPAdapterPlusImageProjection):
+        return {"proj": "image_embeds"}
+    parts = {
+        "0.norm1": "ln0", "0.norm2": "ln1", "0.to_q": "attn.to_q", "0.to_out": "attn.to_out.0",
+        "1.0": "ff.0", "1.1": "ff.1.net.0.proj", "1.3": "ff.1.net.2",
+    }  # fmt: skip
     return {
-        _renamed(f"{name}.{key}", PUBLISHED_NAMES): value.half().contiguous()
-        for name, part in parts.items()
-        for key, value in part.state_dict().items()
+        f"layers.{layer}.{name}": f"layers.{layer}.{own}"
+        for layer in range(len(projection.layers))
+        for name, own in parts.items()
     }
 
 
 def _part(weights: Mapping[str, torch.Tensor], name: str) -> dict[str, torch.Tensor]:
-    own_names = {published: own for own, published in PUBLISHED_NAMES.items()}
-    chosen = {key.removeprefix(f"{name}."): value for key, value in weights.items() if key.startswith(f"{name}.")}
-    return {_renamed(key, own_names): value.float() for key, value in chosen.items()}
+    return {key.removeprefix(f"{name}."): value.float() for key, value in weights.items() if key.startswith(f"{name}.")}
 
 
 def _renamed(key: str, names: Mapping[str, str]) -> str:
-    for old, new in names.items():
-        key = key.replace(old, new)
-    return key
+    module, _, kind = key.rpartition(".")
+    return f"{names.get(module, module)}.{kind}" if module else key

@@ -24,6 +24,7 @@ from studio.packs.compiling import Compiled
 from studio.packs.conditioning import Conditioning, ConditioningBatch, Predict
 from studio.packs.first_stage import FirstStage
 from studio.packs.grounding import Grounding
+from studio.packs.image_prompt import sees_patches
 from studio.packs.loras import Loras
 from studio.packs.text_encoders import TextEncoders, Tower
 from studio.packs.thesaurus import Thesaurus
@@ -61,7 +62,7 @@ class Denoiser:
 
     ``predict`` is its family's way to call it. ``native_area`` latents are one unit of work: what the pack's main
     denoiser was trained at, or as much work for another one. ``grounding`` makes tokens of boxes and ``projection`` of
-    pictures' embeddings, where the U-Net takes some. ``augmentation`` is what an upscaler's small picture goes through.
+    what CLIP sees, where the U-Net takes some. ``augmentation`` is what an upscaler's small picture goes through.
     ``traces``: whether a small U-Net is called through traces (`studio.packs.tracing`): the same bits, sooner.
     ``compiles``: whether programs are made for calls of a few sizes (`studio.packs.compiling`).
     """
@@ -234,15 +235,32 @@ class Pack:
     def embed_picture(self, picture: NDArray[np.uint8]) -> torch.Tensor:
         """What ``picture``, uint8 [H, W, 3], shows, as CLIP sees it: [width] float32 on the device. Raises `PackError`
         where the pack cannot be steered by pictures."""
+        return self._eyes.embed(picture)
+
+    def image_prompt(self, picture: NDArray[np.uint8]) -> torch.Tensor:
+        """What ``picture``, uint8 [H, W, 3], steers with: `picture_tokens` makes tokens of it. [width] float32 on the
+        device, or [1 + patches, width]. Raises `PackError` where the pack cannot be steered by pictures."""
+        return self._eyes.patches(picture) if self._sees_patches else self._eyes.embed(picture)
+
+    def no_image_prompt(self, prompt: torch.Tensor) -> torch.Tensor:
+        """What stands for no picture beside the `image_prompt` of one."""
+        return self._eyes.patches_of_nothing if self._sees_patches else torch.zeros_like(prompt)
+
+    def picture_tokens(self, prompt: torch.Tensor) -> torch.Tensor:
+        """What the layers for pictures attend to, of an `image_prompt`: [tokens, width] float32."""
+        with torch.inference_mode():
+            tokens: torch.Tensor = self.denoiser.projection(prompt[None])[0].float()
+        return tokens
+
+    @property
+    def _eyes(self) -> Clip:
         if self.clip is None or self.denoiser.projection is None:
             raise PackError(f"The pack {self.info.title} cannot be steered by pictures; choose another one.")
-        return self.clip.embed(picture)
+        return self.clip
 
-    def picture_tokens(self, embedding: torch.Tensor) -> torch.Tensor:
-        """What the layers for pictures attend to, [tokens, width] float32; zeros stand for no picture."""
-        with torch.inference_mode():
-            tokens: torch.Tensor = self.denoiser.projection(embedding[None])[0].float()
-        return tokens
+    @property
+    def _sees_patches(self) -> bool:
+        return sees_patches(self.denoiser.projection)
 
     def similarity(self, picture: NDArray[np.uint8], words: str) -> float | None:
         """How well ``picture``, uint8 [H, W, 3], shows what ``words`` say: the cosine of their CLIP embeddings, -1..1.

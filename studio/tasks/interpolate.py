@@ -34,7 +34,7 @@ def prepare(job: str, request: Interpolate, pack: Pack, images: Mapping[str, Ima
     """The rows of ``request``, ready for their first step. Raises `PackError` where the pack takes no pictures."""
     denoiser, size = pack.denoiser, latent_size(request, pack.denoiser)
     table = table_of(request, denoiser)
-    seen = [pack.embed_picture(source_of(request, name, images).array) for name in request.named]
+    seen = [pack.image_prompt(source_of(request, name, images).array) for name in request.named]
     last = request.other_prompt or request.prompt
     at_start = guided(request, pack, whole(*size), last)
     chunks = len(at_start.conditional.text) // pack.tower.length

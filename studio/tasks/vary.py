@@ -49,7 +49,7 @@ def prepare(job: str, request: Vary, pack: Pack, images: Mapping[str, Image]) ->
 def _guided_by(picture: NDArray[np.uint8], request: Vary, pack: Pack, size: tuple[int, int]) -> Guidance:
     guidance = guided(request, pack, whole(*size))
     if pack.denoiser.projection is not None:
-        return with_image(guidance, pack, pack.embed_picture(picture), request.likeness)
+        return with_image(guidance, pack, pack.image_prompt(picture), request.likeness)
     if pack.clip is not None and not pack.text.towers:  # it reads pictures where others read words
         token = pack.clip.embed(picture)[None]
         none = Conditioning(torch.zeros_like(token)) if request.guidance > 1 else None

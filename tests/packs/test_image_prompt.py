@@ -6,10 +6,17 @@ import copy
 
 import pytest
 import torch
+from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import IPAdapterAttnProcessor2_0
-from diffusers.models.embeddings import MultiIPAdapterImageProjection
+from diffusers.models.embeddings import (
+    IPAdapterFullImageProjection,
+    IPAdapterPlusImageProjection,
+    MultiIPAdapterImageProjection,
+)
+from torch import nn
 
-from studio.packs.image_prompt import ImagePrompts, add_image_attention, published, take_image_prompt
+from studio.errors import PackError
+from studio.packs.image_prompt import ImagePrompts, add_image_attention, published, sees_patches, take_image_prompt
 from tests.miniature import make_image_prompt, make_unet
 
 torch.manual_seed(0)
@@ -77,3 +84,32 @@ def test_the_file_of_weights_has_the_published_layout_and_is_read_again() -> Non
     assert torch.allclose(read(SEEN), projection.half().float()(SEEN), atol=1e-5)
     for name, value in layers.state_dict().items():
         assert torch.equal(weights[f"ip_adapter.{name}"], value.half())
+
+
+@pytest.mark.parametrize(
+    "projection",
+    [
+        IPAdapterPlusImageProjection(24, 32, hidden_dims=128, depth=4, heads=2, num_queries=6),
+        IPAdapterFullImageProjection(24, 32),
+    ],
+    ids=["Plus", "Full"],
+)
+def test_layers_that_see_patches_are_written_as_published_and_read_as_diffusers_reads_them(
+    projection: nn.Module,
+) -> None:
+    unet, patches = make_unet(takes_boxes=False), torch.randn(2, 7, 24)
+    weights = published(projection, add_image_attention(copy.deepcopy(unet)))
+    expected = copy.deepcopy(projection).half().float()(patches)
+    part = {key.removeprefix("image_proj."): value for key, value in weights.items() if key.startswith("image_proj.")}
+    convert = UNet2DConditionModel._convert_ip_adapter_image_proj_to_diffusers
+    theirs = convert(unet, {key: value.float() for key, value in part.items()}, low_cpu_mem_usage=False)
+    assert torch.allclose(theirs(patches), expected, atol=1e-5)
+    ours = take_image_prompt(unet, weights)
+    assert sees_patches(ours)
+    assert torch.allclose(ours(patches), expected, atol=1e-5)
+
+
+def test_layers_of_another_kind_are_refused_in_words() -> None:
+    faces = {"image_proj.proj.0.weight": torch.zeros(64, 32), "image_proj.proj.2.weight": torch.zeros(64, 64)}
+    with pytest.raises(PackError, match="IP-Adapter, Plus and Full"):
+        take_image_prompt(make_unet(takes_boxes=False), faces)
