@@ -84,15 +84,18 @@ def _denoisers(pack: Path, text: CLIPTextModel | None, options: Options) -> dict
     base.load_state_dict({key: value for key, value in unet.state_dict().items() if key in base.state_dict()})
     if unet.config.out_channels != options.preset.latent_channels:
         base = _with_more_channels(base, options)
-    prompting = image_prompt.ImagePrompt(copy.deepcopy(base), options.preset.text_width)
-    if (pack / IMAGE_PROMPT).is_file():
-        load_published(prompting.image_proj, prompting.ip_adapter, load_file(pack / IMAGE_PROMPT))
-    return {
+    models: dict[str, tuple[nn.Module, Stage]] = {
         "denoiser": (nn.ModuleDict({"unet": base}) if text is None else denoiser.Storybook(base, text),
                      options.preset.denoiser),
         "layout": (layout.GatedLayers(layout.gated(unet)), options.preset.layout),
-        "image_prompt": (prompting, options.preset.image_prompt),
     }  # fmt: skip
+    if (pack / IMAGE_PROMPT).is_file():
+        prompting = image_prompt.ImagePrompt(copy.deepcopy(base), options.preset.vision_width)
+        weights = load_file(pack / IMAGE_PROMPT)
+        if "image_proj.latents" in weights:  # the first packs had one embedding of the whole picture
+            load_published(prompting.image_proj, prompting.ip_adapter, weights)
+            models["image_prompt"] = prompting, options.preset.image_prompt
+    return models
 
 
 def _write_start(name: str, weights: Mapping[str, torch.Tensor], options: Options) -> None:

@@ -186,6 +186,11 @@ def test_the_packs_vision_tower_is_one_that_transformers_processes_for(toy_pack:
     assert pack.clip is not None
     expected = pack.clip.vision(pixels).image_embeds[0]
     assert torch.allclose(pack.embed_picture(picture), expected, atol=0.05)
+    prompt = pack.image_prompt(picture)
+    seen = image_prompt.patches_of(pack.clip.vision, pixels)[0]
+    assert (prompt - seen).abs().mean() < 0.05 * seen.std(), "but for how pictures are made smaller"
+    nothing = image_prompt.patches_of(pack.clip.vision, torch.zeros_like(pixels))[0]
+    assert torch.allclose(pack.no_image_prompt(prompt), nothing, atol=1e-5)
 
 
 def test_boxes_of_arranged_scenes_are_phrased_as_people_phrase_them() -> None:
