@@ -248,8 +248,9 @@ class Pack:
 
     def picture_tokens(self, prompt: torch.Tensor) -> torch.Tensor:
         """What the layers for pictures attend to, of an `image_prompt`: [tokens, width] float32."""
+        projection = self.denoiser.projection
         with torch.inference_mode():
-            tokens: torch.Tensor = self.denoiser.projection(prompt[None])[0].float()
+            tokens: torch.Tensor = projection(prompt[None].to(next(projection.parameters()).dtype))[0].float()
         return tokens
 
     @property

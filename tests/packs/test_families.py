@@ -110,6 +110,25 @@ def test_an_enlargement_shares_calls_with_pictures_that_are_told_their_guidance(
         assert exactness._relative(row.latent, expected) < 1e-4
 
 
+@pytest.mark.parametrize("family", ["IP-Adapter Plus", "IP-Adapter Full"])
+def test_layers_that_see_patches_work_in_half_precision_and_between_pictures(
+    family: str, load: Callable[[str], Pack]
+) -> None:
+    """On CUDA devices the projection is in half precision, and what CLIP says is not."""
+    pack = load(family)
+    prompt = pack.image_prompt(SMALL.array)
+    tokens = pack.picture_tokens(prompt)
+    pack.denoiser.projection.to(torch.bfloat16)
+    assert torch.allclose(pack.picture_tokens(prompt), tokens, atol=0.05)
+    pack.denoiser.projection.float()
+    way = Interpolate(
+        pack=pack.info.name, image=SMALL.digest, other=SMALL.digest, count=3, width=64, height=64, steps=2
+    )  # fmt: skip
+    drawn = _drawn(pack, way)
+    assert len(drawn) == 3
+    assert torch.isfinite(drawn).all()
+
+
 @pytest.mark.parametrize("family", ["LDM, unconditional", "image variation", "LDM-SR", "x4 upscaler"])
 def test_an_engine_whose_first_pack_reads_no_words_lives(
     family: str, load: Callable[[str], Pack], tmp_path: Path
