@@ -155,10 +155,11 @@ def timestep_shares(signal: torch.Tensor, uniform: float = UNIFORM) -> torch.Ten
 
 def weights_of(indices: NDArray[np.int64], signal: torch.Tensor, side: int) -> torch.Tensor:
     """How much each latent of training scenes counts, [B, 1, side, side]: things are few and small, and what pictures
-    are about. The less ``signal`` [B] there is (the cumulative product of alphas, 0..1), the less they count above the
-    rest: in noise nobody knows where they will be, and a model that is asked most about things would see too many."""
+    are about. They count more only from where half of a latent is ``signal`` [B] (the cumulative product of alphas,
+    0..1): before, where a thing will be is not decided, and who is asked most about things expects too many."""
     things = np.stack([dataset.things_of(int(index), side) for index in indices])
-    return 1 + (INSIDE - 1) * signal[:, None, None, None] * torch.from_numpy(things)[:, None]
+    clear = (2 * signal - 1).clamp(min=0)[:, None, None, None]
+    return 1 + (INSIDE - 1) * clear * torch.from_numpy(things)[:, None]
 
 
 @torch.no_grad()

@@ -211,13 +211,13 @@ def test_what_a_box_touches_counts_more() -> None:
 
 def test_things_count_more_where_one_can_see_where_they_are() -> None:
     seed = next(seed for seed in range(100) if scene(seed).things)
-    alphas = torch.tensor([0.0, 0.5, 1.0])
-    weights = denoiser.weights_of(np.full(3, seed), alphas, 16)[:, 0]
+    alphas, counts = torch.tensor([0.0, 0.5, 0.75, 1.0]), [1.0, 1.0, 2.0, 3.0]
+    weights = denoiser.weights_of(np.full(4, seed), alphas, 16)[:, 0]
     things = torch.from_numpy(dataset.things_of(seed, 16))
     assert 0 < things.float().mean() < 1
     assert (weights[:, ~things] == 1).all()
-    for row, signal in zip(weights, alphas, strict=True):
-        assert (row[things] == 1 + (denoiser.INSIDE - 1) * signal).all()
+    for row, count in zip(weights, counts, strict=True):
+        assert (row[things] == count).all()
 
 
 def test_pieces_and_what_counts_in_them_are_cut_alike() -> None:
