@@ -20,9 +20,9 @@ from studio.errors import StudioError
 from studio.events import Previewed
 from studio.packs.catalogue import PackInfo
 from studio.requests.text_to_image import TextToImage
-from tabs import STATIC
 from tabs.door import BrowserName, address_of
 from tabs.job import Desk, Given
+from tabs.scripted import Scripted
 from tabs.words import words_of
 
 STEPS, ENOUGH = 12, 7  # of a draft, and after which it is shown
@@ -31,23 +31,17 @@ PATIENCE_SECONDS = 10.0  # a draft that comes later is of words that have long c
 HEARTBEAT_SECONDS = 0.2
 
 
-class Drafts(gr.HTML):
+class Drafts(Scripted):
     """The switch, and the latest draft. Make it beneath the prompt, then `connect` it."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(
-            value={"picture": ""},
-            html_template=(STATIC / "drafts.html").read_text(),
-            css_template=(STATIC / "drafts.css").read_text(),
-            js_on_load=(STATIC / "drafts.js").read_text(),
-            apply_default_css=False,
+            "drafts",
+            {"picture": ""},
             words=words_of("draft"),
             elem_id="drafts",
             **options,
         )
-
-    def api_info(self) -> dict[str, Any]:
-        return {"type": "object"}
 
     def connect(
         self,

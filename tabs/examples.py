@@ -20,9 +20,9 @@ from studio.gallery.store import Store
 from studio.images.pixels import Mask, Pixels
 from studio.images.resizing import resized
 from studio.requests.layout_to_image import LayoutToImage
-from tabs import STATIC
 from tabs.job import Update
 from tabs.picker import ModelPicker
+from tabs.scripted import Scripted
 from tabs.words import words_of
 
 SHOWN_HEIGHT = 128  # pixels, at most
@@ -30,24 +30,18 @@ PAINT = np.array((221, 93, 98), np.uint8)  # what covers a mask, as in the edito
 PAINT_SHARE = 0.6
 
 
-class Examples(gr.HTML):
+class Examples(Scripted):
     """The examples that ship for ``task``. Make it where it belongs, then `connect` it."""
 
     def __init__(self, task: str, **options: Any) -> None:
         self._examples = find_examples(task)
         super().__init__(
-            value={"examples": [_shown(each) for each in self._examples]},
-            html_template=(STATIC / "examples.html").read_text(),
-            css_template=(STATIC / "examples.css").read_text(),
-            js_on_load=(STATIC / "examples.js").read_text(),
-            apply_default_css=False,
+            "examples",
+            {"examples": [_shown(each) for each in self._examples]},
             words=words_of("examples"),
             elem_id="examples",
             **options,
         )
-
-    def api_info(self) -> dict[str, Any]:
-        return {"type": "object"}
 
     def connect(
         self, form: set[gr.Component], write: Callable[[Any], Update], store: Store, picker: ModelPicker

@@ -31,12 +31,12 @@ from studio.gallery.wanted import LONGEST_SEARCH, Wanted
 from studio.requests import from_mapping, kinds
 from studio.requests.limits import check_number
 from studio.requests.request import Prompted, Request
-from tabs import STATIC
 from tabs.door import BrowserName, address_of
 from tabs.exports import NAME, upload_at
 from tabs.job import QUICK, Receiver, Update
 from tabs.picker import ModelPicker
 from tabs.pictures import finished_picture
+from tabs.scripted import Scripted
 from tabs.words import words_of
 
 MOST_AT_ONCE = 2000  # pictures that something is done with
@@ -46,23 +46,17 @@ LONGEST_SEED = 19  # digits
 TABS = {"interpolate": "vary"}  # of tasks that are not called as their tab is
 
 
-class GalleryView(gr.HTML):
+class GalleryView(Scripted):
     """Asks with ``ask``; says what is to be done with ``do``, ``start``, ``use``, ``send`` and ``replay``."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(
-            value={"stamp": ""},
-            html_template=(STATIC / "gallery.html").read_text(),
-            css_template=(STATIC / "gallery.css").read_text(),
-            js_on_load=(STATIC / "gallery.js").read_text(),
-            apply_default_css=False,
+            "gallery",
+            {"stamp": ""},
             words=words_of("gallery_", "tab_"),
             forms=list(forms()),
             **options,
         )
-
-    def api_info(self) -> dict[str, Any]:
-        return {"type": "object"}
 
 
 def build_gallery(

@@ -16,8 +16,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
-
 from studio.client import EngineClient
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Progressed, Queued, Started
 from studio.images.jpeg import preview_tables, split
@@ -25,10 +23,10 @@ from studio.requests.forward_process import ForwardProcess
 from studio.requests.interpolate import Interpolate
 from studio.requests.request import Request
 from studio.requests.super_resolve import SuperResolve
-from tabs import STATIC
 from tabs.animations import pictures_query, trajectory_query
 from tabs.pictures import PICTURES_URL, deviation_url
 from tabs.refusals import in_language
+from tabs.scripted import Scripted
 from tabs.sources import enlarged_url
 from tabs.words import words_of
 
@@ -39,24 +37,18 @@ MOST_WORDS, LONGEST_WORD = 12, 30  # of a prompt's unknown words, what is shown
 HEARTBEAT_SECONDS = 0.3  # so that a closed page is noticed; likewise at least
 
 
-class LiveView(gr.HTML):
+class LiveView(Scripted):
     """Shows a `View`. The template is static; its script only sets texts and sources, never markup."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(
-            value=View().as_json(),
-            html_template=(STATIC / "live.html").read_text(),
-            css_template=(STATIC / "live.css").read_text(),
-            js_on_load=(STATIC / "live.js").read_text(),
-            apply_default_css=False,
+            "live",
+            View().as_json(),
             words=words_of("live_", "tab_"),
             tables=f"data:image/jpeg;base64,{base64.b64encode(preview_tables()).decode()}",  # of all previews
             takers=[],  # the tabs that pictures can be sent to
             **options,
         )
-
-    def api_info(self) -> dict[str, Any]:
-        return {"type": "object"}
 
 
 @dataclass

@@ -235,16 +235,16 @@ class Pack:
     def embed_picture(self, picture: NDArray[np.uint8]) -> torch.Tensor:
         """What ``picture``, uint8 [H, W, 3], shows, as CLIP sees it: [width] float32 on the device. Raises `PackError`
         where the pack cannot be steered by pictures."""
-        return self._eyes.embed(picture)
+        return self._seeing.embed(picture)
 
     def image_prompt(self, picture: NDArray[np.uint8]) -> torch.Tensor:
         """What ``picture``, uint8 [H, W, 3], steers with: `picture_tokens` makes tokens of it. [width] float32 on the
         device, or [1 + patches, width]. Raises `PackError` where the pack cannot be steered by pictures."""
-        return self._eyes.patches(picture) if self._sees_patches else self._eyes.embed(picture)
+        return self._seeing.patches(picture) if self._sees_patches else self._seeing.embed(picture)
 
     def no_image_prompt(self, prompt: torch.Tensor) -> torch.Tensor:
         """What stands for no picture beside the `image_prompt` of one."""
-        return self._eyes.patches_of_nothing if self._sees_patches else torch.zeros_like(prompt)
+        return self._seeing.patches_of_nothing if self._sees_patches else torch.zeros_like(prompt)
 
     def picture_tokens(self, prompt: torch.Tensor) -> torch.Tensor:
         """What the layers for pictures attend to, of an `image_prompt`: [tokens, width] float32."""
@@ -254,7 +254,7 @@ class Pack:
         return tokens
 
     @property
-    def _eyes(self) -> Clip:
+    def _seeing(self) -> Clip:
         if self.clip is None or self.denoiser.projection is None:
             raise PackError(f"The pack {self.info.title} cannot be steered by pictures; choose another one.")
         return self.clip
