@@ -85,10 +85,12 @@ class EngineClient(Protocol):
     def load(self, pack: str) -> None:
         """Loads a pack that somebody is going to need. Never fails; `packs` says how it is going."""
 
-    def submit(self, request: Request, owner: str = "", images: Sequence[Image] = (), address: str = "") -> str:
+    def submit(
+        self, request: Request, owner: str = "", images: Sequence[Image] = (), address: str = "", *, keep: bool = True
+    ) -> str:
         """Takes a request in, with the images that it names; returns the job's name, which cannot be guessed. Owners
-        take turns in the engine; ``address`` is where they ask from. Raises `InvalidRequest` for an owner that is
-        none."""
+        take turns in the engine; ``address`` is where they ask from. Unless it is to ``keep``, nothing of the job is
+        written down, and its pictures come as pixels. Raises `InvalidRequest` for an owner that is none."""
 
     def events(self, job: str, heartbeat: float | None = None) -> Iterator[list[Event]]:
         """The job so far, then its news as they come, to its end; of previews only the latest of each picture.
@@ -135,10 +137,11 @@ StartEngine: TypeAlias = Callable[[WorkerOptions, Callable[[Message], None], Cal
 
 @dataclasses.dataclass
 class _Job:
-    """What must be known of a job until it ends, should the engine die: what was ``asked``, whether it ``is_sent``,
-    ``has_started`` or ``is_cancelled``, and how many engines have died while it waited."""
+    """What must be known of a job until it ends, should the engine die: what was ``asked``, whether it ``is_kept``,
+    ``is_sent``, ``has_started`` or ``is_cancelled``, and how many engines have died while it waited."""
 
     asked: Submit
+    is_kept: bool = True
     is_sent: bool = False
     has_started: bool = False
     is_cancelled: bool = False
@@ -224,7 +227,9 @@ class LocalClient:
             raise PackError(found.problem)
         return found.info
 
-    def submit(self, request: Request, owner: str = "", images: Sequence[Image] = (), address: str = "") -> str:
+    def submit(
+        self, request: Request, owner: str = "", images: Sequence[Image] = (), address: str = "", *, keep: bool = True
+    ) -> str:
         for field, name in (("owner", owner), ("address", address)):
             if not isinstance(name, str) or len(name) > LONGEST_OWNER:
                 raise InvalidRequest(field, name, f"a name of at most {LONGEST_OWNER} characters")
@@ -235,7 +240,7 @@ class LocalClient:
             info = self._info_of(request.pack)
         except PackError as error:
             refusal = error
-        job = _Job(Submit(name, request, info, owner, {each.digest: each for each in images}, address))
+        job = _Job(Submit(name, request, info, owner, {each.digest: each for each in images}, address), keep)
         with self._lock:
             self._logs[name] = log
             self._forget_old()
@@ -252,7 +257,8 @@ class LocalClient:
         """Why a job could not be sent, after all: it must be written down first."""
         name = job.asked.job
         try:
-            self._accept(name, job.asked.owner, job.asked.request)
+            if job.is_kept:
+                self._accept(name, job.asked.owner, job.asked.request)
         except StudioError as error:
             with self._lock:
                 self._jobs.pop(name, None)
@@ -358,8 +364,11 @@ class LocalClient:
                     self._publish(event)
 
     def _publish(self, event: Event) -> None:
+        with self._lock:
+            job = self._jobs.get(event.job)
         try:
-            event = self._record(event)
+            if job is None or job.is_kept:
+                event = self._record(event)
         except Exception:
             logger.exception("an event could not be recorded")
             event = Failed(event.job, JobFailed("The picture could not be written down; the log says why."))
@@ -367,8 +376,8 @@ class LocalClient:
             log = self._logs.get(event.job)
             if isinstance(event, ENDS):
                 self._jobs.pop(event.job, None)
-            elif isinstance(event, Started) and event.job in self._jobs:
-                self._jobs[event.job].start()
+            elif isinstance(event, Started) and job is not None:
+                job.start()
         if log is not None:
             log.add(event)
 

@@ -17,7 +17,8 @@ import gradio as gr
 
 from studio.client import EngineClient
 from studio.errors import StudioError
-from studio.events import Previewed
+from studio.events import Drawn, Previewed
+from studio.images.jpeg import encoded
 from studio.packs.catalogue import PackInfo
 from studio.requests.text_to_image import TextToImage
 from tabs.door import BrowserName, address_of
@@ -29,6 +30,7 @@ STEPS, ENOUGH = 12, 7  # of a draft, and after which it is shown
 STEP_OF_SIDES, LEAST_SIDE = 32, 64
 PATIENCE_SECONDS = 10.0  # a draft that comes later is of words that have long changed
 HEARTBEAT_SECONDS = 0.2
+QUALITY = 90  # of a draft that was drawn to its end
 
 
 class Drafts(Scripted):
@@ -87,14 +89,16 @@ def draft_of(request: TextToImage, pack: PackInfo) -> TextToImage:
 
 
 def drawn(client: EngineClient, request: TextToImage, owner: str, address: str) -> bytes | None:
-    """Where ``request`` is heading after ENOUGH of its steps, as a JPEG; None where that is not known in time. The job
-    is stopped in any case."""
-    job, begun = client.submit(request, owner, (), address), time.monotonic()
+    """Where ``request`` is heading after ENOUGH of its steps, as a JPEG, or the picture itself where it was drawn
+    before anybody looked; None where neither is known in time. The job is stopped in any case."""
+    job, begun = client.submit(request, owner, (), address, keep=False), time.monotonic()
     try:
         for news in client.events(job, HEARTBEAT_SECONDS):
             for event in news:
                 if isinstance(event, Previewed) and event.step >= ENOUGH:
                     return event.jpeg
+                if isinstance(event, Drawn) and event.pixels is not None:
+                    return encoded(event.pixels.array, QUALITY)
             if time.monotonic() - begun > PATIENCE_SECONDS:
                 break
     finally:

@@ -54,6 +54,23 @@ def client(toy_pack: Path) -> Iterator[LocalClient]:
         yield client
 
 
+def test_of_a_job_that_is_not_kept_nothing_is_written_down(toy_pack: Path) -> None:
+    recorded, accepted = [], []
+
+    def record(event: Event) -> Event:
+        recorded.append(event)
+        return event
+
+    with LocalClient(_settings(toy_pack), record, lambda *job: accepted.append(job)) as client:
+        drawn = [event for event in _all(client, client.submit(_ask(), keep=False)) if isinstance(event, Drawn)]
+        assert drawn[0].pixels is not None
+        assert not recorded
+        assert not accepted
+        _all(client, client.submit(_ask()))
+        assert any(isinstance(event, Drawn) for event in recorded)
+        assert len(accepted) == 1
+
+
 def test_a_request_comes_back_as_a_picture(client: LocalClient) -> None:
     events = _all(client, client.submit(_ask()))
     kinds = [type(event) for event in events]

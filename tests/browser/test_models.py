@@ -147,7 +147,7 @@ def test_a_model_that_is_loaded_does_not_stop_the_steps_of_others(
     somebody.context.close()
     page.locator(TEXT + "#discard").click()
     page.locator(TEXT + "#count input[type=number]").fill("1")  # the others' page, too
-    assert len(seen) > 10
+    assert len(seen) > 4, "it went on at all"
     assert max(later - earlier for earlier, later in pairwise(seen)) < LONGEST_GAP, "milliseconds"
 
 

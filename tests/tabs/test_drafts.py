@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from studio.errors import QueueFull
-from studio.events import Event, Failed, Finished, Previewed
+from studio.events import Drawn, Event, Failed, Finished, Previewed
+from studio.images.pixels import Pixels
 from studio.packs.catalogue import PackInfo
 from studio.requests.text_to_image import TextToImage
 from tabs import drafts
@@ -25,7 +29,8 @@ class Told:
     def __init__(self, *news: list[Event]) -> None:
         self.news, self.cancelled, self.asked = news, [], []  # type: ignore[var-annotated]
 
-    def submit(self, request: TextToImage, *rest: Any) -> str:
+    def submit(self, request: TextToImage, *rest: Any, keep: bool) -> str:
+        assert not keep
         self.asked.append(request)
         return "job"
 
@@ -61,6 +66,15 @@ def test_it_is_shown_as_soon_as_one_can_see_where_it_is_heading_and_stopped() ->
     client = Told([_at(1)], [_at(ENOUGH - 1)], [_at(ENOUGH)], [_at(ENOUGH + 1)])
     assert drawn(client, REQUEST, "me", "") == b"step %d" % ENOUGH  # type: ignore[arg-type]
     assert client.cancelled == ["job"]
+
+
+def test_what_is_drawn_before_anybody_looked_is_shown() -> None:
+    """On a busy machine all steps may pass between two looks, and what is drawn has no previews any more."""
+    grey = Pixels.of(np.full((16, 16, 3), 128, np.uint8))
+    client = Told([_at(1)], [Drawn("job", 0, REQUEST, "", 1.0, pixels=grey), Finished("job")])
+    draft = drawn(client, REQUEST, "me", "")  # type: ignore[arg-type]
+    assert draft is not None
+    assert np.abs(np.asarray(Image.open(io.BytesIO(draft))).astype(int) - grey.array).max() <= 1
 
 
 @pytest.mark.parametrize("end", [Failed("job", QueueFull("Many are waiting.")), Finished("job")])
