@@ -34,7 +34,7 @@ from studio.packs.first_stage import to_pictures
 
 NOISE = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 EMPTY_PROMPTS = 0.10
-PLAIN = 0.7  # the share of samples whose mask covers everything
+PLAIN = 0.8  # the share of samples whose mask covers everything
 SNR_CEILING = 5.0
 UNIFORM = 0.25  # the share of noise levels that are drawn uniformly
 INSIDE = 3.0  # what a latent counts that a thing touches, where there is no noise
