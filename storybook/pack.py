@@ -26,6 +26,7 @@ from storybook import (
     dataset,
     decoder,
     denoiser,
+    few_steps,
     image_prompt,
     layout,
     text_encoder,
@@ -34,7 +35,7 @@ from storybook import (
 )
 from storybook.run import CHECKPOINT, Options, options, steps_done
 from storybook.tokenizer import captions, stored_tokenizer
-from studio.packs.catalogue import ASSETS, IMAGE_ENCODER, IMAGE_PROMPT, STORYBOOK, SUPER_RESOLUTION
+from studio.packs.catalogue import ASSETS, FEW_STEPS, IMAGE_ENCODER, IMAGE_PROMPT, STORYBOOK, SUPER_RESOLUTION
 from studio.packs.clip import PREPROCESSING, TEXT_PROJECTION
 from studio.packs.first_stage import to_pictures
 from studio.packs.image_prompt import published
@@ -44,7 +45,7 @@ from studio.packs.thesaurus import THESAURUS_FILE
 from studio.packs.vocabulary import write_vocabulary
 
 # In the order in which they build on each other.
-STAGES = (autoencoder, decoder, text_encoder, denoiser, layout, vq_autoencoder, upscaler, clip, image_prompt)
+STAGES = (autoencoder, decoder, text_encoder, denoiser, layout, vq_autoencoder, upscaler, clip, image_prompt, few_steps)
 STEPS_FILE = "training.json"  # the preset and how many steps each stage had
 SHARD = "9MB"  # plain git on the Hub takes files up to 10 MB
 FITTED_ON = 256  # pictures, at most, for the preview's linear decoder
@@ -94,6 +95,8 @@ def write(options: Options, folder: Path) -> None:
         write_super_resolution(options, folder / SUPER_RESOLUTION)
     if _name(image_prompt) in names:
         write_image_prompt(options, folder)
+    if _name(few_steps) in names:
+        few_steps.write(options, folder / FEW_STEPS)
     steps = {name: steps_done(name, options) for name in names}
     (folder / STEPS_FILE).write_text(json.dumps({"preset": options.preset.name, "steps": steps}, indent=2) + "\n")
     index = {**INDEX, "_diffusers_version": diffusers.__version__}

@@ -18,6 +18,7 @@ from studio.errors import InvalidRequest, PackError
 from studio.images.pixels import Image, Pixels
 from studio.images.tiles import Place, Tiling
 from studio.packs.conditioning import Conditioning, ImageTokens
+from studio.packs.loras import OWN
 from studio.packs.pack import Denoiser, Pack
 from studio.packs.spherical import slerp
 from studio.prompts import Lora, read_prompt
@@ -270,6 +271,8 @@ def guided(request: Prompted, pack: Pack, tiling: Tiling, *others: str, concat: 
     prompts = [request.caption, *others, *([request.negative] if request.guidance > 1 else [])]
     chunks, size = max(map(pack.text.chunks, prompts)), (tiling.height, tiling.width)
     loras = read_prompt(request.caption).loras
+    if pack.info.is_quick_with(request.sampler):
+        loras += (OWN,)
     conditional, unconditional = (
         pack.condition(words, size, concat, chunks=chunks, skip=request.clip_skip, loras=loras)
         for words in (request.caption, prompts[-1])

@@ -369,13 +369,14 @@ class Api:
         return {
             "pack": given["pack"] or pack.name, "count": given["count"], "sampler": given["sampler"],
             "schedule": given.get("schedule", ""), "seed": random.randrange(RANDOM_SEEDS) if is_new else seed,
-            "steps": pack.steps if given["steps"] == 0 else given["steps"],
+            "steps": pack.steps_with(given["sampler"]) if given["steps"] == 0 else given["steps"],
         }  # fmt: skip
 
     def _prompted(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        guidance = self._pack(given["pack"]).guidance if given["guidance"] == 0 else given["guidance"]
-        words = {"prompt": given["prompt"], "negative": given["negative"]}
-        return {**self._common(given), **words, "guidance": guidance}
+        common, guidance = self._common(given), given["guidance"]
+        if guidance == 0:
+            guidance = self._pack(given["pack"]).guidance_with(common["sampler"])
+        return {**common, "prompt": given["prompt"], "negative": given["negative"], "guidance": guidance}
 
     def _sides(self, width: int, height: int, stages: int, pack: str) -> dict[str, Any]:
         drawing = self._pack(pack)

@@ -14,7 +14,7 @@ import gradio as gr
 
 from studio.errors import InvalidRequest
 from studio.images.pixels import Pixels
-from studio.packs.catalogue import PackInfo
+from studio.packs.catalogue import QUICK_GUIDANCE, QUICK_STEPS, PackInfo
 from studio.requests.limits import (
     CASCADE_SCALE,
     LARGEST_SEED,
@@ -309,6 +309,25 @@ class SamplingControls:
 
         sampler, schedule = self._fields["sampler"], self._fields["schedule"]
         sampler.change(schedules, [sampler, schedule], schedule, preprocess=False, **QUICK)
+        if self._is_guided:
+            self._follow_few_steps()
+
+    def _follow_few_steps(self) -> None:
+        """Whoever chooses a sampler that draws by the pack's own LoRA gets its steps and guidance, and the usual ones
+        again with another; other values are somebody's own."""
+        steps, guidance = self._fields["steps"], self._fields["guidance"]
+
+        def pace(name: str, sampler: str, *values: float) -> Any:
+            pack = self._picker.info(name)
+            is_as_few = values == (QUICK_STEPS, QUICK_GUIDANCE)
+            if pack.is_quick_with(sampler) or (pack.few_steps and is_as_few):
+                return pack.steps_with(sampler), pack.guidance_with(sampler)
+            return gr.skip(), gr.skip()
+
+        self._fields["sampler"].input(
+            pace, [self._picker.dropdown, self._fields["sampler"], steps, guidance], [steps, guidance],
+            preprocess=False, **QUICK,
+        )  # fmt: skip
 
 
 def _schedules(sampler: str) -> list[tuple[str, str]]:

@@ -1,7 +1,8 @@
 """Drafts while typing, where somebody switches them on: beneath the prompt, about what it says so far would become.
 
-A draft is a job of a few steps at the size that the model draws best, a job as any other to the engine. It is stopped
-once one can see where it is heading, and nothing of it is kept.
+A draft is a job of a few steps at the size that the model draws best, a job as any other to the engine. A model with
+layers of its own for few steps draws it whole; else it is stopped once one can see where it is heading. Nothing of it
+is kept.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from tabs.scripted import Scripted
 from tabs.words import words_of
 
 STEPS, ENOUGH = 12, 7  # of a draft, and after which it is shown
+QUICK_SAMPLER = "LCM"
 STEP_OF_SIDES, LEAST_SIDE = 32, 64
 PATIENCE_SECONDS = 10.0  # a draft that comes later is of words that have long changed
 HEARTBEAT_SECONDS = 0.2
@@ -82,10 +84,14 @@ def draft_of(request: TextToImage, pack: PackInfo) -> TextToImage:
     width, height = (
         max(LEAST_SIDE, round(side * scale / STEP_OF_SIDES) * STEP_OF_SIDES) for side in (request.width, request.height)
     )
-    return replace(
+    draft = replace(
         request, width=width, height=height, steps=STEPS, count=1, cascade=False, image="",
         strength=TextToImage.strength, variation=0.0, trajectory=True,
     )  # fmt: skip  # with its steps kept, what it is heading for is decoded in full
+    if not pack.is_quick_with(QUICK_SAMPLER):
+        return draft
+    steps, guidance = pack.steps_with(QUICK_SAMPLER), pack.guidance_with(QUICK_SAMPLER)
+    return replace(draft, sampler=QUICK_SAMPLER, schedule="", steps=steps, guidance=guidance)
 
 
 def drawn(client: EngineClient, request: TextToImage, owner: str, address: str) -> bytes | None:
@@ -95,7 +101,7 @@ def drawn(client: EngineClient, request: TextToImage, owner: str, address: str) 
     try:
         for news in client.events(job, HEARTBEAT_SECONDS):
             for event in news:
-                if isinstance(event, Previewed) and event.step >= ENOUGH:
+                if isinstance(event, Previewed) and event.step >= min(ENOUGH, event.steps):
                     return event.jpeg
                 if isinstance(event, Drawn) and event.pixels is not None:
                     return encoded(event.pixels.array, QUALITY)

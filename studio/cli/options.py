@@ -77,7 +77,7 @@ def drawing(given: argparse.Namespace, pack: PackInfo) -> dict[str, Any]:
     return {
         "prompt": given.prompt,
         "negative": given.negative,
-        "guidance": pack.guidance if given.guidance is None else given.guidance,
+        "guidance": pack.guidance_with(_sampler(given, pack)) if given.guidance is None else given.guidance,
         "rescale": given.rescale,
         "clip_skip": given.clip_skip,
         **sampling(given, pack),
@@ -89,13 +89,17 @@ def sampling(given: argparse.Namespace, pack: PackInfo) -> dict[str, Any]:
     return {
         "pack": pack.name,
         "seed": random.randrange(RANDOM_SEEDS) if given.seed is None else given.seed,
-        "steps": pack.steps if given.steps is None else given.steps,
-        "sampler": given.sampler or pack.sampler,
+        "steps": pack.steps_with(_sampler(given, pack)) if given.steps is None else given.steps,
+        "sampler": _sampler(given, pack),
         "schedule": _schedule(given, pack),
         "eta": given.eta,
         "count": given.count,
         "trajectory": given.film,
     }
+
+
+def _sampler(given: argparse.Namespace, pack: PackInfo) -> str:
+    return given.sampler or pack.sampler
 
 
 def _schedule(given: argparse.Namespace, pack: PackInfo) -> str:

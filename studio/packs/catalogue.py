@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 from studio.errors import InvalidRequest, PackError
 from studio.packs.original import configuration_of
 from studio.requests.limits import CASCADE_SCALE
-from studio.samplers.catalogue import DEFAULT_SAMPLER
+from studio.samplers.catalogue import DEFAULT_SAMPLER, is_for_distilled
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets" / "packs"
 UNSAFE = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
@@ -32,7 +32,8 @@ class PackInfo:
     ``size`` is the side in pixels that the pack draws best (a folder's configuration knows better, see `find_pack`);
     ``guidance``, ``steps`` and ``sampler`` with its ``schedule`` are good first values.
     ``revision`` pins a Hub repository to one commit. ``tasks`` are what it can be asked for, as requests call it.
-    ``cascades`` tells that its pictures can be drawn in two stages, the second by its model for super-resolution.
+    ``cascades`` tells that its pictures can be drawn in two stages, the second by its model for super-resolution;
+    ``few_steps``, that it has a LoRA of its own with which samplers for distilled models draw.
     ``family`` is the module in `studio.packs` that loads it. ``licence`` and ``gigabytes``, about what it takes in
     half precision, are of repositories on the Hub.
     """
@@ -48,6 +49,7 @@ class PackInfo:
     revision: str | None = None
     tasks: tuple[str, ...] = MOST_TASKS
     cascades: bool = False
+    few_steps: bool = False
     family: str = "stable_diffusion"
     licence: str = ""
     gigabytes: float = 0.0
@@ -55,6 +57,18 @@ class PackInfo:
     def side(self, *, cascade: bool) -> int:
         """Of the square that it draws best, in pixels."""
         return self.size * CASCADE_SCALE if cascade else self.size
+
+    def is_quick_with(self, sampler: str) -> bool:
+        """Whether ``sampler`` draws by the pack's own LoRA for few steps."""
+        return self.few_steps and is_for_distilled(sampler)
+
+    def steps_with(self, sampler: str) -> int:
+        """A good first value."""
+        return QUICK_STEPS if self.is_quick_with(sampler) else self.steps
+
+    def guidance_with(self, sampler: str) -> float:
+        """Likewise; what was distilled from guided predictions needs no guidance."""
+        return QUICK_GUIDANCE if self.is_quick_with(sampler) else self.guidance
 
     def in_stages(self, stages: int, *sides: int | None) -> bool:
         """Whether a picture is a cascade whose number of stages, and any of whose sides, may be given; 0 or None where
@@ -96,6 +110,8 @@ class PackState:
 SUPER_RESOLUTION = "super_resolution"  # the folder in a pack's with the models for it
 IMAGE_ENCODER = "image_encoder"  # likewise, with CLIP's vision tower
 IMAGE_PROMPT = "ip_adapter/ip_adapter.safetensors"
+FEW_STEPS = "few_steps.safetensors"  # a pack's own LoRA
+QUICK_STEPS, QUICK_GUIDANCE = 4, 1.0  # that it draws with
 STORYBOOK = "storybook"
 LORAS, EMBEDDINGS = "loras", "embeddings"  # folders beside the packs
 VAE = ".vae.safetensors"  # ends the name of an autoencoder that stands in for that of the pack beside it
@@ -157,8 +173,9 @@ def find_pack(name: str) -> PackInfo:
             return pack
         described = _describe(folder)
         return replace(
-            pack, size=described.size, tasks=described.tasks, cascades=described.cascades, family=described.family
-        )
+            pack, size=described.size, tasks=described.tasks, cascades=described.cascades, family=described.family,
+            few_steps=described.few_steps,
+        )  # fmt: skip
     path = Path(name).expanduser()
     try:
         path.is_dir()
@@ -231,6 +248,7 @@ def _describe(folder: Path) -> PackInfo:
     info = PackInfo(
         folder.name, folder.name, str(folder), _factor(folder, family) * side, tasks=tuple(tasks),
         cascades=family == "stable_diffusion" and (folder / SUPER_RESOLUTION).is_dir(), family=family,
+        few_steps=family == "stable_diffusion" and (folder / FEW_STEPS).is_file(),
     )  # fmt: skip
     return replace(info, **_first_values(folder, config))
 

@@ -13,7 +13,7 @@ import torch
 
 from studio.errors import PackError
 from studio.packs import single_file
-from studio.packs.catalogue import EMBEDDINGS, LORAS, PackInfo, find_pack
+from studio.packs.catalogue import EMBEDDINGS, FEW_STEPS, LORAS, PackInfo, find_pack
 from studio.packs.embeddings import read_embeddings, teach
 from studio.packs.hashing import revision_of
 from studio.packs.loras import Loras
@@ -86,7 +86,7 @@ def load_pack(
         make_fast(pack)
     if precision == FAST and compiles:
         pack = _compiled(pack)
-    return pack if models is None or not pack.text.towers else _extended(pack, models)
+    return pack if not pack.text.towers else _extended(pack, models, folder / FEW_STEPS)
 
 
 def _described(info: PackInfo, folder: Path) -> PackInfo:
@@ -107,10 +107,15 @@ def _compiled(pack: Pack) -> Pack:
     return replace(pack, denoiser=denoiser, upscaler=replace(pack.upscaler, compiles=True))
 
 
-def _extended(pack: Pack, models: Path) -> Pack:
-    words = read_embeddings(models / EMBEDDINGS)
-    towers = tuple(replace(each, words=teach(each.model, each.tokenizer, words)) for each in pack.text.towers)
-    loras = Loras(models / LORAS, pack.denoiser.unet, [tower.model for tower in towers])
+def _extended(pack: Pack, models: Path | None, few_steps: Path) -> Pack:
+    towers = pack.text.towers
+    if models is not None:
+        words = read_embeddings(models / EMBEDDINGS)
+        towers = tuple(replace(each, words=teach(each.model, each.tokenizer, words)) for each in towers)
+    loras = Loras(
+        models and models / LORAS, pack.denoiser.unet, [tower.model for tower in towers],
+        few_steps if pack.info.few_steps else None,
+    )  # fmt: skip
     denoiser = replace(pack.denoiser, loras=loras)
     upscaler = denoiser if pack.upscaler is pack.denoiser else pack.upscaler
     return replace(pack, text=replace(pack.text, towers=towers), denoiser=denoiser, upscaler=upscaler)

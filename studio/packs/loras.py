@@ -27,21 +27,28 @@ from studio.prompts import Lora
 logger = logging.getLogger(__name__)
 
 KEPT = 12  # files whose layers stay beside the models
+OWN = Lora("<few steps>")  # the pack's, by a name that no prompt can say
 
 
 @dataclass(eq=False)
 class Loras:
-    """Those in ``folder``, for a ``unet`` and its ``text_encoders``. One set of them is on at a time; none at first."""
+    """Those in ``folder``, for a ``unet`` and its ``text_encoders``, and the pack's ``own`` file. One set of them is on
+    at a time; none at first."""
 
-    folder: Path
+    folder: Path | None
     unet: Any
     text_encoders: Sequence[Any]
+    own: Path | None = None
     _loaded: OrderedDict[str, str] = field(default_factory=OrderedDict)  # name -> what its layers are called
     _on: tuple[Lora, ...] = ()
     _count: int = 0
 
     def find(self, name: str) -> Path:
         """Raises `InvalidRequest` for a name that no file in the folder has."""
+        if name == OWN.name and self.own is not None:
+            return self.own
+        if self.folder is None:
+            raise InvalidRequest("lora", name, "nothing, as there is no folder for LoRAs here")
         files = {file.stem: file for file in loras_in(self.folder)}
         if name not in files:
             known = ", ".join(sorted(files)) or "none"

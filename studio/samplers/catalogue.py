@@ -141,6 +141,13 @@ SAMPLERS: Mapping[str, Sampler] = MappingProxyType({
 DEFAULT_SAMPLER = "DPM++ 2M Karras"
 
 
+def is_for_distilled(name: object) -> bool:
+    """Whether ``name`` is that of a sampler for distilled models, whatever the case; False for what is no name."""
+    return isinstance(name, str) and any(
+        each.distilled and each.name.casefold() == name.casefold() for each in SAMPLERS.values()
+    )
+
+
 def find_sampler(name: str) -> Sampler:
     """The sampler called ``name``, whatever the case. Raises `InvalidRequest` if there is none."""
     for known, sampler in SAMPLERS.items():

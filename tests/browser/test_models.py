@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -15,8 +16,8 @@ from safetensors.torch import save_file
 
 from benchmarks.checkpoints import write, write_original
 from studio.gallery.containers import read_recipe
-from studio.packs.catalogue import LORAS
-from tests.browser.person import MINUTE, generate, open_tab, set_steps
+from studio.packs.catalogue import FEW_STEPS, LORAS
+from tests.browser.person import BLINK, MINUTE, generate, open_tab, set_steps
 from tests.browser.person import write as write_prompt
 from tests.miniature import make_unet, write_pack
 from tests.running import Studio, running_studio
@@ -35,6 +36,7 @@ def with_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     _write_lora(models / LORAS / "soft style.safetensors")
     write("SDXL", models / "later")
     write_pack(models / "tiny", shard="200KB")
+    shutil.copy(models / LORAS / "soft style.safetensors", models / "tiny" / FEW_STEPS)
     assert len(list((models / "tiny" / "unet").glob("*-of-*.safetensors"))) > 1
     damaged = write_pack(models / "damaged") / "unet" / "diffusion_pytorch_model.safetensors"
     damaged.write_bytes(damaged.read_bytes()[:-1000])
@@ -117,6 +119,24 @@ def test_a_lora_is_put_on_and_taken_off_and_leaves_no_trace(page: Page, with_mod
     write_prompt(page, "a red house <lora:nowhere:1>")
     page.locator(TEXT + "#generate").click()
     expect(page.locator(TEXT + ".live")).to_contain_text("soft style", timeout=MINUTE)
+
+
+def test_a_sampler_for_few_steps_brings_them_and_takes_them_with_it(page: Page, with_models: Studio) -> None:
+    _choose(page, "tiny")
+    set_steps(page, 20, "LCM", tab=TEXT)
+    steps, guidance = (page.locator(f"{TEXT}#{name} input[type=number]") for name in ("steps", "guidance"))
+    expect(steps).to_have_value("4")
+    expect(guidance).to_have_value("1")
+    write_prompt(page, "anything")
+    _, request = generate(page, with_models, TEXT)
+    assert (request.sampler, request.steps, request.guidance) == ("LCM", 4, 1.0)  # type: ignore[attr-defined]
+    page.locator(TEXT + "#sampler input").click()
+    page.get_by_role("option", name="Heun Karras").click()
+    expect(steps).to_have_value("20")
+    expect(guidance).to_have_value("7.5")
+    set_steps(page, 30, "DDIM", tab=TEXT)
+    page.wait_for_timeout(BLINK)
+    expect(steps).to_have_value("30")
 
 
 def test_a_model_that_is_loaded_does_not_stop_the_steps_of_others(

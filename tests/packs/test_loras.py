@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import diffusers
@@ -14,7 +15,7 @@ from benchmarks import exactness
 from benchmarks.checkpoints import write
 from studio.engine.denoise import step_rows
 from studio.errors import InvalidRequest
-from studio.packs.catalogue import EMBEDDINGS, LORAS, find_pack, packs_in
+from studio.packs.catalogue import EMBEDDINGS, FEW_STEPS, LORAS, find_pack, packs_in
 from studio.packs.loading import load_pack
 from studio.packs.pack import Pack
 from studio.requests.text_to_image import TextToImage
@@ -67,17 +68,17 @@ def pack(models: Path) -> Pack:
     return load_pack(find_pack(str(models / "tiny")), torch.device("cpu"), models=models)
 
 
-def _row(pack: Pack, prompt: str) -> Row:
+def _row(pack: Pack, prompt: str, sampler: str = "DDIM") -> Row:
     request = TextToImage(
-        prompt=prompt, pack="tiny", width=64, height=64, steps=exactness.STEPS, seed=exactness.SEED, sampler="DDIM",
+        prompt=prompt, pack="tiny", width=64, height=64, steps=exactness.STEPS, seed=exactness.SEED, sampler=sampler,
         guidance=exactness.GUIDANCE,
     )  # fmt: skip
     (row,) = find_task(request).prepare("job", request, pack, {})
     return row
 
 
-def _drawn(pack: Pack, prompt: str) -> torch.Tensor:
-    row = _row(pack, prompt)
+def _drawn(pack: Pack, prompt: str, sampler: str = "DDIM") -> torch.Tensor:
+    row = _row(pack, prompt, sampler)
     exactness._finish([row])
     return row.latent
 
@@ -133,6 +134,27 @@ def test_a_pack_without_a_folder_for_loras_says_so(models: Path) -> None:
     bare = load_pack(find_pack(str(models / "tiny")), torch.device("cpu"))
     with pytest.raises(InvalidRequest, match="no folder"):
         _row(bare, SOFT)
+
+
+def test_a_pack_s_own_layers_for_few_steps_act_with_samplers_for_distilled_models(models: Path, tmp_path: Path) -> None:
+    quick = Path(shutil.copytree(models / "tiny", tmp_path / "quick"))
+    shutil.copy(models / LORAS / "kohya.safetensors", quick / FEW_STEPS)
+    info = find_pack(str(quick))
+    assert (info.steps_with("lcm"), info.guidance_with("LCM")) == (4, 1.0)
+    assert (info.steps_with("DDIM"), info.guidance_with("DDIM")) == (info.steps, info.guidance)
+    assert not find_pack(str(models / "tiny")).is_quick_with("LCM")
+    pack, plain = (load_pack(find_pack(str(folder)), torch.device("cpu")) for folder in (quick, models / "tiny"))
+    exactness._frozen.cache_clear()
+    pipeline = exactness._plain("StableDiffusionPipeline", quick, "LCM")
+    pipeline.load_lora_weights(str(quick), weight_name=FEW_STEPS, adapter_name="x")
+    with torch.no_grad():
+        expected = exactness._drawn(pipeline, prompt=PLAIN, negative_prompt=None, height=64, width=64)
+    drawn = _drawn(pack, PLAIN, "LCM")
+    assert exactness._relative(drawn, expected) < 1e-4
+    assert exactness._relative(drawn, _drawn(plain, PLAIN, "LCM")) > 1e-2
+    assert torch.equal(_drawn(pack, PLAIN), _drawn(plain, PLAIN)), "with other samplers they do nothing"
+    with pytest.raises(InvalidRequest, match="no folder"):
+        _row(pack, SOFT, "LCM")
 
 
 def test_a_word_of_ones_own_stands_for_its_vectors(pack: Pack) -> None:

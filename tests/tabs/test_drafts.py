@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from PIL import Image
 from studio.errors import QueueFull
 from studio.events import Drawn, Event, Failed, Finished, Previewed
 from studio.images.pixels import Pixels
-from studio.packs.catalogue import PackInfo
+from studio.packs.catalogue import QUICK_STEPS, PackInfo
 from studio.requests.text_to_image import TextToImage
 from tabs import drafts
 from tabs.drafts import ENOUGH, STEPS, draft_of, drawn
@@ -41,8 +42,8 @@ class Told:
         self.cancelled.append(job)
 
 
-def _at(step: int) -> Previewed:
-    return Previewed("job", 0, step, STEPS, b"step %d" % step, None)
+def _at(step: int, steps: int = STEPS) -> Previewed:
+    return Previewed("job", 0, step, steps, b"step %d" % step, None)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +61,14 @@ def test_a_draft_has_the_shape_of_the_picture_and_no_more_pixels_than_the_model_
     assert (draft.width, draft.height) == drafted
     assert (draft.steps, draft.count, draft.cascade, draft.variation) == (STEPS, 1, False, 0.0)
     assert (draft.prompt, draft.seed, draft.sampler) == ("a house", 7, request.sampler)
+
+
+def test_a_model_with_layers_for_few_steps_drafts_by_them_to_the_end() -> None:
+    request = ask(schedule="Karras", guidance=7.0)
+    draft = draft_of(request, replace(PACK, few_steps=True))
+    assert (draft.sampler, draft.schedule, draft.steps, draft.guidance) == ("LCM", "", QUICK_STEPS, 1.0)
+    client = Told([_at(QUICK_STEPS - 1, QUICK_STEPS)], [_at(QUICK_STEPS, QUICK_STEPS)])
+    assert drawn(client, draft, "me", "") == b"step %d" % QUICK_STEPS  # type: ignore[arg-type]
 
 
 def test_it_is_shown_as_soon_as_one_can_see_where_it_is_heading_and_stopped() -> None:
