@@ -159,7 +159,8 @@ def steps_table(pack: Pack, plan: Plan, folder: Path) -> Iterator[dict[str, Any]
     scenes = [each for number in range(plan.scenes) for each in [scene(FIRST_SCENE + number)] * len(LANGUAGES)]
 
     def accuracy(sampler: str, steps: int) -> float:
-        pictures = drawn(pack, replace(plan, sampler=sampler, steps=steps), folder)
+        guidance = pack.info.guidance_with(sampler) if pack.info.is_quick_with(sampler) else plan.guidance
+        pictures = drawn(pack, replace(plan, sampler=sampler, steps=steps, guidance=guidance), folder)
         return accuracies(scenes, reader.look(model, pictures)[0])["all"]
 
     for sampler in SAMPLERS.values():
@@ -192,7 +193,10 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     pack = load_pack(find_pack(given.pack), pick_device(given.device))
     card = Path(pack.info.source)
-    plan = Plan(given.scenes, given.sampler, given.steps or pack.info.steps, given.guidance or pack.info.guidance)
+    plan = Plan(
+        given.scenes, given.sampler, given.steps or pack.info.steps_with(given.sampler),
+        given.guidance or pack.info.guidance_with(given.sampler),
+    )  # fmt: skip
     if given.steps_table:
         rows = []
         for row in steps_table(pack, plan, given.folder):
