@@ -5,6 +5,7 @@ import os
 os.environ["HF_HUB_OFFLINE"] = "1"  # a test that needs the network is wrong; set before the libraries read it
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["STUDIO_PRECISION"] = "exact"  # so that pictures are the same on every machine, alone and in a batch
+os.environ["OMP_NUM_THREADS"] = "1"  # two workers share two cores, and so do the studios that they start
 
 import shutil
 from collections.abc import Iterator
