@@ -90,7 +90,7 @@ class EngineClient(Protocol):
     ) -> str:
         """Takes a request in, with the images that it names; returns the job's name, which cannot be guessed. Owners
         take turns in the engine; ``address`` is where they ask from. Unless it is to ``keep``, nothing of the job is
-        written down, and its pictures come as pixels. Raises `InvalidRequest` for an owner that is none."""
+        written down, its pictures come as pixels, and it is forgotten when it is cancelled. Raises `InvalidRequest` for an owner that is none."""
 
     def events(self, job: str, heartbeat: float | None = None) -> Iterator[list[Event]]:
         """The job so far, then its news as they come, to its end; of previews only the latest of each picture.
@@ -233,7 +233,7 @@ class LocalClient:
         for field, name in (("owner", owner), ("address", address)):
             if not isinstance(name, str) or len(name) > LONGEST_OWNER:
                 raise InvalidRequest(field, name, f"a name of at most {LONGEST_OWNER} characters")
-        name, log = secrets.token_hex(16), JobLog()
+        name, log = secrets.token_hex(16), JobLog(is_kept=keep)
         info: PackInfo = self._options.pack
         refusal: StudioError | None = None
         try:
@@ -309,6 +309,8 @@ class LocalClient:
 
     def cancel(self, job: str, *, keep: bool = False) -> None:
         with self._lock:
+            if (log := self._logs.get(job)) is not None and not log.is_kept:
+                del self._logs[job]
             has_engine, is_known = self._process is not None, job in self._jobs
             if has_engine:
                 self._send(Cancel(job, keep))

@@ -14,7 +14,8 @@ class JobLog:
     """A job's events as its followers see them: the latest preview of each picture, the latest place in the queue,
     everything else in full. Safe to use from many threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_kept: bool = True) -> None:
+        self.is_kept = is_kept  # else it is forgotten once whoever asked has cancelled it: it may hold pictures
         self._news = threading.Condition()
         self._events: dict[object, tuple[int, Event]] = {}
         self._count = 0

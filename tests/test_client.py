@@ -62,8 +62,12 @@ def test_of_a_job_that_is_not_kept_nothing_is_written_down(toy_pack: Path) -> No
         return event
 
     with LocalClient(_settings(toy_pack), record, lambda *job: accepted.append(job)) as client:
-        drawn = [event for event in _all(client, client.submit(_ask(), keep=False)) if isinstance(event, Drawn)]
+        job = client.submit(_ask(), keep=False)
+        drawn = [event for event in _all(client, job) if isinstance(event, Drawn)]
         assert drawn[0].pixels is not None
+        client.cancel(job)
+        with pytest.raises(UnknownJob):
+            client.events(job)
         assert not recorded
         assert not accepted
         _all(client, client.submit(_ask()))
