@@ -90,7 +90,8 @@ class EngineClient(Protocol):
     ) -> str:
         """Takes a request in, with the images that it names; returns the job's name, which cannot be guessed. Owners
         take turns in the engine; ``address`` is where they ask from. Unless it is to ``keep``, nothing of the job is
-        written down, its pictures come as pixels, and it is forgotten when it is cancelled. Raises `InvalidRequest` for an owner that is none."""
+        written down, its pictures come as pixels, and it is forgotten when it is cancelled. Raises `InvalidRequest` for
+        an owner that is none."""
 
     def events(self, job: str, heartbeat: float | None = None) -> Iterator[list[Event]]:
         """The job so far, then its news as they come, to its end; of previews only the latest of each picture.
