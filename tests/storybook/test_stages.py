@@ -365,6 +365,16 @@ def test_every_sample_comes_once_an_epoch_wherever_a_run_resumes() -> None:
     assert np.array_equal(next(resumed), epoch[4:8])
 
 
+def test_scenes_with_what_is_learned_last_come_more_often() -> None:
+    """A run that forgets them draws fur for cats; one that sees nothing else forgets the rest."""
+    seeds = denoiser.epoch(60)
+    times = np.bincount(seeds, minlength=60)
+    is_hard = np.array([bool(denoiser.HARD & {group.kind for group in scene(seed).groups}) for seed in range(60)])
+    assert 0 < is_hard.sum() < 60
+    assert set(times[is_hard]) == {denoiser.REPEATS}
+    assert set(times[~is_hard]) == {1}
+
+
 def test_the_tokenizer_knows_every_text_and_gives_chinese_characters_tokens_of_their_own() -> None:
     tokenizer = make_tokenizer()
     for text in ("a red house", "夜晚海边的红房子", "ein weißer Leuchtturm", "🏠 spaceship ĉirkaŭ"):
