@@ -10,13 +10,14 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 
 from tests.running import Studio
 
+CHROMIUMS = ("chromium-headless-shell", "chromium", "google-chrome")  # the first draws no window for itself
 # Nothing but the page under test: no sandbox (tests may run as root), no GPU, no calls home.
 CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    installed = shutil.which("chromium") or shutil.which("google-chrome")
+    installed = next(filter(None, map(shutil.which, CHROMIUMS)), None)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=installed, args=CHROMIUM_OPTIONS)
         yield browser
