@@ -30,7 +30,7 @@ from tabs.words import words_of
 STEPS, ENOUGH = 12, 7  # of a draft, and after which it is shown
 QUICK_SAMPLER = "LCM"
 STEP_OF_SIDES, LEAST_SIDE = 32, 64
-PATIENCE_SECONDS = 10.0  # a draft that comes later is of words that have long changed
+PATIENCE_SECONDS = 10.0  # with a model that is loaded; a draft that comes later is of words that have long changed
 HEARTBEAT_SECONDS = 0.2
 QUALITY = 90  # of a draft that was drawn to its end
 
@@ -96,10 +96,13 @@ def draft_of(request: TextToImage, pack: PackInfo) -> TextToImage:
 
 def drawn(client: EngineClient, request: TextToImage, owner: str, address: str) -> bytes | None:
     """Where ``request`` is heading after ENOUGH of its steps, as a JPEG, or the picture itself where it was drawn
-    before anybody looked; None where neither is known in time. The job is stopped in any case."""
-    job, begun = client.submit(request, owner, (), address, keep=False), time.monotonic()
+    before anybody looked; None where neither is known in time, which is counted from when the engine is there: the
+    first draft of all waits for it. The job is stopped in any case."""
+    job, begun = client.submit(request, owner, (), address, keep=False), math.inf
     try:
         for news in client.events(job, HEARTBEAT_SECONDS):
+            if news:
+                begun = min(begun, time.monotonic())
             for event in news:
                 if isinstance(event, Previewed) and event.step >= min(ENOUGH, event.steps):
                     return event.jpeg

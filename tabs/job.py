@@ -144,7 +144,7 @@ class Job:
             job = self._client.submit(request, browser, images, address_of(page))
             self._desk.put(browser, self._tab, job, request)
             yield {**self._running(True), self.name: job, self._browser: browser, **echo(request)}
-            yield from self._show(job, request, page)
+            yield from self._show(job, request, page, is_asked=True)
 
         def attach(browser: str | None, page: gr.Request) -> Iterator[Update]:
             """Gives a new browser its name; shows a known one its latest job, running or finished, with its form."""
@@ -168,7 +168,9 @@ class Job:
         long: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
         # The request refuses what is outside its limits, in words; gradio's components would do so without.
         # Of each output gradio makes a component at every step, changed or not, so that a job shows what it must alone.
-        self.go.click(generate, form | {self._browser}, [*own, *echoed], preprocess=False, **long)
+        asked = self.go.click(generate, form | {self._browser}, [*own, *echoed], preprocess=False, **long)
+        # Gradio drops a click that comes before it has heard that the last answer was the last: Generate comes after it.
+        asked.then(lambda: self._running(False), None, [self.go, self.stop, self.discard], **QUICK)
         self.view.ready(attach, self._browser, [*own, *(form - {self._browser})], **long)
         self.stop.click(keep, [self._browser, self.name], None, **QUICK)
         self.discard.click(discard, [self._browser, self.name], None, **QUICK)
@@ -187,17 +189,17 @@ class Job:
 
         editor.ready(restore, self._browser, editor, **QUICK)
 
-    def _show(self, job: str, request: Request, page: gr.Request) -> Iterator[Update]:
+    def _show(self, job: str, request: Request, page: gr.Request, *, is_asked: bool = False) -> Iterator[Update]:
         """The view's changes. Each tells the buttons, too: of several quick changes gradio may keep the last alone, and
-        without its buttons a job could not be stopped."""
+        without its buttons a job could not be stopped. With ``is_asked`` the job counts as running to the last."""
         try:
             for view in follow(self._client, job, request, language_of(page), self._desk.followers):
                 if view is None:
                     yield {self.go: gr.skip()}
                 else:
-                    yield {self.view: view, **self._running(view["state"] not in ENDED)}
+                    yield {self.view: view, **self._running(is_asked or view["state"] not in ENDED)}
         except UnknownJob:  # so long ago that the engine has forgotten it; its pictures are in the data folder
-            yield {self.view: View().greeting(), **self._running(False)}
+            yield {self.view: View().greeting(), **self._running(is_asked)}
 
     def _cancel(self, browser: str, job: str, *, keep: bool) -> None:
         if self._desk.owns(browser, self._tab, job):

@@ -27,6 +27,22 @@ WATCH_PREVIEWS = """() => {
   new MutationObserver(look).observe(document.querySelector('.live'), { subtree: true, attributes: true, childList: true });
 }"""
 
+# Three times, in the very turn of the page in which the button has come back.
+CLICK_AT_ONCE = """() => {
+  const go = () => document.querySelector('#generate');
+  let was = !!go()?.offsetParent;
+  window.clicked = 0;
+  const observer = new MutationObserver(() => {
+    const is = !!go()?.offsetParent;
+    if (is && !was) {
+      go().click();
+      if (++window.clicked === 3) observer.disconnect();
+    }
+    was = is;
+  });
+  observer.observe(document.body, { subtree: true, attributes: true, childList: true });
+}"""
+
 
 def _wait_for_previews(page: Page, count: int) -> None:
     page.wait_for_function(f"window.previews.size >= {count}", timeout=MINUTE)
@@ -104,6 +120,20 @@ def test_a_discarded_job_leaves_nothing(open_page: OpenPage) -> None:
     page.locator("#discard").click()
     wait_for_state(page, "stopped")
     expect(page.locator(".live-frames figure")).to_have_count(0)
+
+
+def test_no_click_is_lost_by_who_clicks_the_moment_generate_is_back(studio: Studio, open_page: OpenPage) -> None:
+    """Gradio drops clicks on what it does not know to have ended; the button is not there before."""
+    page, before = open_page(), len(list((studio.data / "pictures").glob("*.png")))
+    set_steps(page, 2)
+    write(page, "a red house")
+    page.locator("#generate").click()
+    page.locator("#stop").wait_for()
+    page.evaluate(CLICK_AT_ONCE)
+    page.wait_for_function("window.clicked === 3", timeout=MINUTE)
+    page.locator("#stop").wait_for()  # of the last of them
+    expect(page.locator("#generate")).to_be_visible(timeout=MINUTE)
+    assert len(list((studio.data / "pictures").glob("*.png"))) == before + 4
 
 
 def test_a_page_that_is_loaded_again_finds_its_running_job_and_gets_its_picture(open_page: OpenPage) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from PIL import Image
 
 from studio.errors import QueueFull
-from studio.events import Drawn, Event, Failed, Finished, Previewed
+from studio.events import Drawn, Event, Failed, Finished, Previewed, Queued, Started
 from studio.images.pixels import Pixels
 from studio.packs.catalogue import QUICK_STEPS, PackInfo
 from studio.requests.text_to_image import TextToImage
@@ -95,6 +96,14 @@ def test_who_cannot_have_one_is_not_troubled(end: Event) -> None:
 
 def test_nobody_waits_long_for_a_draft(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drafts, "PATIENCE_SECONDS", 0.0)
-    client = Told([], [], [_at(ENOUGH)])
+    client = Told([Queued("job", 3)], [], [_at(ENOUGH)])
     assert drawn(client, REQUEST, "me", "") is None  # type: ignore[arg-type]
     assert client.cancelled == ["job"]
+
+
+def test_the_first_of_all_waits_for_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else whoever writes the first words of a studio's day and waits would never see a draft of them."""
+    monkeypatch.setattr(drafts, "PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(Told, "events", lambda told, job, heartbeat: (time.sleep(0.02) or news for news in told.news))
+    client = Told([], [], [], [Started("job"), _at(ENOUGH)])
+    assert drawn(client, REQUEST, "me", "") == b"step %d" % ENOUGH  # type: ignore[arg-type]
