@@ -5,13 +5,15 @@
 Its input channels, in the order of diffusers' inpainting U-Nets: latent, mask, masked latent. Most samples
 have everything masked, which is plain generation; the others a random mask. The model predicts v
 (Salimans and Ho 2022). Noise levels are drawn as often as min-SNR weighting (Hang et al. 2023) would weigh them, which
-has the same mean as weighting uniform draws and wastes no sample on levels that hardly count; a quarter is uniform,
-so that the highest levels, where a picture's layout is decided, are learned too. One prompt in ten is empty, for
+has the same mean as weighting uniform draws and wastes no sample on levels that hardly count; a quarter of these is
+uniform. But most are drawn where there is one to four times as much noise as signal: of renders with more noise than
+that, or none at all, what is asked for comes out right equally often, and with less nearly always. One prompt in ten is empty, for
 classifier-free guidance (Ho and Salimans 2022).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -37,6 +39,8 @@ EMPTY_PROMPTS = 0.10
 PLAIN = 0.8  # the share of samples whose mask covers everything
 SNR_CEILING = 5.0
 UNIFORM = 0.25  # the share of noise levels that are drawn uniformly
+COMPOSING = 0.6  # the share that is drawn where a picture's composition is decided: lognormally,
+LEVEL, SPREAD = 2.0, 0.8  # around so much noise for each bit of signal, with this deviation of the logarithm
 INSIDE = 3.0  # what a latent counts that a thing touches, where there is no noise
 HARD = frozenset({"cat", "dog", "person"})  # learned last, and asked for first
 REPEATS = 3  # how often an epoch has a scene with one of them
@@ -161,6 +165,14 @@ def timestep_shares(signal: torch.Tensor, uniform: float = UNIFORM) -> torch.Ten
     return (1 - uniform) * weights / weights.sum() + uniform / len(weights)
 
 
+def composing_shares(signal: torch.Tensor) -> torch.Tensor:
+    """As `timestep_shares`, but a share of COMPOSING is drawn lognormally in the ratio of noise to signal (as all of it is
+    by Karras et al. 2022, table 1), around LEVEL: [T] -> [T]."""
+    level = ((1 - signal) / signal).sqrt().log()
+    bell = torch.exp(-0.5 * ((level - math.log(LEVEL)) / SPREAD) ** 2) * torch.gradient(level)[0]
+    return (1 - COMPOSING) * timestep_shares(signal) + COMPOSING * bell / bell.sum()
+
+
 def weights_of(indices: NDArray[np.int64], signal: torch.Tensor, side: int) -> torch.Tensor:
     """How much each latent of training scenes counts, [B, 1, side, side]: things are few and small, and what pictures
     are about. They count more only from where half of a latent is ``signal`` [B] (the cumulative product of alphas,
@@ -216,7 +228,7 @@ def train(options: Options) -> None:
     model = build(options)
     run = Run("denoiser", model, preset.denoiser, options)
     noising = DDPMScheduler(**NOISE, prediction_type="v_prediction")
-    shares = timestep_shares(noising.alphas_cumprod)
+    shares = composing_shares(noising.alphas_cumprod)
     autocast = pick_autocast(options.device)
     seeds = epoch(preset.scenes)
     samples = dataset.batches(len(seeds), preset.denoiser.batch, run.step)

@@ -327,6 +327,16 @@ def test_timesteps_are_drawn_by_the_papers_weights() -> None:
     assert torch.allclose(by_weight / by_weight[300], weights / weights[300])
 
 
+def test_most_timesteps_are_drawn_where_the_composition_is_decided() -> None:
+    """Of renders noised further than this, counts come out no better than of noise alone."""
+    signal = diffusers.DDPMScheduler(**NOISE).alphas_cumprod
+    shares, noise = denoiser.composing_shares(signal), ((1 - signal) / signal).sqrt()
+    assert float(shares.sum()) == pytest.approx(1)
+    decides = (noise > 1) & (noise < 4.3)
+    assert float(shares[decides].sum()) > 0.5 > float(timestep_shares(signal)[decides].sum())
+    assert float(shares.min()) > 0
+
+
 def test_each_scene_is_told_several_times_in_every_language_and_sometimes_not_at_all(tmp_path: Path) -> None:
     tokenizer = make_tokenizer()
     tokenizer.save_pretrained(tmp_path / "tokenizer")
