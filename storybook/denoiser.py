@@ -4,11 +4,13 @@
 
 Its input channels, in the order of diffusers' inpainting U-Nets: latent, mask, masked latent. Most samples
 have everything masked, which is plain generation; the others a random mask. The model predicts v
-(Salimans and Ho 2022). Noise levels are drawn as often as min-SNR weighting (Hang et al. 2023) would weigh them, which
-has the same mean as weighting uniform draws and wastes no sample on levels that hardly count; a quarter of these is
-uniform. But most are drawn where there is one to four times as much noise as signal: of renders with more noise than
-that, or none at all, what is asked for comes out right equally often, and with less nearly always. One prompt in ten is empty, for
-classifier-free guidance (Ho and Salimans 2022).
+(Salimans and Ho 2022). One prompt in ten is empty, for classifier-free guidance (Ho and Salimans 2022).
+
+Noise levels are drawn, two fifths of them, as often as min-SNR weighting (Hang et al. 2023) would weigh them, which has
+the same mean as weighting uniform draws and wastes no sample on levels that hardly count; a quarter of these is
+uniform. The others are drawn where there is one to four times as much noise as signal: what is drawn from a render with
+more noise than that is what was asked for as seldom as what is drawn from noise alone, and with less it nearly always
+is.
 """
 
 from __future__ import annotations
@@ -166,8 +168,8 @@ def timestep_shares(signal: torch.Tensor, uniform: float = UNIFORM) -> torch.Ten
 
 
 def composing_shares(signal: torch.Tensor) -> torch.Tensor:
-    """As `timestep_shares`, but a share of COMPOSING is drawn lognormally in the ratio of noise to signal (as all of it is
-    by Karras et al. 2022, table 1), around LEVEL: [T] -> [T]."""
+    """As `timestep_shares`, but a share of COMPOSING is drawn lognormally in the ratio of noise to signal, as Karras et
+    al. (2022, table 1) draw all of it, around LEVEL: [T] -> [T]."""
     level = ((1 - signal) / signal).sqrt().log()
     bell = torch.exp(-0.5 * ((level - math.log(LEVEL)) / SPREAD) ** 2) * torch.gradient(level)[0]
     return (1 - COMPOSING) * timestep_shares(signal) + COMPOSING * bell / bell.sum()
