@@ -42,6 +42,6 @@ bench: .venv/development
 
 # The browser tests drive a Chromium: the system's, Debian's if it can be installed, else Playwright's own.
 browser: .venv/development
-	@command -v chromium-headless-shell || command -v chromium || command -v google-chrome \
+	@{ command -v chromium-headless-shell || command -v chromium || command -v google-chrome; } >/dev/null \
 	|| { command -v apt-get >/dev/null && scripts/install-chromium; } \
 	|| $(BIN)/python -m playwright install chromium

@@ -169,7 +169,7 @@ class Job:
         # The request refuses what is outside its limits, in words; gradio's components would do so without.
         # Of each output gradio makes a component at every step, changed or not, so that a job shows what it must alone.
         asked = self.go.click(generate, form | {self._browser}, [*own, *echoed], preprocess=False, **long)
-        # Gradio drops a click that comes before it has heard that the last answer was the last: Generate comes after it.
+        # Gradio drops a click that comes before it knows that the last answer was the last: Generate comes after it.
         asked.then(lambda: self._running(False), None, [self.go, self.stop, self.discard], **QUICK)
         self.view.ready(attach, self._browser, [*own, *(form - {self._browser})], **long)
         self.stop.click(keep, [self._browser, self.name], None, **QUICK)
