@@ -16,13 +16,14 @@ def main() -> int:
     from studio.hosting.opening import opened_studio
     from studio.logs import write_log
     from studio.settings import read_settings
-    from tabs.page import build_page, launch_options
 
     with contextlib.ExitStack() as ends:
         try:
             settings = read_settings(os.environ)
             write_log(settings.log)
             studio = ends.enter_context(opened_studio(settings))
+            from tabs.page import build_page, launch_options  # takes seconds, in which the engine's process starts
+
             page, options = build_page(studio), launch_options(studio)
         except (StudioError, OSError) as error:
             print(f"Latent Studio cannot start: {error}", file=sys.stderr)

@@ -12,7 +12,7 @@ from pathlib import Path
 from studio.gallery.ledger import Ledger
 from studio.gallery.wanted import Wanted
 from tests.hosting.visitor import Visitor
-from tests.running import ROOT, running_studio
+from tests.running import ROOT, Studio, running_studio
 
 
 def test_sigterm_finishes_what_is_drawn_and_refuses_what_comes(tmp_path: Path) -> None:
@@ -39,12 +39,11 @@ def test_what_takes_longer_than_the_grace_is_interrupted(tmp_path: Path) -> None
     ledger.close()
 
 
-def test_a_second_studio_on_the_same_folder_says_so_and_ends(tmp_path: Path) -> None:
-    with running_studio(tmp_path):
-        second = subprocess.run(
-            [sys.executable, "app.py"], cwd=ROOT, env={**os.environ, "STUDIO_DATA": str(tmp_path), "STUDIO_PORT": "1"},
-            capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
+def test_a_second_studio_on_the_same_folder_says_so_and_ends(studio: Studio) -> None:
+    second = subprocess.run(
+        [sys.executable, "app.py"], cwd=ROOT, env={**os.environ, "STUDIO_DATA": str(studio.data), "STUDIO_PORT": "1"},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
     assert second.returncode == 2
     assert "Another studio is using the folder" in second.stderr
     assert "Traceback" not in second.stderr

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import time
+from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 from typing import cast
 
 import httpx
@@ -17,7 +17,7 @@ from studio.events import Event
 from studio.hosting import health
 from studio.packs.catalogue import PackState, find_pack
 from studio.requests.request import Request
-from tests.running import Studio, running_studio
+from tests.running import Studio
 
 
 def _numbers(studio: Studio) -> dict[str, float]:
@@ -36,16 +36,17 @@ def test_a_studio_that_draws_says_so_and_keeps_nothing_of_it(studio: Studio) -> 
     assert httpx.get(f"{studio.url}/studio/health").json() == answer.json(), "one try serves all for some seconds"
 
 
-def test_metrics_count_what_happens_and_name_nobody(tmp_path: Path) -> None:
-    with running_studio(tmp_path / "data", STUDIO_METRICS="1") as studio:
-        client = Client(studio.url, verbose=False, analytics_enabled=False)
-        client.predict("a secret house", api_name="/text_to_image", width=64, height=64, steps=2)
-        numbers = _numbers(studio)
-        assert numbers["studio_pictures_total"] == 1
-        assert numbers['studio_jobs_total{end="finished"}'] == 1
-        assert numbers["studio_job_seconds_count"] == numbers["studio_wait_seconds_count"] == 1
-        assert numbers["studio_engine_starts"] == 1
-        assert "secret" not in httpx.get(f"{studio.url}/metrics").text
+def test_metrics_count_what_happens_and_name_nobody(observed: Studio) -> None:
+    before = defaultdict(float, _numbers(observed))
+    client = Client(observed.url, verbose=False, analytics_enabled=False)
+    client.predict("a secret house", api_name="/text_to_image", width=64, height=64, steps=2)
+    client.close()
+    more = {name: value - before[name] for name, value in _numbers(observed).items()}
+    assert more["studio_pictures_total"] == 1
+    assert more['studio_jobs_total{end="finished"}'] == 1
+    assert more["studio_job_seconds_count"] == more["studio_wait_seconds_count"] == 1
+    assert _numbers(observed)["studio_engine_starts"] == 1
+    assert "secret" not in httpx.get(f"{observed.url}/metrics").text
 
 
 class _Hanging:

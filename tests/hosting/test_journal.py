@@ -3,37 +3,41 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+import re
 
 import pytest
 from gradio_client import Client
 
-from tests.running import running_studio
+from tests.running import Studio
 
 SECRET = "a very private castle"
 
 
-def test_jobs_are_logged_without_their_words(tmp_path: Path) -> None:
-    with running_studio(tmp_path / "data", STUDIO_LOG="json") as studio:
-        client = Client(studio.url, verbose=False)
-        client.predict(SECRET, width=64, height=64, steps=2, count=2, api_name="/text_to_image")
-        with pytest.raises(Exception, match="prompt"):
-            client.predict(SECRET * 1000, api_name="/text_to_image")
-        client.close()
-        lines = [json.loads(line) for line in studio.log.splitlines() if line.startswith("{")]
-    taken = next(line for line in lines if line["message"] == "a job is taken")
-    ended = next(line for line in lines if line["message"] == "a job finished")
-    assert (taken["task"], taken["count"], taken["steps"], taken["width"]) == ("text-to-image", 2, 2, 64)
-    assert ended["job"] == taken["job"]
-    assert ended["drawn"] == 2
-    assert 0 < ended["seconds"] < 60
-    assert any(line["message"].startswith("refused: prompt") for line in lines)
-    assert SECRET not in json.dumps(lines)
+def _draw(studio: Studio, **asked: int) -> None:
+    client = Client(studio.url, verbose=False, analytics_enabled=False)
+    client.predict(SECRET, width=64, height=64, steps=2, **asked, api_name="/text_to_image")
+    client.close()
 
 
-def test_they_are_logged_with_their_words_where_that_is_asked_for(tmp_path: Path) -> None:
-    with running_studio(tmp_path / "data", STUDIO_LOG_PROMPTS="1") as studio:
-        client = Client(studio.url, verbose=False)
-        client.predict(SECRET, width=64, height=64, steps=2, api_name="/text_to_image")
-        client.close()
-        assert f'prompt="{SECRET}"' in studio.log
+def test_jobs_are_logged_without_their_words(studio: Studio) -> None:
+    before = len(studio.log)
+    _draw(studio, count=2)
+    client = Client(studio.url, verbose=False, analytics_enabled=False)
+    with pytest.raises(Exception, match="prompt"):
+        client.predict(SECRET * 1000, api_name="/text_to_image")
+    client.close()
+    log = studio.log[before:]
+    (job,) = re.findall(r'a job is taken job="(\w+)" task="text-to-image" .*count=2 width=64 height=64 steps=2', log)
+    (seconds,) = re.findall(rf'a job finished job="{job}" drawn=2 seconds=(\S+)', log)
+    assert 0 < float(seconds) < 60
+    assert "refused: prompt" in log
+    assert SECRET not in studio.log
+
+
+def test_they_are_logged_with_their_words_and_as_json_where_that_is_asked_for(observed: Studio) -> None:
+    _draw(observed)
+    lines = [json.loads(line) for line in observed.log.splitlines() if line.startswith("{")]
+    (taken,) = [each for each in lines if each["message"] == "a job is taken" and each["prompt"] == SECRET]
+    (ended,) = [each for each in lines if each["message"] == "a job finished" and each["job"] == taken["job"]]
+    assert (taken["task"], taken["count"], taken["steps"], taken["width"]) == ("text-to-image", 1, 2, 64)
+    assert ended["drawn"] == 1

@@ -7,7 +7,7 @@ import base64
 import io
 import json
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import httpx
@@ -17,17 +17,10 @@ import pytest
 from mcp import ClientSession, types
 from mcp.client.streamable_http import streamablehttp_client
 
-from tests.running import Studio, run_async, running_studio
+from tests.running import Studio, run_async
 
 Result = TypeVar("Result")
 SMALL = {"width": 64, "height": 64, "steps": 2}
-
-
-@pytest.fixture(scope="module")
-def assisted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    """With tools; of this file alone."""
-    with running_studio(tmp_path_factory.mktemp("tools") / "data", STUDIO_MCP="1") as running:
-        yield running
 
 
 def _with_session(studio: Studio, use: Callable[[ClientSession], Awaitable[Result]]) -> Result:
@@ -54,8 +47,8 @@ def _said(result: types.CallToolResult) -> str:
     return result.content[0].text
 
 
-def test_tools_are_the_api_with_types_and_words(assisted: Studio) -> None:
-    tools = {tool.name: tool for tool in _with_session(assisted, lambda session: session.list_tools()).tools}
+def test_tools_are_the_api_with_types_and_words(observed: Studio) -> None:
+    tools = {tool.name: tool for tool in _with_session(observed, lambda session: session.list_tools()).tools}
     assert set(tools) == {
         "text_to_image", "layout_to_image", "inpaint", "super_resolve", "vary", "draw", "search_gallery",
         "export_pictures", "list_models",
@@ -69,7 +62,7 @@ def test_tools_are_the_api_with_types_and_words(assisted: Studio) -> None:
     assert tools["layout_to_image"].inputSchema["properties"]["boxes"]["type"] == "array"
 
 
-def test_an_assistant_draws_sees_and_finds_again(assisted: Studio) -> None:
+def test_an_assistant_draws_sees_and_finds_again(observed: Studio) -> None:
     steps: list[float] = []
 
     async def heard(progress: float, total: float | None, message: str | None) -> None:
@@ -79,7 +72,7 @@ def test_an_assistant_draws_sees_and_finds_again(assisted: Studio) -> None:
         asked = {"prompt": "a red house", "seed": 7, "count": 2, **SMALL, "steps": 6}
         return await session.call_tool("text_to_image", asked, progress_callback=heard)
 
-    result = _with_session(assisted, draw)
+    result = _with_session(observed, draw)
     assert not result.isError
     answer = json.loads(_said(result))
     assert answer["state"] == "done"
@@ -90,12 +83,12 @@ def test_an_assistant_draws_sees_and_finds_again(assisted: Studio) -> None:
     assert len(shown) == 2
     with PIL.Image.open(io.BytesIO(base64.b64decode(shown[0].data))) as picture:
         assert (picture.format, picture.size) == ("WEBP", (64, 64))
-    assert httpx.get(assisted.url + answer["pictures"][0]["url"]).status_code == 200
+    assert httpx.get(observed.url + answer["pictures"][0]["url"]).status_code == 200
 
-    found = _call(assisted, "search_gallery", words="red house")
+    found = _call(observed, "search_gallery", words="red house")
     assert {each["name"] for each in json.loads(_said(found))} >= {each["name"] for each in answer["pictures"]}
-    again = json.loads(_said(_call(assisted, "draw", request=answer["pictures"][0]["request"])))
-    first, second = (httpx.get(assisted.url + each["pictures"][0]["url"]).content for each in (answer, again))
+    again = json.loads(_said(_call(observed, "draw", request=answer["pictures"][0]["request"])))
+    first, second = (httpx.get(observed.url + each["pictures"][0]["url"]).content for each in (answer, again))
     with PIL.Image.open(io.BytesIO(first)) as one, PIL.Image.open(io.BytesIO(second)) as other:
         difference = np.abs(np.asarray(one, np.int16) - np.asarray(other, np.int16))
     assert difference.max() <= 1, "a batch of another size may round otherwise, and no more"
@@ -119,16 +112,16 @@ def test_an_assistant_draws_sees_and_finds_again(assisted: Studio) -> None:
     ],
 )
 def test_what_a_tool_cannot_do_it_says_in_a_sentence(
-    assisted: Studio, name: str, arguments: dict[str, Any], said: str
+    observed: Studio, name: str, arguments: dict[str, Any], said: str
 ) -> None:
-    result = _call(assisted, name, **arguments)
+    result = _call(observed, name, **arguments)
     assert result.isError
     assert said in _said(result)
     assert "\n" not in _said(result)
     assert len(_said(result)) < 400
 
 
-def test_whoever_goes_stops_the_drawing(assisted: Studio) -> None:
+def test_whoever_goes_stops_the_drawing(observed: Studio) -> None:
     """An assistant's call that was given up must not keep the engine from others."""
 
     async def give_up(session: ClientSession) -> None:
@@ -136,13 +129,13 @@ def test_whoever_goes_stops_the_drawing(assisted: Studio) -> None:
         await asyncio.wait_for(session.call_tool("text_to_image", asked), 3)
 
     with pytest.raises(BaseException):  # noqa: B017, PT011 - what the client's task groups make of the time-out
-        _with_session(assisted, give_up)
+        _with_session(observed, give_up)
     began = time.monotonic()
-    assert httpx.get(f"{assisted.url}/studio/health", timeout=60).status_code == 200
-    result = json.loads(_said(_call(assisted, "text_to_image", prompt="a tree", **SMALL)))
+    assert httpx.get(f"{observed.url}/studio/health", timeout=60).status_code == 200
+    result = json.loads(_said(_call(observed, "text_to_image", prompt="a tree", **SMALL)))
     assert result["state"] == "done"
     assert time.monotonic() - began < 30
-    found = json.loads(_said(_call(assisted, "search_gallery", words="castle")))
+    found = json.loads(_said(_call(observed, "search_gallery", words="castle")))
     assert not [picture for picture in found if picture["request"]["width"] == 512], "it was drawn to the end"
 
 
