@@ -1,7 +1,7 @@
 """Keeps what an unfinished run has learned, where a machine's own disk may be lost: averaged weights in float16.
 
-    python -m storybook.keep --to assets/training        # what the checkpoints of the first stages hold now
-    python -m storybook.unpack --pack assets/training    # on another machine, to go on from there
+    python -m storybook.keep --to training-kept        # what the checkpoints of the first stages hold now
+    python -m storybook.unpack --pack training-kept    # on another machine, to go on from there
 
 A pack in parts: the same folders, of the stages that there are. The optimisers' states are not kept.
 """

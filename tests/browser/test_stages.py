@@ -24,15 +24,15 @@ def test_the_switch_sets_the_sides_and_the_picture_is_as_large_as_it_says(open_p
     expect(width).to_have_value("768")
     page.get_by_label("Square").first.check()
     expect(width).to_have_value("512")
-    write(page, "a golden hut by the ocean")
+    write(page, "a golden cabin by the ocean")
     page.locator("#generate").first.click()
     wait_for_state(page, "done")
     image = page.locator(".live-frames img").first
     assert image.evaluate("image => image.complete && image.naturalWidth") == 512
-    expect(page.locator("#live").first).to_contain_text("hut → house")
+    expect(page.locator("#live").first).to_contain_text("cabin → house")
     name = str(image.get_attribute("src")).rsplit("/", 1)[1]
     request = read_recipe(studio.data / "pictures" / name).request
-    assert (request.width, request.prompt) == (512, "a golden hut by the ocean"), "what was typed is kept"
+    assert (request.width, request.prompt) == (512, "a golden cabin by the ocean"), "what was typed is kept"
     page.reload()
     page.locator("#generate").first.wait_for()
     expect(switch).to_be_checked()  # the form comes back with the job

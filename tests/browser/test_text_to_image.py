@@ -275,9 +275,9 @@ def test_pictures_are_served_by_name_only(studio: Studio, open_page: OpenPage) -
 def test_words_from_outside_the_packs_world_are_named(open_page: OpenPage) -> None:
     page = open_page()
     set_steps(page, 8)
-    write(page, "a spaceship <b>and</b> a red house 🚀")
+    write(page, "a dinosaur <b>and</b> a red house 🚀")
     page.locator("#generate").click()
     wait_for_state(page, "done")
-    expect(page.locator(".live-status")).to_contain_text("spaceship")
+    expect(page.locator(".live-status")).to_contain_text("dinosaur")
     expect(page.locator(".live-status")).to_contain_text("🚀")
     expect(page.locator(".live-status")).not_to_contain_text("house")

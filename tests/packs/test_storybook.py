@@ -51,7 +51,7 @@ def _draw(pack: Pack, prompt: str, count: int = 4) -> np.ndarray:
 
 def test_it_is_small_enough_to_travel_and_holds_no_code() -> None:
     files = [file for file in FOLDER.rglob("*") if file.is_file()]
-    assert sum(file.stat().st_size for file in files) < 50_000_000
+    assert sum(file.stat().st_size for file in files) < 60_000_000
     assert max(file.stat().st_size for file in files) < 10_000_000, "plain git on the Hub takes no more"
     assert {file.suffix for file in files} <= {".json", ".safetensors", ".md", ".webp", ".txt"}
 
@@ -95,7 +95,7 @@ def test_a_meadow_is_green_under_a_blue_sky_in_every_language(storybook: Pack, p
     assert sky.argmax() == 2
 
 
-@pytest.mark.parametrize("prompt", ["", "a spaceship", "une maison rouge", "🏠🌊🌙", "x" * 2000, "%s \n\t {0} <b>"])
+@pytest.mark.parametrize("prompt", ["", "a dinosaur", "une maison rouge", "🏠🌊🌙", "x" * 2000, "%s \n\t {0} <b>"])
 def test_prompts_from_outside_its_world_give_a_picture(storybook: Pack, prompt: str) -> None:
     assert _draw(storybook, prompt, count=1).std() > 0.02
 
@@ -124,9 +124,9 @@ def test_it_draws_what_it_is_asked_for_in_every_language(storybook: Pack) -> Non
 
 
 OUTSIDE = {
-    "a spaceship": ("spaceship",),
+    "a dinosaur": ("dinosaur",),
     "": (),
-    "spaceship " * 200: ("spaceship",),
+    "dinosaur " * 200: ("dinosaur",),
     "🚀🚀🚀": ("🚀🚀🚀",),
     "une maison rouge au bord de la mer": ("une", "maison", "rouge", "au", "bord", "de", "la", "mer"),
 }
@@ -148,12 +148,12 @@ def test_prompts_from_outside_its_world_give_a_picture_and_are_said_to_be_unknow
 
 def test_its_super_resolution_is_nearer_to_the_truth_than_bicubic_and_true_to_its_input(storybook: Pack) -> None:
     """A small part of the card's evaluation."""
-    figures, _ = evaluate_super_resolution.measure(storybook, count=8, samples=2)
+    figures, _ = evaluate_super_resolution.measure(storybook, count=24, samples=2)
     assert figures["distance"] < figures["distance_of_bicubic"]
     assert figures["psnr_of_mean"] > figures["psnr_of_bicubic"]
     assert figures["consistency"] >= 30
     assert figures["mean_std"] > 0
-    assert figures["seams"] == pytest.approx(1, abs=0.05)
+    assert figures["seams"] == pytest.approx(1, abs=0.2)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -59,7 +59,7 @@ def test_storybooks_own_leads_from_words_that_it_lacks_to_words_that_it_knows() 
     assert vocabulary is not None
     thesaurus = read_thesaurus(FOLDER, vocabulary)
     assert thesaurus is not None
-    for prompt in ("a golden castle in the evening", "ein Schiff auf dem Ozean", "一座别墅"):
+    for prompt in ("a turquoise castle in the evening", "ein Schiff auf dem Ozean", "一座别墅"):
         assert unknown_words(prompt, vocabulary)
         read, replaced = thesaurus.read(prompt)
         assert replaced, prompt

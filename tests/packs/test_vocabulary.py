@@ -24,10 +24,10 @@ def storybook() -> frozenset[str]:
         ("A red HOUSE, at night!", ()),
         ("", ()),
         (" ... --- !? ", ()),
-        ("a spaceship over a house; a spaceship", ("spaceship", "over")),
-        ("a cat 🚀 and 2 dogs", ("🚀", "2", "dogs")),
+        ("a dinosaur over a house; a dinosaur", ("dinosaur",)),
+        ("a cat 🚀 and 77 elephants", ("🚀", "77", "elephants")),
         ("夜晚海边的红房子", ()),
-        ("宇宙飞船和猫", ("宇宙飞",)),  # 船 is a boat
+        ("恐龙和猫", ("恐龙",)),
         ("une maison rouge", ("une", "maison", "rouge")),
         ("ein weißer Leuchtturm am Meer", ()),
         ("l'été", ("l'été",)),
