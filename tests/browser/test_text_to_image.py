@@ -221,8 +221,8 @@ def test_a_seed_that_is_none_is_refused_in_words(open_page: OpenPage, seed: str)
 
 def test_an_example_fills_the_prompt(open_page: OpenPage) -> None:
     page = open_page()
-    page.get_by_text("ein grüner Baum auf einer Wiese am Tag").click()
-    expect(page.locator("#prompt textarea")).to_have_value("ein grüner Baum auf einer Wiese am Tag")
+    page.get_by_text("zwei rote Zelte im Wald bei Nebel").click()
+    expect(page.locator("#prompt textarea")).to_have_value("zwei rote Zelte im Wald bei Nebel")
 
 
 @pytest.mark.parametrize(
