@@ -147,7 +147,7 @@ def test_prompts_from_outside_its_world_give_a_picture_and_are_said_to_be_unknow
 
 
 def test_its_super_resolution_is_nearer_to_the_truth_than_bicubic_and_true_to_its_input(storybook: Pack) -> None:
-    """A small part of the card's evaluation."""
+    """A small part of the card's evaluation; of tiles' borders the card measures 1.14 on the larger world."""
     figures, _ = evaluate_super_resolution.measure(storybook, count=24, samples=2)
     assert figures["distance"] < figures["distance_of_bicubic"]
     assert figures["psnr_of_mean"] > figures["psnr_of_bicubic"]
