@@ -6,11 +6,14 @@ et al. 2021).
 The text tower is the denoiser's own text encoder, frozen, with a projection: a second one would not fit into the
 repository, and words in three languages mean the same to it already. It is asked for the mean over its tokens; its
 pooled output, which CLIP takes, was left behind when it was trained to steer pictures. The vision tower gets the same
-head start as the text encoder had: it also answers what the scene shows, with classifiers that are thrown away
-afterwards.
+head start as the text encoder had: it also answers what the scene shows, and each of its patches what is there
+(`cells.py`), with classifiers that are thrown away afterwards. The patches are asked where `image_prompt.py` looks.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -20,7 +23,7 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import CLIPTextModel, CLIPVisionConfig, CLIPVisionModelWithProjection
 
-from storybook import dataset, denoiser, layout, questions, text_encoder
+from storybook import cells, dataset, denoiser, layout, questions, text_encoder
 from storybook.caption_tokens import caption_tokens
 from storybook.presets import Preset
 from storybook.run import Options, Run, options, pick_autocast
@@ -32,11 +35,23 @@ from studio.packs.first_stage import to_pictures
 FIRST_LOGIT_SCALE = 2.659  # the logarithm of 1 / 0.07 (Radford et al. 2021, section 2.5)
 LARGEST_LOGIT_SCALE = 4.605  # of 100, likewise
 LEAST_CROP = 0.9  # of a side: pictures are seen a little cut
+SIDE = 8  # patches along a picture's side
+PROMPTING_LAYER = -2  # whose patches a picture as a prompt is made of
 SHOWN = 500
 
 
+class Answer(NamedTuple):
+    """Embeddings of pictures and of words, [B, width] each; the logits of `questions.py`, [B, questions.LOGITS], and of
+    `cells.py`, [B, patches, cells.LOGITS]."""
+
+    seen: torch.Tensor
+    read: torch.Tensor
+    guesses: torch.Tensor
+    cells: torch.Tensor
+
+
 class Clip(nn.Module):
-    """What this stage trains: the vision tower, both projections, the scale of the logits, and the throw-away head."""
+    """What this stage trains: the vision tower, both projections, the scale of the logits, and the throw-away heads."""
 
     def __init__(self, vision: CLIPVisionModelWithProjection, text_width: int) -> None:
         super().__init__()
@@ -45,12 +60,13 @@ class Clip(nn.Module):
         self.text_projection = nn.Linear(text_width, width, bias=False)
         self.logit_scale = nn.Parameter(torch.tensor(FIRST_LOGIT_SCALE))
         self.head = nn.Linear(width, questions.LOGITS)
+        self.cells = nn.Linear(vision.config.hidden_size, cells.LOGITS)
 
-    def forward(self, pixels: torch.Tensor, words: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """pixels [B, 3, side, side] in -1..1, the text encoder's mean over ``words`` [B, width] -> embeddings of
-        pictures and of words, [B, width] each, and the answers' logits."""
-        seen = self.vision(pixels).image_embeds
-        return seen, self.text_projection(words), self.head(seen)
+    def forward(self, pixels: torch.Tensor, words: torch.Tensor) -> Answer:
+        """pixels [B, 3, side, side] in -1..1, the text encoder's mean over ``words`` [B, width]."""
+        seen = self.vision(pixels, output_hidden_states=True)
+        patches = seen.hidden_states[PROMPTING_LAYER][:, 1:]
+        return Answer(seen.image_embeds, self.text_projection(words), self.head(seen.image_embeds), self.cells(patches))
 
 
 def config(preset: Preset) -> CLIPVisionConfig:
@@ -60,7 +76,7 @@ def config(preset: Preset) -> CLIPVisionConfig:
         num_hidden_layers=preset.vision_layers,
         num_attention_heads=4,
         image_size=preset.vision_side,
-        patch_size=preset.vision_side // 8,
+        patch_size=preset.vision_side // SIDE,
         projection_dim=preset.text_width,
     )
 
@@ -82,8 +98,8 @@ def contrast(seen: torch.Tensor, read: torch.Tensor, logit_scale: torch.Tensor) 
     return (F.cross_entropy(logits, truth) + F.cross_entropy(logits.T, truth)) / 2
 
 
-def shrunk(pixels: NDArray[np.uint8], side: int) -> torch.Tensor:
-    """Pictures, uint8 [B, H, H, 3], as the vision tower sees them: [B, 3, side, side] in -1..1."""
+def shrunk(pixels: Iterable[NDArray[np.uint8]], side: int) -> torch.Tensor:
+    """Square pictures, uint8 [H, H, 3] each, as the vision tower sees them: [B, 3, side, side] in -1..1."""
     return to_pictures(np.stack([cv2.resize(each, (side, side), interpolation=cv2.INTER_AREA) for each in pixels]))
 
 
@@ -104,7 +120,8 @@ def train(options: Options) -> None:
         caption_tokens(preset, options.folder, folder),
         caption_tokens(preset, options.folder, folder, layout.captions_of, "told-arranged")[:, :with_things],
     ]
-    truth = torch.stack([questions.truths([world(seed) for seed in range(preset.scenes)]) for world in worlds])
+    scenes = [[world(seed) for seed in range(preset.scenes)] for world in worlds]
+    truth = torch.stack([questions.truths(each) for each in scenes])
     text = denoiser.trained(options).text.requires_grad_(False)
     model = build(options)
     run = Run("clip", model, preset.clip, options)
@@ -115,19 +132,22 @@ def train(options: Options) -> None:
         rng = np.random.default_rng([step, 97])
         which, seeds = np.divmod(next(samples), preset.scenes)
         pieces = [
-            cv2.resize(cut(pixels[world][seed], rng), (preset.vision_side,) * 2, interpolation=cv2.INTER_AREA)
+            cut(np.dstack([pixels[world][seed], cells.shown(scenes[world][seed], preset.size)]), rng)
             for world, seed in zip(which, seeds, strict=True)
         ]
+        pictures = shrunk([piece[..., :3] for piece in pieces], preset.vision_side).to(options.device)
+        in_cells = torch.from_numpy(np.stack([cells.sampled(piece[..., 3:], SIDE) for piece in pieces]))
         tokens = np.stack(
             [captions[world][seed, rng.integers(captions[world].shape[1])]
              for world, seed in zip(which, seeds, strict=True)]
         )  # fmt: skip
         with autocast:
             words = _read(text, torch.from_numpy(tokens.astype(np.int64)))
-            seen, read, guesses = model(to_pictures(np.stack(pieces)).to(options.device), words)
+            answer = model(pictures, words)
         asked = truth[which, seeds].to(options.device)
         scale = model.logit_scale.clamp(max=LARGEST_LOGIT_SCALE)
-        return contrast(seen.float(), read.float(), scale) + questions.loss(guesses, asked)
+        matching = contrast(answer.seen.float(), answer.read.float(), scale)
+        return matching + questions.loss(answer.guesses, asked) + cells.loss(answer.cells, in_cells.to(options.device))
 
     @torch.no_grad()
     def show() -> None:
@@ -139,9 +159,11 @@ def train(options: Options) -> None:
         recalled = []
         for language in LANGUAGES:
             words = [caption(each, language, rng) for each in unseen]
-            seen, read, guesses = average(pictures, _read(text, tokenise(tokenizer, words)))
-            recalled.append(recall(seen, read))
-        right = questions.right(guesses.cpu(), questions.truths(unseen))
+            answer = average(pictures, _read(text, tokenise(tokenizer, words)))
+            recalled.append(recall(answer.seen, answer.read))
+        right = questions.right(answer.guesses.cpu(), questions.truths(unseen))
+        in_cells = np.stack([cells.sampled(cells.shown(each, preset.size), SIDE) for each in unseen])
+        right["kinds in cells"] = cells.right(answer.cells.cpu(), torch.from_numpy(in_cells))
         print(
             f"\nstep {run.step}: recall@1 {' '.join(f'{share:.3f}' for share in recalled)}; "
             + ", ".join(f"{name} {share:.2f}" for name, share in right.items()),

@@ -77,7 +77,7 @@ def trained(options: Options) -> ImagePrompt:
 def patches_of(vision: CLIPVisionModelWithProjection, pixels: torch.Tensor) -> torch.Tensor:
     """What the tower sees in each patch of pictures [B, 3, side, side], from its last layer but one:
     [B, 1 + patches, width]; of zeros, what stands for no picture."""
-    hidden: torch.Tensor = vision(pixels, output_hidden_states=True).hidden_states[-2]
+    hidden: torch.Tensor = vision(pixels, output_hidden_states=True).hidden_states[clip.PROMPTING_LAYER]
     return hidden
 
 

@@ -41,7 +41,7 @@ def render(scene: Scene, size: int) -> NDArray[np.uint8]:
 
     if scene.weather == "fog":
         backdrop.fog(canvas, hour, scene.horizon, "far")
-    for thing in sorted(scene.things, key=_nearness):
+    for thing in sorted(scene.things, key=nearness):
         rim = RIM if thing.colour == "black" else None
         DRAW[thing.kind](Pen(canvas, thing.box, light, rim), PAINT[thing.colour])
     if scene.weather == "fog":
@@ -51,6 +51,6 @@ def render(scene: Scene, size: int) -> NDArray[np.uint8]:
     return canvas.picture()
 
 
-def _nearness(thing: Thing) -> tuple[bool, float]:
+def nearness(thing: Thing) -> tuple[bool, float]:
     """What flies is farthest; of the rest, what stands lower in the picture is nearer."""
     return KINDS[thing.kind].where != FLYING, thing.box[3]
