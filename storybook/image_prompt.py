@@ -16,7 +16,6 @@ import torch
 from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from diffusers.models.embeddings import IPAdapterPlusImageProjection
 from torch import nn
-from torch.nn import functional as F
 from tqdm import tqdm
 from transformers import CLIPVisionModelWithProjection
 
@@ -111,7 +110,7 @@ def train(options: Options) -> None:
     model = build(options)
     run = Run("image_prompt", model, preset.image_prompt, options)
     noising = DDPMScheduler(**denoiser.NOISE, prediction_type="v_prediction")
-    shares = denoiser.timestep_shares(noising.alphas_cumprod, uniform=0.5)
+    shares = denoiser.composing_shares(noising.alphas_cumprod)
     autocast = pick_autocast(options.device)
     samples = dataset.batches(preset.scenes, preset.image_prompt.batch, run.step)
 
@@ -134,7 +133,9 @@ def train(options: Options) -> None:
                 words = text(tokens.to(options.device)).last_hidden_state
             inputs = inputs.to(options.device, memory_format=pick_layout(options.device))
             predicted = model(inputs, timesteps.to(options.device), words, pictures)
-        return F.mse_loss(predicted.float(), target)
+        # A picture says where its things are however much noise there is, so that they count all the time.
+        weights = denoiser.weights_of(indices, torch.ones(len(indices)), preset.latent_side).to(options.device)
+        return (weights * (predicted.float() - target).square()).mean() / weights.mean()
 
     @torch.no_grad()
     def show() -> None:
