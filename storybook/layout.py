@@ -35,7 +35,6 @@ NOTHING = 0.10  # the share of samples without words and boxes, for guidance
 COMPOSED = 0.20  # with the phrases alone in place of a caption
 SOME_BOXES = 0.20  # with boxes for some of the things only
 INSIDE = 3.0  # what a latent counts that a box touches
-UNIFORM = 0.5  # the share of noise levels that are drawn uniformly: where things are is decided early
 TOLD_WITH_THINGS = 2  # ways in each language
 SHOWN = 12
 
@@ -173,7 +172,7 @@ def train(options: Options) -> None:
     model = build(options)
     run = Run("layout", model, preset.layout, options)
     noising = DDPMScheduler(**denoiser.NOISE, prediction_type="v_prediction")
-    shares = denoiser.timestep_shares(noising.alphas_cumprod, UNIFORM)
+    shares = denoiser.composing_shares(noising.alphas_cumprod)
     autocast = pick_autocast(options.device)
     samples = dataset.batches(preset.scenes, preset.layout.batch, run.step)
     empty = tokenise(tokenizer, [""])[0]
