@@ -133,8 +133,7 @@ def train(options: Options) -> None:
                 words = text(tokens.to(options.device)).last_hidden_state
             inputs = inputs.to(options.device, memory_format=pick_layout(options.device))
             predicted = model(inputs, timesteps.to(options.device), words, pictures)
-        # A picture says where its things are however much noise there is, so that they count all the time.
-        weights = denoiser.weights_of(indices, torch.ones(len(indices)), preset.latent_side).to(options.device)
+        weights = denoiser.weights_of(indices, noising.alphas_cumprod[timesteps], preset.latent_side).to(options.device)
         return (weights * (predicted.float() - target).square()).mean() / weights.mean()
 
     @torch.no_grad()
