@@ -81,7 +81,8 @@ def train(options: Options) -> None:
         weights = dataset.weights_of_crops(*which, INSIDE).to(options.device)
         with autocast:
             posterior = model.encode(target).latent_dist
-            output = model.decode(posterior.sample()).sample
+            drawn = posterior.sample(torch.Generator().manual_seed(step))
+            output = model.decode(drawn).sample
             perceptual = critic.perceptual_loss(judge, output, target)
         kl = posterior.kl().float().mean() / posterior.mean[0].numel()
         reconstruction = reconstruction_loss(output.float(), target, weights)

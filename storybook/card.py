@@ -91,7 +91,7 @@ def write_super_resolution(folder: Path, figures: dict[str, Any]) -> None:
         "* Inputs are noisy and packed as JPEG; what is true to them keeps that.",
         "* The distance between two different truths is 1.",
         f"* Standard deviation over {samples} drawings: {figures['mean_std']:.2f} levels of 255.",
-        f"* Averaged down, the worst drawing agrees with its input to {figures['consistency']:.1f} dB.",
+        f"* Averaged down, the worst piece's first drawing agrees with its input to {figures['consistency']:.1f} dB.",
         f"* Brightness at the edges of tiles changes {figures['seams']:.3f} times as steeply as elsewhere, compared "
         "with renders.",
     ]
@@ -140,8 +140,9 @@ def figures_as_markdown(figures: dict[str, Any]) -> str:
     return "\n".join([
         *lines, "",
         f"* Autoencoder: {autoencoder['psnr']:.1f} dB PSNR on unseen scenes.",
-        f"* Fréchet distance, on the reader's features, to as many renders: {figures['frechet_distance']:.2f}; "
-        f"between two sets of renders: {figures['frechet_distance_of_renders']:.2f}.",
+        f"* Fréchet distance, on the reader's features, of {plan['scenes']} pictures to as many renders, the mean over "
+        f"the languages: {figures['frechet_distance']:.1f}; between two sets of renders: "
+        f"{figures['frechet_distance_of_renders']:.1f}.",
     ])  # fmt: skip
 
 

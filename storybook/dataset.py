@@ -128,7 +128,8 @@ def _windows(pixels: NDArray[np.uint8], side: int, batch: int, step: int) -> Ite
 
 
 def batches(count: int, batch: int, step: int) -> Iterator[NDArray[np.int64]]:
-    """Indices of each step's samples from ``step`` on: every sample once an epoch, in an order of the epoch's own."""
+    """Indices of each step's samples from ``step`` on: every sample at most once an epoch, in an order of the epoch's
+    own, whose last ones may not fill a batch and are left out."""
     per_epoch = max(1, count // batch)
     while True:
         order = np.random.default_rng([step // per_epoch, 29]).permutation(count)

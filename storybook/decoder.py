@@ -28,7 +28,7 @@ class Decoder(nn.Module):
         self.post_quant_conv, self.decoder = whole.post_quant_conv, whole.decoder
 
     def forward(self, latents: torch.Tensor) -> torch.Tensor:
-        """Unscaled latents [B, 4, h, w] -> pictures [B, 3, 8 h, 8 w] in -1..1."""
+        """Unscaled latents [B, C, h, w] -> pictures [B, 3, 8 h, 8 w] in -1..1."""
         return self.decoder(self.post_quant_conv(latents))
 
 

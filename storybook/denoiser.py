@@ -1,4 +1,4 @@
-"""The second stage: the denoiser with its text encoder, for plain generation and inpainting at once.
+"""The third stage: the denoiser with its text encoder, for plain generation and inpainting at once.
 
     python -m storybook.denoiser --preset small
 
@@ -8,9 +8,9 @@ have everything masked, which is plain generation; the others a random mask. The
 
 Noise levels are drawn, two fifths of them, as often as min-SNR weighting (Hang et al. 2023) would weigh them, which has
 the same mean as weighting uniform draws and wastes no sample on levels that hardly count; a quarter of these is
-uniform. The others are drawn where there is one to four times as much noise as signal: what is drawn from a render with
-more noise than that is what was asked for as seldom as what is drawn from noise alone, and with less it nearly always
-is.
+uniform. The others are drawn around twice as much noise as signal, most between one and four times: what is drawn from
+a render with more noise than that is what was asked for as seldom as what is drawn from noise alone, and with less it
+nearly always is.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ ENCODING_BATCH = 16  # on a CPU what is between two layers stays in the cache: h
 class Latents:
     """The training pictures as the denoiser sees them, scaled to unit variance, float16.
 
-    ``picture`` [N, 4, h, w]; ``mask`` [N, 1, h, w], 1 = repaint; ``masked`` [N, 4, h, w], the picture encoded with grey
-    under the mask; ``grey`` [4, h, w], a picture that is grey all over.
+    ``picture`` [N, C, h, w]; ``mask`` [N, 1, h, w], 1 = repaint; ``masked`` [N, C, h, w], the picture encoded with grey
+    under the mask; ``grey`` [C, h, w], a picture that is grey all over.
     """
 
     picture: torch.Tensor
@@ -71,7 +71,7 @@ class Storybook(nn.Module):
         self.unet, self.text = unet, text
 
     def forward(self, inputs: torch.Tensor, timesteps: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
-        """inputs [B, 9, h, w], timesteps [B], tokens [B, L] -> v [B, 4, h, w]."""
+        """inputs [B, 2 C + 1, h, w], timesteps [B], tokens [B, L] -> v [B, C, h, w]."""
         return self.unet(inputs, timesteps, self.text(tokens).last_hidden_state).sample
 
 
@@ -139,7 +139,7 @@ def epoch(scenes: int) -> NDArray[np.int64]:
 def conditioning(
     latents: Latents, indices: NDArray[np.int64], rng: np.random.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The mask [B, 1, h, w] and masked latent [B, 4, h, w] of each sample; all ones and grey for plain generation."""
+    """The mask [B, 1, h, w] and masked latent [B, C, h, w] of each sample; all ones and grey for plain generation."""
     plain = torch.from_numpy(rng.random(len(indices)) < PLAIN)[:, None, None, None]
     mask = torch.where(plain, torch.ones(()), latents.mask[indices].float())
     masked = torch.where(plain, latents.grey.float(), latents.masked[indices].float())
@@ -156,15 +156,15 @@ def prompts_of(
     return torch.where(is_empty[:, None], empty, tokens)
 
 
-def timestep_shares(signal: torch.Tensor, uniform: float = UNIFORM) -> torch.Tensor:
+def timestep_shares(signal: torch.Tensor) -> torch.Tensor:
     """How often each timestep is drawn, from the cumulative products of its alphas: [T] -> [T], adding up to 1.
 
     In proportion to min-SNR's weight for v-prediction, min(SNR, 5) / (SNR + 1) (Hang et al. 2023, section 3.4),
-    mixed with a share of ``uniform`` draws.
+    mixed with a share of UNIFORM draws.
     """
     snr = signal / (1 - signal)
     weights = snr.clamp(max=SNR_CEILING) / (snr + 1)
-    return (1 - uniform) * weights / weights.sum() + uniform / len(weights)
+    return (1 - UNIFORM) * weights / weights.sum() + UNIFORM / len(weights)
 
 
 def composing_shares(signal: torch.Tensor) -> torch.Tensor:
@@ -192,9 +192,9 @@ def guided(
     guidance: float = 4.0,
     steps: int = 15,
 ) -> torch.Tensor:
-    """A few pictures with diffusers' own DDIM, to see how training goes: latents [count, 4, h, w].
+    """A few pictures with diffusers' own DDIM, to see how training goes: latents [count, C, h, w].
 
-    ``predict`` gives v for inputs [2 count, 9, h, w] and a timestep: first with all that steers, then without.
+    ``predict`` gives v for inputs [2 count, 2 C + 1, h, w] and a timestep: first with all that steers, then without.
     """
     scheduler = DDIMScheduler(**NOISE, prediction_type="v_prediction", clip_sample=False)
     scheduler.set_timesteps(steps)

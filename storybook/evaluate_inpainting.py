@@ -35,7 +35,7 @@ from studio.requests.inpaint import Inpaint
 
 FIRST_CASE = FIRST_SCENE + 700_000
 MARGIN = 0.05  # of the picture, painted over around the thing's box
-LIKE_SHAPE = 1.6  # at most so many times as wide
+LIKE_SHAPE = 1.7  # at most so many times as wide
 SHEET_CASES, SHEET_COLUMNS = 12, 4
 PAINT = (255, 61, 110)
 
@@ -57,18 +57,17 @@ def cases(count: int, size: int) -> list[Case]:
     seed = FIRST_CASE
     while len(found) < count:
         each, seed = scene(seed), seed + 1
-        if any(len(group.things) == 1 for group in each.groups):
+        if _replaceable(each):
             found.append(_case(each, size, LANGUAGES[len(found) % len(LANGUAGES)]))
     return found
 
 
 def _case(each: Scene, size: int, language: str) -> Case:
     rng = np.random.default_rng([each.seed, 59])
-    place = int(rng.choice([at for at, group in enumerate(each.groups) if len(group.things) == 1]))
+    kinds = _replaceable(each)
+    place = int(rng.choice([*kinds]))
     (gone,) = each.groups[place].things
-    there = {group.kind for group in each.groups}
-    others = [name for name in KINDS if name not in there and _fits(name, gone.kind)]
-    kind = str(rng.choice(others or [gone.kind]))
+    kind = str(rng.choice(kinds[place]))
     colour = str(rng.choice([colour for colour in COLOURS if colour != gone.colour]))
     wanted = Thing(kind, colour, _fitted(gone.box, KINDS[kind].aspect))
     groups = tuple(Group((wanted,)) if at == place else group for at, group in enumerate(each.groups))
@@ -78,6 +77,16 @@ def _case(each: Scene, size: int, language: str) -> Case:
     mask[y0:y1, x0:x1] = 255
     prompt = caption(after, language, rng, complete=True)
     return Case(Pixels.of(render(each, size)), Mask.of(mask), wanted, after, prompt)
+
+
+def _replaceable(each: Scene) -> dict[int, list[str]]:
+    """The groups of one thing, by their places, for which other kinds can stand, and these."""
+    there = {group.kind for group in each.groups}
+    alone = {place: group.kind for place, group in enumerate(each.groups) if len(group.things) == 1}
+    kinds = {
+        place: [name for name in KINDS if name not in there and _fits(name, kind)] for place, kind in alone.items()
+    }
+    return {place: others for place, others in kinds.items() if others}
 
 
 def _fits(kind: str, gone: str) -> bool:

@@ -9,6 +9,7 @@ compared with their source by CLIP, and read by the attribute reader, which CLIP
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -168,8 +169,8 @@ def ways(pack: Pack) -> PIL.Image.Image:
 
 def measure(pack: Pack, count: int, pairs: int) -> dict[str, Any]:
     """All figures, as plain values 0..1."""
-    seeds = (FIRST_CASE + number for number in range(10_000))
-    scenes = [each for each in map(scene, seeds) if each.groups][:count]
+    with_things = (each for each in map(scene, itertools.count(FIRST_CASE)) if each.groups)
+    scenes = list(itertools.islice(with_things, count))
     return {
         "scenes": count,
         "telling": {language: telling(pack, scenes, language) for language in LANGUAGES},

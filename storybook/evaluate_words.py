@@ -51,7 +51,8 @@ def answers(wanted: Natural, seen: Reading) -> Iterator[tuple[str, bool, str]]:
     for kind, colour, number in wanted.groups:
         found = seen.of(kind)
         yield "kind", bool(found), kind
-        yield "number", len(found) == number, f"{number} {kind}"
+        if number is not None:
+            yield "number", len(found) == number, f"{number} {kind}"
         if colour is not None:
             yield "colour", bool(found) and all(thing.colour == colour for thing in found), f"{colour} {kind}"
     if wanted.relation is not None:
@@ -109,10 +110,11 @@ def measure(pack: Pack, prompts: Sequence[Natural], pairs: int) -> tuple[dict[st
     asked = [(each, language, seed) for each in prompts for language in LANGUAGES for seed in SEEDS]
     pictures = _drawn(pack, [(each.prompt(language), seed) for each, language, seed in asked], "natural prompts")
     readings, _ = reader.look(eye, pictures)
+    said = [each.said_in(language) for each, language, _ in asked]
     by_language = {
         language: shares(
-            [each for each, said_in, _ in asked if said_in == language],
-            [reading for (_, said_in, _), reading in zip(asked, readings, strict=True) if said_in == language],
+            [each for each, (_, told_in, _) in zip(said, asked, strict=True) if told_in == language],
+            [reading for reading, (_, told_in, _) in zip(readings, asked, strict=True) if told_in == language],
         )
         for language in LANGUAGES
     }
@@ -122,7 +124,7 @@ def measure(pack: Pack, prompts: Sequence[Natural], pairs: int) -> tuple[dict[st
     figures = {
         "prompts": len(prompts),
         "seeds": list(SEEDS),
-        "natural": shares([each for each, *_ in asked], readings),
+        "natural": shares(said, readings),
         "by_language": by_language,
         "pairs": pairs,
         "relations": relations_right([each for each, _ in scenes], [it for _, it in scenes], seen),
@@ -140,7 +142,8 @@ def sheet(prompts: Sequence[Natural], pictures: NDArray[np.uint8], language: int
         x, y = place % SHEET_COLUMNS * SHEET_SIDE, place // SHEET_COLUMNS * (SHEET_SIDE + SHEET_TEXT)
         picture = PIL.Image.fromarray(pictures[place, language, 0]).resize((SHEET_SIDE - 4, SHEET_SIDE - 4))
         canvas.paste(picture, (x + 2, y + 2))
-        missing = ", ".join(what for _, is_so, what in answers(natural, reading) if not is_so)
+        said = natural.said_in(LANGUAGES[language])
+        missing = ", ".join(what for _, is_so, what in answers(said, reading) if not is_so)
         pen.text((x + 2, y + SHEET_SIDE - 1), natural.en[:28], "black")
         pen.text((x + 2, y + SHEET_SIDE + 12), f"- {missing}"[:28] if missing else "", "red")
     return canvas

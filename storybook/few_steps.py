@@ -10,12 +10,13 @@ without them draws as before.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 from diffusers import DDPMScheduler, LCMScheduler, UNet2DConditionModel
-from peft import LoraConfig, get_peft_model_state_dict
+from peft import LoraConfig, get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import save_file
 from torch import nn
 
@@ -68,6 +69,10 @@ class FewSteps(nn.Module):
         """What `load_lora_weights` of a diffusers pipeline takes."""
         state = get_peft_model_state_dict(self.unet)
         return {f"unet.{name}": value.half().contiguous() for name, value in state.items()}
+
+    def load_lora(self, weights: Mapping[str, torch.Tensor]) -> None:
+        """Takes on what `as_lora` gave."""
+        set_peft_model_state_dict(self.unet, {name.removeprefix("unet."): value for name, value in weights.items()})
 
 
 def build(options: Options) -> FewSteps:

@@ -1,9 +1,10 @@
-"""Keeps what an unfinished run has learned, where a machine's own disk may be lost: averaged weights in float16.
+"""Keeps what an unfinished run's first stages have learned, where a machine's own disk may be lost.
 
     python -m storybook.keep --to training-kept        # what the checkpoints of the first stages hold now
     python -m storybook.unpack --pack training-kept    # on another machine, to go on from there
 
-A pack in parts: the same folders, of the stages that there are. The optimisers' states are not kept.
+A pack in parts, averaged weights in float16: the first stage, the text encoder, the denoiser and the reader, as far as
+they are. What is trained on these is not kept, nor are the optimisers' states.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The third stage: boxes with phrases steer the finished denoiser.
+"""The fourth stage: boxes with phrases steer the finished denoiser.
 
     python -m storybook.layout --preset small
 
@@ -59,7 +59,7 @@ class GatedLayers(nn.Module):
     def forward(
         self, inputs: torch.Tensor, timesteps: torch.Tensor, text: torch.Tensor, boxes: dict[str, torch.Tensor]
     ) -> torch.Tensor:
-        """inputs [B, 9, h, w], timesteps [B], text [B, L, width], boxes of `Phrases.inputs` -> v [B, 4, h, w]."""
+        """inputs [B, 2 C + 1, h, w], timesteps [B], text [B, L, width], boxes of `Phrases.inputs` -> v [B, C, h, w]."""
         return self.unet(inputs, timesteps, text, cross_attention_kwargs={"gligen": boxes}).sample
 
 
@@ -124,7 +124,7 @@ def captions_of(seed: int) -> list[str]:
 
 @torch.no_grad()
 def encode(options: Options, first_stage: AutoencoderKL) -> torch.Tensor:
-    """The latents of all arranged scenes, [N, 4, h, w] float16; kept in the run's folder."""
+    """The latents of all arranged scenes, [N, C, h, w] float16; kept in the run's folder."""
     path = options.folder / f"arranged-latents-{steps_done('autoencoder', options)}.pt"
     if path.exists():
         return torch.load(path, weights_only=True)

@@ -5,12 +5,14 @@ Each says the same in three languages, in words of its own. What a prompt leaves
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 from storybook.world.relations import RELATIONS, Told
 from storybook.world.scene import COLOURS, GROUNDS, TIMES, WEATHERS
 
-Wanted = tuple[str, str | None, int]  # kind, colour if said, number
+MEASURES = re.compile("[一只个座枚辆艘条朵棵把顶道]")
+Wanted = tuple[str, str | None, int | None]  # kind, colour and number, if said
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,16 @@ class Natural:
 
     def prompt(self, language: str) -> str:
         return {"en": self.en, "zh": self.zh, "de": self.de}[language]
+
+    def said_in(self, language: str) -> Natural:
+        """What is said in one language: Chinese says that there is one of a kind by a measure word or not at all."""
+        if language != "zh" or MEASURES.search(self.zh):
+            return self
+        return replace(self, groups=tuple((kind, colour, _many(number)) for kind, colour, number in self.groups))
+
+
+def _many(number: int | None) -> int | None:
+    return None if number == 1 else number
 
 
 def _natural(facts: str, en: str, zh: str, de: str) -> Natural:
@@ -89,8 +101,8 @@ _TABLE = (
      "粉花的上方飞着一只蓝蝴蝶", "ein blauer Schmetterling flattert über einer rosa Blüte"),
     ("2 orange fish; sea", "two orange fish swimming in the ocean", "大海里游着两条橙色的鱼",
      "zwei orange Fische schwimmen im Meer"),
-    ("lighthouse; sea storm", "lighthouse during a really bad storm", "狂风暴雨里的一座灯塔",
-     "Leuchtturm bei schwerem Unwetter am Meer"),
+    ("lighthouse; storm", "lighthouse during a really bad storm", "狂风暴雨里的一座灯塔",
+     "Leuchtturm bei schwerem Unwetter"),
     ("purple castle; cloudy mountains", "cloudy mountains with a purple castle pls", "山那边多云，紫色的城堡",
      "ein lila Schloss, bewölkt, hinten Berge"),
     ("3 bird, tree; ; 0 above 1", "three birds fly above the tree", "三只小鸟飞在大树上方",
@@ -117,7 +129,7 @@ _TABLE = (
      "村里的猫在自家房子前面等着", "die Katze wartet im Dorf vor ihrem Haus"),
     ("cat, house; ; 0 behind 1", "the cat hid behind the house", "猫躲到房子后面去了",
      "die Katze hat sich hinter dem Haus versteckt"),
-    ("blue boat, lighthouse; sea; 0 left 1", "lighthouse on the right, blue boat to its left",
+    ("blue boat, lighthouse; ; 0 left 1", "lighthouse on the right, blue boat to its left",
      "右边灯塔，灯塔左边一艘蓝船", "rechts der Leuchtturm und links von ihm ein blaues Boot"),
     ("tree, red apple; ; 1 right 0", "put a red apple to the right of a tree", "在树的右边放一个红苹果",
      "leg einen roten Apfel rechts neben den Baum"),

@@ -151,8 +151,8 @@ PRESETS = {
             reader=Stage(4_000, 64, 2e-3),
             fine_scenes=2_000, vq=Stage(6_000, 8, 2e-3), vq_widths=(16, 32, 48),
             upscaler=Stage(8_000, 32, 1e-3), upscaler_widths=(48, 64, 64),
-            clip=Stage(2_000, 128, 1e-3), vision_side=96, vision_width=96, vision_layers=4,
-            image_prompt=Stage(2_500, 48, 8e-4),
+            clip=Stage(5_000, 128, 1e-3), vision_side=96, vision_width=96, vision_layers=4,
+            image_prompt=Stage(5_000, 48, 8e-4),
             few_steps=Stage(1_500, 32, 5e-4), latent_channels=8,
         ),
         Preset(
@@ -167,7 +167,7 @@ PRESETS = {
             upscaler=Stage(12_000, 128, 1e-3, 4.0), upscaler_widths=(48, 64, 64),
             clip=Stage(6_000, 512, 1e-3, 3.0), vision_side=96, vision_width=96, vision_layers=4,
             image_prompt=Stage(6_000, 256, 6e-4, 4.0),
-            few_steps=Stage(4_000, 256, 3e-4, 3.0),
+            few_steps=Stage(4_000, 256, 3e-4, 3.0), latent_channels=8,
         ),
     )
 }  # fmt: skip

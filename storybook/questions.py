@@ -86,7 +86,8 @@ def split(logits: torch.Tensor) -> list[torch.Tensor]:
 
 
 def loss(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-    """The mean over the questions of their cross-entropies: logits [B, LOGITS], truth [B, questions] of `answers`."""
+    """The mean over the questions of their weighted cross-entropies: logits [B, LOGITS], truth [B, questions] as in
+    `answers`."""
     losses = []
     for question, guesses, asked in zip(QUESTIONS, split(logits.float()), _split_truth(truth), strict=True):
         if (asked != UNASKED).any():

@@ -145,7 +145,7 @@ class Run:
         return model.eval().to(self.options.device)
 
     def train(self, loss_of: Callable[[int], torch.Tensor], show: Callable[[], None], show_every: int) -> None:
-        """Steps until the stage's end or the time limit. ``loss_of(step)`` returns the loss; ``show`` draws a grid."""
+        """Steps until the stage ends or its time. ``loss_of(step)`` returns the loss; ``show`` draws or prints."""
         shown, losses = 0, torch.zeros((), device=self.options.device)
         for step, spent in self._ticking():
             rate = learning_rate(step, self.steps, self.stage.rate, spent, self.begun)
@@ -178,7 +178,7 @@ class Run:
         """Each step's number, and the share of the stage's time that was over before it."""
         started = saved = time.monotonic()
         whole = math.inf if self.stage.minutes is None else self.stage.minutes * 60
-        limit = whole if self.options.minutes is None else self.options.minutes * 60
+        limit = whole if self.options.minutes is None else min(whole, self.options.minutes * 60)
         with tqdm(total=self.steps, initial=self.step, desc=self.name, mininterval=10) as bar:
             while self.step < self.steps and time.monotonic() - started < limit:
                 yield self.step, (time.monotonic() - started) / whole

@@ -16,8 +16,6 @@ from storybook.world import Group, Scene, Thing
 from storybook.world.relations import holds
 from storybook.world.scene import KINDS
 
-ATTRIBUTES = ("time", "ground", "weather", "mountains", "kind", "colour", "number")
-
 
 @dataclass(frozen=True)
 class Reading:
@@ -37,8 +35,8 @@ def accuracies(scenes: Sequence[Scene], readings: Sequence[Reading]) -> dict[str
     """The share that is right, 0..1, by attribute, and their mean as ``all``.
 
     time, ground, weather, mountains: the share of pictures. kind: kinds asked for and seen, out of kinds asked for
-    or seen, so that a kind nobody asked for counts as much against a picture as one that is missing. colour: groups all
-    of whose things are seen in their colour, out of groups of kinds that have one; a missing thing has no colour.
+    or seen, so that a kind nobody asked for counts as much against a picture as one that is missing. colour: groups of
+    which something is seen, all of it in their colour, out of groups of kinds that have one.
     number: groups of which as many things are seen as were asked for, out of groups.
     """
     pairs = list(zip(scenes, readings, strict=True))

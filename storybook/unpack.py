@@ -1,7 +1,7 @@
 """Makes checkpoints of the shipped pack, so that training goes on from it where the run's own folder is gone.
 
     python -m storybook.unpack --preset small
-    python -m storybook.denoiser --preset small --steps 12000
+    python -m storybook.denoiser --preset small --steps 24000     # more than training.json says it has had
 
 What a pack does not hold starts anew: the optimisers' states, the towers' classifiers, the scale of CLIP's logits, and
 what the average knows beyond the weights themselves. Checkpoints that are there already are left alone.
@@ -26,12 +26,20 @@ from safetensors.torch import load_file
 from torch import nn
 from transformers import CLIPTextModel, CLIPVisionModelWithProjection, PreTrainedTokenizerFast
 
-from storybook import autoencoder, clip, decoder, denoiser, image_prompt, layout, reader, text_encoder
+from storybook import autoencoder, clip, decoder, denoiser, few_steps, image_prompt, layout, reader, text_encoder
 from storybook.pack import STEPS_FILE
 from storybook.presets import Stage
 from storybook.run import CHECKPOINT, START, Options, Run, options
 from storybook.tokenizer import make_tokenizer, stored_tokenizer
-from studio.packs.catalogue import ASSETS, IMAGE_ENCODER, IMAGE_PROMPT, STORYBOOK, SUPER_RESOLUTION, read_json
+from studio.packs.catalogue import (
+    ASSETS,
+    FEW_STEPS,
+    IMAGE_ENCODER,
+    IMAGE_PROMPT,
+    STORYBOOK,
+    SUPER_RESOLUTION,
+    read_json,
+)
 from studio.packs.clip import TEXT_PROJECTION
 from studio.packs.image_prompt import load_published
 
@@ -89,6 +97,10 @@ def _denoisers(pack: Path, text: CLIPTextModel | None, options: Options) -> dict
                      options.preset.denoiser),
         "layout": (layout.GatedLayers(layout.gated(unet)), options.preset.layout),
     }  # fmt: skip
+    if (pack / FEW_STEPS).is_file():
+        student = few_steps.FewSteps(copy.deepcopy(base))
+        student.load_lora(load_file(pack / FEW_STEPS))
+        models["few_steps"] = student, options.preset.few_steps
     if (pack / IMAGE_PROMPT).is_file():
         prompting = image_prompt.ImagePrompt(copy.deepcopy(base), options.preset.vision_width)
         weights = load_file(pack / IMAGE_PROMPT)
@@ -170,6 +182,7 @@ def _write_checkpoint(name: str, model: nn.Module, stage: Stage, steps: Mapping[
     if (options.folder / name / CHECKPOINT).exists():
         print(f"{name}: has a checkpoint already, left alone")
         return
+    (options.folder / name / START).unlink(missing_ok=True)  # of another pack: it would take this one's place
     run = Run(name, model.float(), stage, options)
     run.step = run.begun = steps[name]
     run.save()

@@ -66,7 +66,8 @@ def _corner(index: int, whole: int, size: int) -> NDArray[np.int64]:
 def base_pictures(options: Options, variant: int) -> NDArray[np.uint8]:
     """The large pictures as the base model would have drawn them, uint8 [fine scenes, size, size, 3]; kept on disk."""
     preset = options.preset
-    path = options.folder / f"base-{preset.size}-{preset.fine_scenes}-{variant}.npy"
+    through = steps_done("autoencoder", options)  # a first stage trained further makes its own
+    path = options.folder / f"base-{preset.size}-{preset.fine_scenes}-{through}-{variant}.npy"
     if not path.exists():
         model, large = decoder.trained(options), dataset.fine_pictures(preset, options.folder)
         deviation, drawn = 1 / model.config.scaling_factor, []

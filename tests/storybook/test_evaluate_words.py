@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,16 @@ HOUSE = ("house", "blue", UNDER)
 )
 def test_only_what_is_said_is_asked_for(seen: Reading, missing: list[str]) -> None:
     assert [what for _, is_so, what in answers(WANTED, seen) if not is_so] == missing
+
+
+def test_a_chinese_noun_without_a_measure_word_says_no_number() -> None:
+    bare = replace(WANTED, zh="暴风雨里房子上方的红风筝", groups=(("kite", "red", 1), ("house", None, 1)))
+    assert [each[2] for each in bare.said_in("zh").groups] == [None, None]
+    assert bare.said_in("de") == bare
+    counted = replace(WANTED, zh="暴风雨里一座房子上方两只红风筝")
+    assert counted.said_in("zh") == counted
+    said = [what for _, _, what in answers(bare.said_in("zh"), _seen(*KITES, HOUSE))]
+    assert said == ["storm", "kite", "red kite", "house", "kite above house"]
 
 
 def test_the_shares_are_of_all_that_is_said() -> None:
