@@ -140,8 +140,8 @@ def figures_as_markdown(figures: dict[str, Any]) -> str:
     return "\n".join([
         *lines, "",
         f"* Autoencoder: {autoencoder['psnr']:.1f} dB PSNR on unseen scenes.",
-        f"* Fréchet distance, on the reader's features, of {plan['scenes']} pictures to as many renders, the mean over "
-        f"the languages: {figures['frechet_distance']:.1f}; between two sets of renders: "
+        f"* Fréchet distance, on the reader's features, to renders of as many other scenes as there are pictures: "
+        f"{figures['frechet_distance']:.1f}; of {plan['scenes']} renders, each as often: "
         f"{figures['frechet_distance_of_renders']:.1f}.",
     ])  # fmt: skip
 

@@ -112,11 +112,11 @@ def measure(pack: Pack, plan: Plan, folder: Path) -> dict[str, Any]:
     readings, features = reader.look(model, pictures)
     languages = len(LANGUAGES)
     repeated = [each for each in scenes for _ in LANGUAGES]
-    # One language at a time: the same scene told thrice gives three pictures that are much alike.
-    of_drawn = [features[place::languages].double().numpy() for place in range(languages)]
+    renders = dataset.renders(FIRST_SCENE + 100_000, len(pictures), pack.info.size)
+    others = dataset.renders(FIRST_SCENE + 200_000, plan.scenes, pack.info.size)
+    # Three languages draw a scene much alike, so that of what they are compared with each counts three times as well.
     of_renders, of_others = (
-        reader.look(model, dataset.renders(FIRST_SCENE + start, plan.scenes, pack.info.size))[1].double().numpy()
-        for start in (100_000, 200_000)
+        reader.look(model, each)[1].double().numpy() for each in (renders, np.repeat(others, languages, axis=0))
     )
     return {
         "plan": asdict(plan),
@@ -128,7 +128,7 @@ def measure(pack: Pack, plan: Plan, folder: Path) -> dict[str, Any]:
         },
         "reader": examine(model, pack.info.size),
         "autoencoder": examine_autoencoder(pack, model),
-        "frechet_distance": float(np.mean([frechet_distance(each, of_renders) for each in of_drawn])),
+        "frechet_distance": frechet_distance(features.double().numpy(), of_renders),
         "frechet_distance_of_renders": frechet_distance(of_others, of_renders),
     }
 

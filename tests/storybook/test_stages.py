@@ -23,7 +23,7 @@ from storybook.caption_tokens import WAYS, caption_tokens
 from storybook.denoiser import NOISE, random_mask, timestep_shares
 from storybook.keep import keep
 from storybook.presets import PRESETS, Stage
-from storybook.run import Run, learning_rate, options, steps_done
+from storybook.run import START, Run, learning_rate, options, steps_done
 from storybook.tokenizer import MAX_TOKENS, make_tokenizer, tokenise
 from storybook.unpack import unpack
 from storybook.world import LANGUAGES, arranged, caption, scene
@@ -52,8 +52,11 @@ def test_the_pack_that_training_writes_is_one_that_we_load(toy_pack: Path) -> No
 
 def test_training_goes_on_from_a_pack_where_the_checkpoints_are_gone(toy_pack: Path, tmp_path: Path) -> None:
     chosen = options("unpack", ["--preset", "toy", "--folder", str(tmp_path), "--device", "cpu"])
-    unpack(toy_pack, chosen)
     shipped = diffusers.UNet2DConditionModel.from_pretrained(toy_pack / "unet")
+    (chosen.folder / "denoiser").mkdir(parents=True)
+    of_another_world = {f"unet.{name}": torch.zeros_like(value) for name, value in shipped.state_dict().items()}
+    torch.save(of_another_world, chosen.folder / "denoiser" / START)
+    unpack(toy_pack, chosen)
     for name, value in denoiser.trained(chosen).unet.state_dict().items():
         assert torch.equal(value, shipped.state_dict()[name].float()), name
     assert steps_done("denoiser", chosen) == PRESETS["toy"].denoiser.steps
