@@ -25,6 +25,22 @@ def write_steps(folder: Path, rows: list[dict[str, Any]], scenes: int) -> None:
     _between_marks(folder / "README.md", "steps", steps_as_markdown(rows, scenes))
 
 
+def write_few_steps(folder: Path, rows: list[dict[str, Any]]) -> None:
+    """The comparison that `evaluate.few_steps` gives."""
+    _keep(folder, "few-steps", rows)
+    names = ("all", "kind", "colour", "number")
+    lines = [
+        f"{rows[0]['scenes']} unseen scenes in three languages each:",
+        "",
+        f"| sampler | steps | guidance | model inputs a picture | {' | '.join(names)} |",
+        f"|{'---|' * (len(names) + 4)}",
+    ]
+    for row in rows:
+        right = " | ".join(f"{100 * row['accuracy'][name]:.1f} %" for name in names)
+        lines.append(f"| {row['sampler']} | {row['steps']} | {row['guidance']:g} | {row['inputs']} | {right} |")
+    _between_marks(folder / "README.md", "few-steps", "\n".join(lines))
+
+
 def write_inpainting(folder: Path, figures: dict[str, Any]) -> None:
     """The figures of `evaluate_inpainting.measure`."""
     _keep(folder, "inpainting", figures)

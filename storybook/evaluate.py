@@ -2,6 +2,7 @@
 
     python -m storybook.evaluate                      # the shipped pack; its figures go into its card
     python -m storybook.evaluate --pack FOLDER --guidance 4 --scenes 50 --look
+    python -m storybook.evaluate --few-steps          # what the pack's own LoRA draws in four, six and eight steps
     python -m storybook.evaluate --steps-table        # how many steps each sampler needs; hours become minutes
                                                             # with fewer --scenes
 
@@ -27,7 +28,7 @@ from tqdm import tqdm
 
 from storybook import dataset, reader
 from storybook.autoencoder import psnr
-from storybook.card import write_figures, write_steps
+from storybook.card import write_few_steps, write_figures, write_steps
 from storybook.drawing import draw
 from storybook.run import default_folder
 from storybook.scoring import accuracies, frechet_distance
@@ -44,6 +45,7 @@ READER_SCENES = 1000
 AUTOENCODER_SCENES = 200
 CHUNK = 60  # pictures kept at a time
 LADDER = (4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40)
+FEW, FEW_WITH = (4, 6, 8), "LCM"
 LONGEST = 50  # steps, what the ladder is compared with
 ENOUGH = 0.98  # of the accuracy at the longest
 
@@ -154,6 +156,19 @@ def examine_autoencoder(pack: Pack, model: reader.Reader) -> dict[str, Any]:
     return {"psnr": psnr(to_pictures(through), pictures), "accuracy": accuracies(scenes, readings)}
 
 
+def few_steps(pack: Pack, plan: Plan, folder: Path) -> list[dict[str, Any]]:
+    """``plan`` and, beside it, the same scenes in few steps: steps, model inputs a picture and accuracies of each."""
+    model = reader.load()
+    scenes = [each for number in range(plan.scenes) for each in [scene(FIRST_SCENE + number)] * len(LANGUAGES)]
+    quick = replace(plan, sampler=FEW_WITH, guidance=pack.info.guidance_with(FEW_WITH))
+    rows = []
+    for each in (*(replace(quick, steps=steps) for steps in FEW), plan):
+        readings, _ = reader.look(model, drawn(pack, each, folder))
+        inputs = each.steps * (1 if each.guidance == 1 else 2)
+        rows.append({**asdict(each), "inputs": inputs, "accuracy": accuracies(scenes, readings)})
+    return rows
+
+
 def steps_table(pack: Pack, plan: Plan, folder: Path) -> Iterator[dict[str, Any]]:
     """For each sampler the fewest steps of the ladder that reach 98 % of its accuracy at 50."""
     model = reader.load()
@@ -190,6 +205,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--folder", type=Path, default=default_folder() / "evaluation", help="where pictures are kept")
     parser.add_argument("--look", action="store_true", help="print only; write a picture to look at, and no card")
+    parser.add_argument("--few-steps", action="store_true", help="what few steps give by the pack's own LoRA")
     parser.add_argument("--steps-table", action="store_true", help="the steps that each sampler needs")
     given = parser.parse_args(arguments)
     pack = load_pack(find_pack(given.pack), pick_device(given.device))
@@ -204,6 +220,11 @@ def main(arguments: list[str] | None = None) -> None:
             rows.append(row)
             tqdm.write(f"{row['sampler']}: {row['steps']} steps")
         write_steps(card, rows, plan.scenes)
+        return
+    if given.few_steps:
+        compared = few_steps(pack, plan, given.folder)
+        print(json.dumps(compared, indent=2))
+        write_few_steps(card, compared)
         return
     figures = measure(pack, plan, given.folder)
     print(json.dumps(figures, indent=2))

@@ -64,6 +64,18 @@ def test_the_steps_that_each_sampler_needs_become_a_table(
     assert "| DDIM |" in (toy_pack / "README.md").read_text()
 
 
+def test_few_steps_are_compared_with_the_packs_own(toy_pack: Path, tmp_path: Path) -> None:
+    (toy_pack / "README.md").write_text("<!-- few-steps -->\nstale\n<!-- /few-steps -->\n")
+    main(_command(toy_pack, tmp_path, "--few-steps"))
+    rows = json.loads((toy_pack / "evaluation.json").read_text())["few-steps"]
+    assert [(row["sampler"], row["steps"], row["inputs"]) for row in rows] == [
+        ("LCM", 4, 4), ("LCM", 6, 6), ("LCM", 8, 8), ("DPM++ 2M Karras", 2, 4),
+    ]  # fmt: skip
+    card = (toy_pack / "README.md").read_text()
+    assert "| LCM | 8 | 1 | 8 |" in card
+    assert "stale" not in card
+
+
 def test_what_was_drawn_before_a_break_is_not_drawn_again(
     toy_pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
