@@ -114,6 +114,24 @@ def write_super_resolution(folder: Path, figures: dict[str, Any]) -> None:
     _between_marks(folder / "README.md", "super-resolution", "\n".join(lines))
 
 
+def write_cascade(folder: Path, figures: dict[str, Any]) -> None:
+    """The figures of `evaluate_cascade.measure`."""
+    _keep(folder, "cascade", figures)
+    lines = [
+        f"{figures['scenes']} unseen scenes at {figures['size']} pixels: drawn from words, compared with renders of "
+        "others; and renders seen through the base's first stage, compared with themselves:",
+        "",
+        "| | two stages | the first, bicubic | renders |",
+        "|---|---|---|---|",
+        f"| Fréchet distance of pieces of what is drawn | {figures['frechet_distance']:.1f} | "
+        f"{figures['frechet_distance_of_bicubic']:.1f} | {figures['frechet_distance_of_renders']:.1f} |",
+        f"| distance to the truth in the reader's features | {figures['distance']:.3f} | "
+        f"{figures['distance_of_bicubic']:.3f} | 0 |",
+        f"| PSNR in dB | {figures['psnr']:.2f} | {figures['psnr_of_bicubic']:.2f} | |",
+    ]
+    _between_marks(folder / "README.md", "cascade", "\n".join(lines))
+
+
 def write_variations(folder: Path, figures: dict[str, Any]) -> None:
     """The figures of `evaluate_variations.measure`."""
     _keep(folder, "variations", figures)
