@@ -1,6 +1,6 @@
 """Measures the cascade: are pictures of two stages nearer to large renders than small ones that are merely enlarged?
 
-    python -m storybook.evaluate_cascade --scenes 40   # the shipped pack; its figures go into its card
+    python -m storybook.evaluate_cascade --scenes 100   # the shipped pack; its figures go into its card
 
 Pictures drawn of unseen scenes have no truth to be near to; their pieces, of the size that the attribute reader sees,
 are compared with those of large renders by Fréchet's distance. Small renders that went through the base's first stage
