@@ -339,24 +339,21 @@ def test_pictures_are_found_by_what_they_show(tmp_path: Path, chromium: Browser)
         page.context.close()
 
 
-def test_the_engine_is_killed_while_it_draws_and_the_job_is_run_again(tmp_path: Path, chromium: Browser) -> None:
-    with running_studio(tmp_path) as studio:
-        page = chromium.new_page(locale="en-US")
-        page.goto(studio.url)
-        page.locator(".live-empty-title").first.wait_for(timeout=MINUTE)
-        set_steps(page, 150, tab=TEXT)
-        write(page, "a house that is cut off")
-        page.locator(TEXT + "#generate").click()
-        wait_for_state(page, "running", tab=TEXT)
-        engine = max(_engines(studio.pid), key=lambda each: each.memory_info().rss)
-        engine.kill()
-        wait_for_state(page, "failed", tab=TEXT)
-        expect(page.locator(TEXT + ".live")).to_contain_text("started again")
-        set_steps(page, 2, tab=TEXT)
-        _, request = generate(page, studio, TEXT)
-        assert isinstance(request, TextToImage)
-        assert request.prompt == "a house that is cut off"
-        page.context.close()
+def test_the_engine_is_killed_while_it_draws_and_the_job_is_run_again(studio: Studio, open_page: OpenPage) -> None:
+    """The tests after this one draw with the engine that takes its place."""
+    page = open_page()
+    set_steps(page, 150, tab=TEXT)
+    write(page, "a house that is cut off")
+    page.locator(TEXT + "#generate").click()
+    wait_for_state(page, "running", tab=TEXT)
+    engine = max(_engines(studio.pid), key=lambda each: each.memory_info().rss)
+    engine.kill()
+    wait_for_state(page, "failed", tab=TEXT)
+    expect(page.locator(TEXT + ".live")).to_contain_text("started again")
+    set_steps(page, 2, tab=TEXT)
+    _, request = generate(page, studio, TEXT)
+    assert isinstance(request, TextToImage)
+    assert request.prompt == "a house that is cut off"
 
 
 def _engines(pid: int) -> list[psutil.Process]:
