@@ -3,8 +3,8 @@ et al. 2021).
 
     python -m storybook.clip --preset small
 
-The text tower is the denoiser's own text encoder, frozen, with a projection: a second one would not fit into the
-repository, and words in three languages mean the same to it already. It is asked for the mean over its tokens; its
+The text tower is the denoiser's own text encoder, frozen, with a projection: a second one would only
+be larger, and words in three languages mean the same to it already. It is asked for the mean over its tokens; its
 pooled output, which CLIP takes, was left behind when it was trained to steer pictures. The vision tower gets the same
 head start as the text encoder had: it also answers what the scene shows, and each of its patches what is there
 (`cells.py`), with classifiers that are thrown away afterwards. The patches are asked where `image_prompt.py` looks.

@@ -76,6 +76,11 @@ def _told(each: Scene) -> list[str]:
     return [caption(each, language, rng, complete=True) for language in LANGUAGES]
 
 
+def _in_each_language(plan: Plan) -> list[Scene]:
+    """The scenes of ``plan`` in the order of its requests."""
+    return [each for number in range(plan.scenes) for each in [scene(FIRST_SCENE + number)] * len(LANGUAGES)]
+
+
 def drawn(pack: Pack, plan: Plan, folder: Path) -> NDArray[np.uint8]:
     """The pictures of ``plan``, uint8 [scenes * languages, H, W, 3]; what ``folder`` holds is not drawn again."""
     requests, weights = plan.requests(pack.info), digest_of_weights(Path(pack.info.source))
@@ -113,7 +118,6 @@ def measure(pack: Pack, plan: Plan, folder: Path) -> dict[str, Any]:
     pictures = drawn(pack, plan, folder)
     readings, features = reader.look(model, pictures)
     languages = len(LANGUAGES)
-    repeated = [each for each in scenes for _ in LANGUAGES]
     renders = dataset.renders(FIRST_SCENE + 100_000, len(pictures), pack.info.size)
     others = dataset.renders(FIRST_SCENE + 200_000, plan.scenes, pack.info.size)
     # Three languages draw a scene much alike, so that of what they are compared with each counts three times as well.
@@ -124,7 +128,7 @@ def measure(pack: Pack, plan: Plan, folder: Path) -> dict[str, Any]:
         "plan": asdict(plan),
         "size": pack.info.size,
         "cut_prompts": sum(pack.cuts(request.prompt) for request in plan.requests(pack.info)),
-        "accuracy": accuracies(repeated, readings),
+        "accuracy": accuracies(_in_each_language(plan), readings),
         "accuracy_by_language": {
             language: accuracies(scenes, readings[place::languages]) for place, language in enumerate(LANGUAGES)
         },
@@ -159,7 +163,7 @@ def examine_autoencoder(pack: Pack, model: reader.Reader) -> dict[str, Any]:
 def few_steps(pack: Pack, plan: Plan, folder: Path) -> list[dict[str, Any]]:
     """``plan`` and, beside it, the same scenes in few steps: steps, model inputs a picture and accuracies of each."""
     model = reader.load()
-    scenes = [each for number in range(plan.scenes) for each in [scene(FIRST_SCENE + number)] * len(LANGUAGES)]
+    scenes = _in_each_language(plan)
     quick = replace(plan, sampler=FEW_WITH, guidance=pack.info.guidance_with(FEW_WITH))
     rows = []
     for each in (*(replace(quick, steps=steps) for steps in FEW), plan):
@@ -172,7 +176,7 @@ def few_steps(pack: Pack, plan: Plan, folder: Path) -> list[dict[str, Any]]:
 def steps_table(pack: Pack, plan: Plan, folder: Path) -> Iterator[dict[str, Any]]:
     """For each sampler the fewest steps of the ladder that reach 98 % of its accuracy at 50."""
     model = reader.load()
-    scenes = [each for number in range(plan.scenes) for each in [scene(FIRST_SCENE + number)] * len(LANGUAGES)]
+    scenes = _in_each_language(plan)
 
     def accuracy(sampler: str, steps: int) -> float:
         guidance = pack.info.guidance_with(sampler) if pack.info.is_quick_with(sampler) else plan.guidance

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from storybook.world.relations import RELATIONS, Told
 from storybook.world.scene import COLOURS, GROUNDS, TIMES, WEATHERS
 
-MEASURES = re.compile("[一只个座枚辆艘条朵棵把顶道]")
+MEASURES = re.compile("[一只个座枚辆艘条朵棵把顶道]")  # "one", and the measure words of these prompts
 Wanted = tuple[str, str | None, int | None]  # kind, colour and number, if said
 
 
