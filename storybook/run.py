@@ -1,7 +1,8 @@
 """One training run: resume, step, average, save. What every stage shares, and nothing about any model.
 
 A run lives in a folder outside the repository: ``checkpoint.pt`` (weights, their average, optimiser, step), replaced
-atomically every few minutes, and ``log.csv``. Stopping it at any moment loses at most those minutes. A run without a
+atomically every few minutes, and ``log.csv`` (step, loss, learning rate, time, and the seconds of processor time since
+this process began). Stopping it at any moment loses at most those minutes. A run without a
 checkpoint begins with the weights in ``start.pt``, where there is one (`unpack.py`), and else from nothing.
 """
 
@@ -190,4 +191,5 @@ class Run:
 
     def _log(self, step: int, loss: float, rate: float) -> None:
         with (self.folder / "log.csv").open("a", newline="") as file:
-            csv.writer(file).writerow([step + 1, f"{loss:.5f}", f"{rate:.2e}", f"{time.time():.0f}"])
+            row = [step + 1, f"{loss:.5f}", f"{rate:.2e}", f"{time.time():.0f}", f"{time.process_time():.0f}"]
+            csv.writer(file).writerow(row)

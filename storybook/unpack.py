@@ -9,7 +9,8 @@ what the average knows beyond the weights themselves. Checkpoints that are there
 Where the pack was trained on another world (its tokenizer has other words), only what knows no words goes on from where
 it was: both first stages and the upscaler. The text encoder is trained anew, and the denoiser and its layers begin
 their first step with the pack's weights: they can draw already, and learn new words faster than from nothing. Where the
-preset's first stage has more latent channels than the pack's, it begins with the pack's as the first of them.
+preset's first stage has more latent channels than the pack's, it begins with the pack's as the first of them; where its
+denoiser has attention at the finest level and the pack's has none, that says nothing at first.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel, UNet2DModel, VQModel
+from diffusers.models.transformers.transformer_2d import Transformer2DModel
 from safetensors.torch import load_file
 from torch import nn
 from transformers import CLIPTextModel, CLIPVisionModelWithProjection, PreTrainedTokenizerFast
@@ -41,7 +43,7 @@ from studio.packs.catalogue import (
     read_json,
 )
 from studio.packs.clip import TEXT_PROJECTION
-from studio.packs.image_prompt import load_published
+from studio.packs.image_prompt import LAYERS, image_attentions, load_published
 
 READER = "reader.safetensors"  # among what is kept of an unfinished run; a pack has none
 SMALL = 0.2  # of the usual first weights, for channels that the pack does not have
@@ -87,27 +89,65 @@ def unpack(pack: Path, options: Options) -> None:
 
 def _denoisers(pack: Path, text: CLIPTextModel | None, options: Options) -> dict[str, tuple[nn.Module, Stage]]:
     """The denoiser, with its text encoder where it reads the words of this world, and the layers in it."""
-    unet = UNet2DConditionModel.from_pretrained(pack / "unet")
-    base = UNet2DConditionModel.from_config({**unet.config, "attention_type": "default"})
-    base.load_state_dict({key: value for key, value in unet.state_dict().items() if key in base.state_dict()})
-    if unet.config.out_channels != options.preset.latent_channels:
-        base = _with_more_channels(base, options)
+    shipped = UNet2DConditionModel.from_pretrained(pack / "unet")
+    base = _grown(shipped, options)
+    boxes = layout.GatedLayers(layout.gated(copy.deepcopy(base)))
+    boxes.unet.load_state_dict(_beside(shipped.state_dict(), base.state_dict()), strict=False)
     models: dict[str, tuple[nn.Module, Stage]] = {
         "denoiser": (nn.ModuleDict({"unet": base}) if text is None else denoiser.Storybook(base, text),
                      options.preset.denoiser),
-        "layout": (layout.GatedLayers(layout.gated(unet)), options.preset.layout),
+        "layout": (boxes, options.preset.layout),
     }  # fmt: skip
     if (pack / FEW_STEPS).is_file():
         student = few_steps.FewSteps(copy.deepcopy(base))
         student.load_lora(load_file(pack / FEW_STEPS))
         models["few_steps"] = student, options.preset.few_steps
     if (pack / IMAGE_PROMPT).is_file():
-        prompting = image_prompt.ImagePrompt(copy.deepcopy(base), options.preset.vision_width)
         weights = load_file(pack / IMAGE_PROMPT)
         if "image_proj.latents" in weights:  # the first packs had one embedding of the whole picture
-            load_published(prompting.image_proj, prompting.ip_adapter, weights)
-            models["image_prompt"] = prompting, options.preset.image_prompt
+            models["image_prompt"] = _image_prompt(shipped, base, weights, options), options.preset.image_prompt
     return models
+
+
+def _beside(weights: Mapping[str, torch.Tensor], base: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Those of ``weights`` that are no part of ``base``: of layers in it that were trained later."""
+    return {key: value for key, value in weights.items() if key not in base}
+
+
+def _grown(shipped: UNet2DConditionModel, options: Options) -> UNet2DConditionModel:
+    """The preset's U-Net, without layers for boxes, that draws what ``shipped`` does: channels of the pack's latents
+    come first, and attention that the pack has not adds nothing at first."""
+    torch.manual_seed(2)
+    unet = UNet2DConditionModel(**options.preset.denoiser_config())
+    own, weights = unet.state_dict(), shipped.state_dict()
+    if shipped.config.out_channels != options.preset.latent_channels:
+        weights |= _with_more_channels(weights, own)
+    for name, part in unet.named_modules():
+        if isinstance(part, Transformer2DModel) and f"{name}.proj_out.weight" not in weights:
+            own |= {
+                f"{name}.proj_out.{key}": torch.zeros_like(value) for key, value in part.proj_out.state_dict().items()
+            }
+    unet.load_state_dict(own | {key: value for key, value in weights.items() if key in own})
+    return unet
+
+
+def _image_prompt(
+    shipped: UNet2DConditionModel, base: UNet2DConditionModel, weights: dict[str, torch.Tensor], options: Options
+) -> image_prompt.ImagePrompt:
+    """The layers for pictures. They are numbered in the order of the attentions that they belong to, so they have other
+    numbers in a U-Net with more attentions, whose own layers then find nothing at first."""
+    model = image_prompt.ImagePrompt(copy.deepcopy(base), options.preset.vision_width)
+    layers = {name: number for number, name in image_attentions(shipped)}
+    own = {f"{LAYERS}.{key}": value for key, value in model.ip_adapter.state_dict().items()}
+    published = {key: value for key, value in weights.items() if not key.startswith(f"{LAYERS}.")}
+    for number, name in image_attentions(base):
+        for part in ("to_k_ip.weight", "to_v_ip.weight"):
+            key = f"{LAYERS}.{number}.{part}"
+            known = weights.get(f"{LAYERS}.{layers.get(name)}.{part}")
+            nothing = torch.zeros_like(own[key]) if "to_v" in part else own[key]
+            published[key] = nothing if known is None else known
+    load_published(model.image_proj, model.ip_adapter, published)
+    return model
 
 
 def _write_start(name: str, weights: Mapping[str, torch.Tensor], options: Options) -> None:
@@ -145,18 +185,15 @@ def _widened(pack: Path, options: Options) -> dict[str, torch.Tensor]:
     return weights
 
 
-def _with_more_channels(old: UNet2DConditionModel, options: Options) -> UNet2DConditionModel:
-    """``old`` for the preset's latent channels: its own come first, and do what they did."""
-    torch.manual_seed(2)
-    unet = UNet2DConditionModel(**options.preset.denoiser_config())
-    few, many = old.config.out_channels, options.preset.latent_channels
-    weights = {**old.state_dict()}
-    into = SMALL * unet.conv_in.weight.detach()  # of latent, mask and masked latent
-    into[:, [*range(few), many, *range(many + 1, many + 1 + few)]] = weights["conv_in.weight"]
-    out, bias = SMALL * unet.conv_out.weight.detach(), torch.zeros(many)
-    out[:few], bias[:few] = weights["conv_out.weight"], weights["conv_out.bias"]
-    unet.load_state_dict(weights | {"conv_in.weight": into, "conv_out.weight": out, "conv_out.bias": bias})
-    return unet
+def _with_more_channels(old: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The first and last convolution of ``old`` for as many latent channels as ``own`` has: the pack's come first, and
+    do what they did."""
+    few, many = len(old["conv_out.weight"]), len(own["conv_out.weight"])
+    into = SMALL * own["conv_in.weight"]  # of latent, mask and masked latent
+    into[:, [*range(few), many, *range(many + 1, many + 1 + few)]] = old["conv_in.weight"]
+    out, bias = SMALL * own["conv_out.weight"], torch.zeros(many)
+    out[:few], bias[:few] = old["conv_out.weight"], old["conv_out.bias"]
+    return {"conv_in.weight": into, "conv_out.weight": out, "conv_out.bias": bias}
 
 
 def _words(tokenizer: Path) -> dict[str, int]:

@@ -68,15 +68,22 @@ class ImageAttention(nn.Module):
         return out + scale * (joined(found) - joined.bias)  # the words' part has brought the bias
 
 
-def add_image_attention(unet: UNet2DConditionModel) -> nn.ModuleDict:
-    """Gives each cross-attention of ``unet`` its layers for pictures and returns these, in the order and under the
-    numbers that the published files use: 1, 3, ..., the even ones being self-attentions."""
+def image_attentions(unet: UNet2DConditionModel) -> list[tuple[str, str]]:
+    """The number that the published files give the layers for pictures of each cross-attention, and its name.
+
+    The numbers are 1, 3, ..., the even ones being self-attentions.
+    """
     crossing = [name for name in unet.attn_processors if name.endswith("attn2.processor")]
+    return [(str(2 * place + 1), name.removesuffix(".processor")) for place, name in enumerate(crossing)]
+
+
+def add_image_attention(unet: UNet2DConditionModel) -> nn.ModuleDict:
+    """Gives each cross-attention of ``unet`` its layers for pictures and returns these, under their numbers."""
     layers = nn.ModuleDict()
-    for place, name in enumerate(crossing):
-        attention: Any = unet.get_submodule(name.removesuffix(".processor"))
-        layers[str(2 * place + 1)] = ImageAttention(attention)
-        attention.set_processor(layers[str(2 * place + 1)])
+    for number, name in image_attentions(unet):
+        attention: Any = unet.get_submodule(name)
+        layers[number] = ImageAttention(attention)
+        attention.set_processor(layers[number])
     return layers
 
 

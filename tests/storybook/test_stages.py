@@ -16,7 +16,18 @@ import torch
 from torch import nn
 from transformers import CLIPImageProcessor, CLIPTextModel
 
-from storybook import autoencoder, clip, dataset, denoiser, image_prompt, layout, reader, text_encoder, tokenizer
+from storybook import (
+    autoencoder,
+    clip,
+    dataset,
+    denoiser,
+    few_steps,
+    image_prompt,
+    layout,
+    reader,
+    text_encoder,
+    tokenizer,
+)
 from storybook import run as run_module
 from storybook.autoencoder import psnr, reconstruction_loss
 from storybook.caption_tokens import WAYS, caption_tokens
@@ -144,6 +155,33 @@ def test_a_first_stage_with_more_channels_begins_as_the_packs(toy_pack: Path, tm
     with torch.no_grad():
         theirs = shipped(torch.cat([latent, mask, masked], dim=1), 500, words).sample
         assert torch.allclose(unet(inputs, 500, words).sample[:, :4], theirs, atol=1e-4)
+
+
+@torch.no_grad()
+def test_attention_that_the_pack_has_not_says_nothing_at_first(toy_pack: Path, tmp_path: Path) -> None:
+    """The same bits: of the denoiser, and with the layers for boxes, for pictures and for few steps, which go on, too."""
+    chosen = options("stage", ["--preset", "toy", "--folder", str(tmp_path), "--device", "cpu"])
+    chosen = replace(chosen, preset=replace(chosen.preset, finest_attention=True))
+    old = replace(chosen, folder=tmp_path / "old", preset=PRESETS["toy"])
+    for each in (chosen, old):
+        unpack(toy_pack, each)
+    generator, preset = torch.Generator().manual_seed(0), chosen.preset
+    inputs, words = (
+        torch.randn(2, 9, 8, 8, generator=generator),
+        torch.randn(2, 5, preset.text_width, generator=generator),
+    )
+    seen, time = torch.randn(2, 5, preset.vision_width, generator=generator), torch.tensor([500, 20])
+    phrases = {"boxes": torch.rand(2, 3, 4), "positive_embeddings": torch.randn(2, 3, preset.text_width)}
+    boxes = phrases | {"masks": torch.ones(2, 3)}
+    assert "attentions" not in str(list(denoiser.trained(old).unet.down_blocks[0].state_dict()))
+    assert "attentions" in str(list(denoiser.trained(chosen).unet.down_blocks[0].state_dict()))
+    for drawn in (
+        lambda options: denoiser.trained(options).unet(inputs, time, words).sample,
+        lambda options: layout.trained(options)(inputs, time, words, boxes),
+        lambda options: image_prompt.trained(options).eval()(inputs, time, words, seen),
+        lambda options: few_steps.trained(options).eval()(inputs, time, words),
+    ):
+        assert torch.equal(drawn(chosen), drawn(old))
 
 
 def test_the_layers_for_boxes_are_trained_and_the_denoiser_is_not_touched_by_it(toy_pack: Path, tmp_path: Path) -> None:
