@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,9 +22,14 @@ from studio.samplers.catalogue import SAMPLERS, find_sampler
 
 NEGATIVE = "Negative prompt:"
 LONGEST_TEXT = 200_000  # characters
-FEWEST_SETTINGS = 3  # with fewer, the last line belongs to the prompt
+FEWEST_SETTINGS = 3  # with fewer, a line belongs to the prompt
+KNOWN_SETTINGS = frozenset({"Steps", "Sampler", "CFG scale", "Seed", "Size", "Model", "Model hash"})
+FIRST_SETTING = re.compile(r"(?:^|(?<=[\s,.]))Steps:\s*\d")
+FURTHER = re.compile(r"(\w[\w \-/]{1,40}):(.*)")
 KEY_CHARACTER = re.compile(r"[\w \-/]")
 SPACES = re.compile(r"\s*")
+PIPED = re.compile(r"[^:,|]+:[^,|]*\s\|\s")
+ENDED = {",": re.compile(r",|$"), "|": re.compile(r"\s*(?:\||$)")}
 QUOTED = re.compile(r'"(?:\\.|[^\\"])+"')
 
 
@@ -85,16 +90,64 @@ def _beginning(request: Request) -> dict[str, Any]:
 
 
 def read_infotext(text: str) -> Infotext:
-    """Raises `NoRecipe` for one that is longer than any program writes."""
+    """Raises `NoRecipe` for one that is longer than any program writes.
+
+    The settings are the last line that begins like those, or else has enough of them; what follows them, such as the
+    templates of a prompt, counts as settings of its own. Where somebody took the line breaks out, they stand behind
+    the prompt.
+    """
     if len(text) > LONGEST_TEXT:
         raise NoRecipe(f"This picture's parameters have {len(text)} characters; at most {LONGEST_TEXT} are read.")
-    *lines, last = text.split("\n")
-    settings = dict(_settings(last))
-    if len(settings) < FEWEST_SETTINGS:
-        lines, settings = [*lines, last], {}
-    start = next((at for at, line in enumerate(lines) if line.startswith(NEGATIVE)), len(lines))
-    negative = "\n".join(lines[start:]).removeprefix(NEGATIVE).removeprefix(" ")
-    return Infotext("\n".join(lines[:start]), negative, settings)
+    lines = text.strip("\ufeff\0").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    at, before, settings = _found_settings(lines)
+    if settings:
+        settings |= _further(lines[at + 1 :])
+        lines = [*lines[:at], *before]
+    start = next((at for at, line in enumerate(lines) if line.lstrip().startswith(NEGATIVE)), len(lines))
+    prompt, negative = "\n".join(lines[:start]), "\n".join(lines[start:]).lstrip().removeprefix(NEGATIVE)
+    if start == len(lines) == 1 and before:
+        prompt, _, negative = prompt.partition(f" {NEGATIVE}")
+    if settings:  # others write an empty line before them
+        prompt, negative = prompt.rstrip("\n"), negative.rstrip("\n")
+    return Infotext(prompt, negative.removeprefix(" ").lstrip("\n"), settings)
+
+
+def _found_settings(lines: Sequence[str]) -> tuple[int, list[str], dict[str, str]]:
+    """Which line holds the settings, what of it stands before them, and the settings; none where there is none."""
+    best: tuple[int, list[str], dict[str, str]] | None = None
+    for at in range(len(lines) - 1, -1, -1):
+        line = lines[at]
+        begin = _begin_of_settings(line, has_prompt=at == 0 or line.lstrip().startswith(NEGATIVE))
+        settings = dict(_settings(line[begin:]))
+        if len(settings) < FEWEST_SETTINGS or not KNOWN_SETTINGS & settings.keys():
+            continue
+        before = [line[:begin].rstrip(" ,")] if begin else []
+        if begin or FIRST_SETTING.match(line.lstrip()):
+            return at, before, settings
+        best = best or (at, before, settings)
+    return best or (len(lines), [], {})
+
+
+def _begin_of_settings(line: str, *, has_prompt: bool) -> int:
+    """Where they begin in a line that also holds a prompt, which may look like settings where one must be; 0 where
+    they are all that it holds."""
+    found = FIRST_SETTING.search(line)
+    if found is None:
+        return 0
+    before = dict(_settings(line[: found.start()])).keys()
+    return found.start() if not before or (has_prompt and KNOWN_SETTINGS.isdisjoint(before)) else 0
+
+
+def _further(lines: Sequence[str]) -> dict[str, str]:
+    """What stands behind the settings, a name and a text a line; a line without a name goes on with the one before."""
+    found: dict[str, list[str]] = {}
+    key = "Further text"
+    for line in lines:
+        named = FURTHER.fullmatch(line.strip())
+        key = named[1] if named else key
+        if text := named[2].strip() if named else line.strip():
+            found.setdefault(key, []).append(text)
+    return {key: "\n".join(texts) for key, texts in found.items()}
 
 
 def from_parameters(text: str) -> Recipe:
@@ -134,7 +187,9 @@ def from_parameters(text: str) -> Recipe:
 
 def _settings(line: str) -> Iterator[tuple[str, str]]:
     """Keys and values of a line like ``Steps: 20, Size: 512x512``, in one pass: a key is two characters or more before
-    a colon, a value is quoted as JSON or runs to the next comma, as others read it."""
+    a colon, a value is quoted as JSON or runs to the next comma, as others read it. Old versions of SD.Next write ``|``
+    in place of commas."""
+    separator = "|" if PIPED.match(line) else ","
     at, quotes_close = 0, True
     while (colon := line.find(":", at)) >= 0:
         begin = colon
@@ -148,12 +203,12 @@ def _settings(line: str) -> Iterator[tuple[str, str]]:
         is_quoted = quotes_close and line.startswith('"', value_at)
         quoted = QUOTED.match(line, value_at) if is_quoted else None
         quotes_close = quotes_close and not (is_quoted and quoted is None)  # what is open here is open further on
-        if quoted and line[quoted.end() : quoted.end() + 1] in ("", ","):
+        if quoted and ENDED[separator].match(line, quoted.end()):
             yield key, _unquote(quoted[0])
             at = quoted.end() + 1
         else:
-            comma = line.find(",", value_at)
-            end = len(line) if comma < 0 else comma
+            end = line.find(separator, value_at)
+            end = len(line) if end < 0 else end
             yield key, _unquote(line[value_at:end])
             at = end + 1
 
