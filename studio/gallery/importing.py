@@ -6,6 +6,7 @@ one at a time and within limits, and each is written anew under a name of ours.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import logging
@@ -130,11 +131,13 @@ class Importer:
         report.added += 1
 
     def _recipe(self, content: bytes, name: str) -> Recipe:
-        """Our own, exactly; another program's as near as it can be said here, and from where it is."""
+        """Our own, exactly; another program's, or what is beside one of ours that cannot be read, as near as it can be
+        said here, and from where it is."""
         shown = PurePosixPath(name).name
         texts = texts_in(content, shown)
-        if JSON_KEY in texts:
-            return recipe_of(texts, shown)
+        with contextlib.suppress(NoRecipe):
+            if JSON_KEY in texts:
+                return recipe_of(texts, shown)
         return Recipe(read_picture(content, self._packs, shown).request)
 
     def _keep_source(self, files: Collection, name: str, digest: str, known: set[str]) -> None:

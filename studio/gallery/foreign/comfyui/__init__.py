@@ -96,9 +96,12 @@ def facts_in(graph: Graph) -> Facts | None:
 
 
 def _samples(node: Node) -> bool:
-    inputs = node.inputs
-    return ("positive" in inputs and ("sampler_name" in inputs or "sampler" in inputs)) or (
-        "guider" in inputs and "sigmas" in inputs
+    """Whether it has a sampler's inputs; of those, muted nodes leave some out."""
+    inputs = node.inputs.keys()
+    return (
+        ("sampler_name" in inputs and not inputs.isdisjoint(("positive", "negative", "latent_image", "steps")))
+        or ("sampler" in inputs and not inputs.isdisjoint(("positive", "negative")))
+        or inputs >= {"guider", "sigmas"}
     )
 
 

@@ -12,6 +12,7 @@ from studio.gallery.foreign.comfyui.graph import MOST_NODES, Graph, Node, Plug
 
 MUTED, BYPASSED = 2, 4
 OUTSIDE_IN, OUTSIDE_OUT = -10, -20  # the nodes that stand for a subgraph's inputs and outputs
+NOWHERE = Plug("", 0)
 DEEPEST = 16  # subgraphs in one another
 MOST_PARTS = 40_000  # nodes and links of all sheets
 MOST_SLOTS = 100  # of a node that is bypassed
@@ -165,9 +166,7 @@ def _inputs(places: Places, sheet: Sheet, name: str) -> dict[str, Any]:
     told |= sheet.values.get(name, {})
     for each in node.get("inputs") or []:
         if each.get("link") is not None:
-            told.pop(each["name"], None)
-            plug = places.source(sheet.prefix, each["link"])
-            told |= {each["name"]: plug} if plug else {}
+            told[each["name"]] = places.source(sheet.prefix, each["link"]) or NOWHERE
     return told
 
 
