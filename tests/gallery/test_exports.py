@@ -20,6 +20,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from studio.errors import BadPicture, InvalidRequest, LedgerError
 from studio.gallery import open_gallery
@@ -27,6 +28,7 @@ from studio.gallery.containers import png_text
 from studio.gallery.exports import Options, find_form, forms
 from studio.gallery.importing import MOST_ENTRIES, Archive, Folder, Importer, Report
 from studio.gallery.ledger import Entry, Ledger, Marks, Picture
+from studio.gallery.parameters import to_parameters
 from studio.gallery.recipe import Recipe
 from studio.gallery.store import Store
 from studio.gallery.wanted import Wanted
@@ -125,6 +127,18 @@ def test_an_export_makes_an_empty_studio_the_same_gallery(full: Gallery, empty: 
     assert (again.added, again.known) == (0, len(PROMPTS) + 1)
     somebody_else = empty.take(archive, owner="b" * 32)
     assert somebody_else.added == len(PROMPTS) + 1, "what one has, another may not know of"
+
+
+def test_a_picture_whose_own_recipe_is_damaged_is_taken_in_by_what_others_read(empty: Gallery) -> None:
+    info, picture, archive = PngInfo(), io.BytesIO(), io.BytesIO()
+    info.add_text("latent-studio", "{")
+    info.add_text("parameters", to_parameters(Recipe(ask("a red house", seed=5, pack="storybook"))))
+    Image.new("RGB", (64, 64)).save(picture, "PNG", pnginfo=info)
+    with zipfile.ZipFile(archive, "w") as files:
+        files.writestr("a.png", picture.getvalue())
+    report = empty.take(archive.getvalue())
+    assert (report.added, report.refused) == (1, [])
+    assert empty.all()[0].request.seed == 5
 
 
 def test_a_folder_of_pictures_is_taken_in(full: Gallery, empty: Gallery, tmp_path: Path) -> None:

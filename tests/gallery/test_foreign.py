@@ -221,7 +221,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
 def test_hostile_files_are_read_or_refused_in_one_line_at_once(name: str) -> None:
     """60 kB of "parameters" once took 17 seconds."""
     file = HOSTILE[name]()
-    began = time.perf_counter()
+    began = time.process_time()
     refusal = ""
     try:
         read_picture(file, [STORYBOOK])
@@ -229,7 +229,7 @@ def test_hostile_files_are_read_or_refused_in_one_line_at_once(name: str) -> Non
         refusal = str(error)
     assert "\n" not in refusal
     assert len(refusal) < 300
-    assert time.perf_counter() - began < 0.5, "0.1 s is the aim, with room for a busy machine"
+    assert time.process_time() - began < 0.5, "0.1 s is the aim of the processor, with room for a slow one"
 
 
 @pytest.mark.parametrize("text", ["", "a, b", "x: 1", "aa: 1, bb:, cc: 2", 'aa: "x, y: z", bb: 2, c: 3', ", ,aa: b"])
@@ -249,10 +249,10 @@ def test_a_graph_of_plugs_that_lead_nowhere_is_read_in_no_time() -> None:
     plugs = {str(number): [] for number in range(200_000)}
     graph = {"1": {"class_type": "KSampler", "inputs": {"sampler_name": "euler", "seed": 1, "positive": ["2", 0]}},
              "2": {"inputs": plugs}}  # fmt: skip
-    began = time.perf_counter()
+    began = time.process_time()
     with contextlib.suppress(NoRecipe):
         _read(_png(prompt=json.dumps(graph)))
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 3
 
 
 def test_a_text_that_no_program_writes_is_not_read() -> None:

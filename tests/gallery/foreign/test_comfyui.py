@@ -309,12 +309,12 @@ HOSTILE: dict[str, Graph] = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_deep_wide_and_circular_graphs_are_read_or_refused_at_once(name: str) -> None:
     file = comfy(HOSTILE[name])
-    began = time.perf_counter()
+    began = time.process_time()
     lost: tuple[str, ...] = ()
     with contextlib.suppress(NoRecipe):
         lost = read(file)[0].lost
     assert len("".join(lost)) < 10_000
-    assert time.perf_counter() - began < 1.5, "0.3 s is the aim, with room for a busy machine"
+    assert time.process_time() - began < 1.5, "0.3 s is the aim of the processor, with room for a slow one"
 
 
 def test_a_chain_as_long_as_can_be_is_followed_to_its_end() -> None:

@@ -140,6 +140,6 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_no_text_takes_more_than_one_pass(name: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     read_infotext(HOSTILE[name])
-    assert time.perf_counter() - began < 1.5, "0.2 s is the aim, with room for a busy machine"
+    assert time.process_time() - began < 1.5, "0.2 s is the aim of the processor, with room for a slow one"

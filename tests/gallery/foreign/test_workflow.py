@@ -179,14 +179,14 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_pages_are_read_or_refused_at_once(name: str) -> None:
     file = png(workflow=json.dumps(HOSTILE[name]))
-    began = time.perf_counter()
+    began = time.process_time()
     refusal = ""
     try:
         read(file)
     except NoRecipe as error:
         refusal = str(error)
     assert "\n" not in refusal
-    assert time.perf_counter() - began < 1.5, "0.3 s is the aim, with room for a busy machine"
+    assert time.process_time() - began < 1.5, "0.3 s is the aim of the processor, with room for a slow one"
 
 
 def test_a_chain_of_what_is_bypassed_is_followed_to_its_end() -> None:

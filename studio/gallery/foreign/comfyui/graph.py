@@ -74,9 +74,9 @@ class Graph:
         nodes = {}
         for name, node in kept.items():
             inputs = node.get("inputs")
-            told = islice(inputs.items() if isinstance(inputs, dict) else (), MOST_INPUTS)
+            items = islice(inputs.items(), MOST_INPUTS) if isinstance(inputs, dict) else ()
             kind = str(node.get("class_type", ""))
-            nodes[name] = Node(name, kind, {key: _plugged(value, kept) for key, value in told})
+            nodes[name] = Node(name, kind, {str(key): _plugged(value, kept) for key, value in items})
         return cls(nodes)
 
     def at(self, value: Any) -> Node | None:
