@@ -61,7 +61,7 @@ def export_routes(client: EngineClient, store: Store, errands: Errands) -> list[
 
     async def read(request: HttpRequest) -> Response:
         content = await request.body()  # the guard has limited it
-        return await answer(request, lambda: JSONResponse(_told(_reading(client, content))))
+        return await answer(request, lambda: JSONResponse(_told(_reading(client, content), language_of(request))))
 
     async def take(request: HttpRequest) -> Response:
         content = await request.body()
@@ -126,12 +126,14 @@ def _reading(client: EngineClient, content: bytes) -> Reading:
     return read_picture(content, [state.info for state in client.packs()])
 
 
-def _told(reading: Reading) -> dict[str, Any]:
+def _told(reading: Reading, language: str) -> dict[str, Any]:
     request = to_mapping(reading.request)
     exact = {**request, "seed": str(request["seed"])}  # JavaScript counts to 2^53 only
     if "variation_seed" in exact:
         exact["variation_seed"] = str(exact["variation_seed"])
-    return {"program": reading.program, "text": reading.text, "lost": list(reading.lost), "request": exact}
+    named = [each.partition(": ") for each in reading.lost]
+    lost = [f"{name}{colon}{in_language(value, language)}" for name, colon, value in named]  # which may be a refusal
+    return {"program": reading.program, "text": reading.text, "lost": lost, "request": exact}
 
 
 def _state(errand: Errand, language: str) -> dict[str, Any]:

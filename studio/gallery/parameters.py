@@ -141,7 +141,7 @@ def _begin_of_settings(line: str, *, has_prompt: bool) -> int:
 def _further(lines: Sequence[str]) -> dict[str, str]:
     """What stands behind the settings, a name and a text a line; a line without a name goes on with the one before."""
     found: dict[str, list[str]] = {}
-    key = "Further text"
+    key = "Text"
     for line in lines:
         named = FURTHER.fullmatch(line.strip())
         key = named[1] if named else key

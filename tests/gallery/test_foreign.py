@@ -143,7 +143,7 @@ def test_comfyui(carrier: str) -> None:
     reading, request = _read(file)
     assert (reading.program, request.prompt, request.negative) == ("ComfyUI", "a bottle of galaxy", "watermark")
     assert (request.seed, request.sampler, request.guidance, request.steps) == (156680208700286, "Euler a", 8, 20)
-    assert reading.lost == ("model: v1-5", "LoRA: fur.safetensors", "ControlNetApply: not taken over")
+    assert reading.lost == ("model: v1-5", "LoRA: fur.safetensors", "ControlNetApply")
 
 
 def test_swarmui() -> None:

@@ -11,7 +11,9 @@ import pytest
 
 import studio.errors
 from studio.errors import InvalidRequest
+from studio.gallery.foreign import Reading
 from studio.requests.text_to_image import TextToImage
+from tabs.exports import _told
 from tabs.refusals import HOLE, TEMPLATES, in_language
 
 ROOT = Path(__file__).parents[2]
@@ -89,3 +91,11 @@ def test_the_longest_message_is_translated_at_once() -> None:
     """Values come from strangers; no text may make the patterns search for ever."""
     message = f"field is {'; expected ' * 5000}; expected nothing."
     assert in_language(message, "de")
+
+
+def test_what_of_a_recipe_could_not_be_read_is_said_in_the_page_s_language() -> None:
+    """It stands among what other programs say, which stays as they say it."""
+    lost = ("model: v1-5", "FreeU", "InvokeAI: The recipe in this picture is damaged (KeyError).")
+    request = TextToImage(prompt="x", pack="p", width=64, height=64)
+    told = _told(Reading("ComfyUI", "", request, lost), "de")
+    assert told["lost"] == ["model: v1-5", "FreeU", "InvokeAI: Das Rezept in diesem Bild ist beschädigt (KeyError)."]

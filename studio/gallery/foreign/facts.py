@@ -14,7 +14,8 @@ ESSENTIAL = ("prompt", "seed", "steps", "sampler", "guidance", "width")
 
 @dataclass(frozen=True)
 class Facts:
-    """What a ``program`` says of a picture, as it says it; ``other`` is what has no place of its own here."""
+    """What a ``program`` says of a picture, as it says it; ``other`` is what has no place of its own here, by its name
+    there, empty where the name says it all."""
 
     program: str
     prompt: str = ""

@@ -81,7 +81,7 @@ def as_request(facts: Facts, packs: Sequence[PackInfo]) -> Reading:
         lost.append(f"size: {size}")
     if facts.sampler.casefold().endswith(CFG_PP) and not any(each.startswith("sampler: ") for each in lost):
         lost.append(f"sampler: {short(facts.sampler)}")
-    lost += [f"{key}: {short(value)}" for key, value in list(facts.other.items())[:MOST_OTHERS]]
+    lost += [f"{key}: {short(value)}" if value else key for key, value in list(facts.other.items())[:MOST_OTHERS]]
     if len(facts.other) > MOST_OTHERS:
         lost.append(f"... (+{len(facts.other) - MOST_OTHERS})")
     return Reading(facts.program, _shown(facts), request, tuple(lost))

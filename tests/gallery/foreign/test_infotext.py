@@ -71,7 +71,7 @@ def test_what_stands_behind_the_settings_is_named() -> None:
     lost = read(png(parameters=AROUND["templates"]))[0].lost
     assert "Template: a {red|blue} fox\nwith, aa: b, cc: d, ee: f" in lost
     assert "Negative Template: {blurry|bad}" in lost
-    assert "Further text: made by hand" in read(png(parameters=AROUND["a text of no kind"]))[0].lost
+    assert "Text: made by hand" in read(png(parameters=AROUND["a text of no kind"]))[0].lost
 
 
 def test_pipes_part_what_commas_part_elsewhere() -> None:

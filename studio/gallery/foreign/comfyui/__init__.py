@@ -90,7 +90,7 @@ def facts_in(graph: Graph) -> Facts | None:
         height=graph.take(sized, "height"),
         model=_model(graph, one.guider),
     )
-    other |= {name: f"from {kind}" for name, kind in graph.unknown.items()}
+    other |= graph.unknown
     other |= {} if denoise in ("", "1", "1.0") else {"Denoise": denoise}
     return replace(facts, other={**other, **_beside(graph, end, one.sampler, steps)})
 
@@ -129,8 +129,8 @@ def _prompts(graph: Graph, guider: Node) -> tuple[str, str, dict[str, str]]:
         text, joints, origin = Texts(graph, role).take(guider.inputs[name])
         graph.taken.add((guider.name, name))
         if text is None:
-            other[fact] = f"from {origin}"
-        other |= {graph.nodes[joint].kind: "its texts are joined" for joint in joints}
+            other[fact] = origin
+        other |= {graph.nodes[joint].kind: "" for joint in joints}
         found.append(text or "")
     return found[0], found[1], other
 
@@ -176,10 +176,12 @@ def _beside(graph: Graph, end: str, sampler: Node, steps: str) -> dict[str, str]
         if left:
             name(node.kind or node.name, ", ".join(f"{key} {plain(value)}" for key, value in left.items()))
         elif not is_silent and not graph.is_used(node):
-            name(node.kind, "not taken over")
+            name(node.kind, "")
     for node in graph.nodes.values():
         if _samples(node) and node.name not in reached:
-            name("Another picture", ", ".join(f"{key} {plain(value)}" for key, value in _left(graph, node).items()))
+            name(
+                node.kind or node.name, ", ".join(f"{key} {plain(value)}" for key, value in _left(graph, node).items())
+            )
     return named
 
 

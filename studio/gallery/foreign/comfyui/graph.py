@@ -115,7 +115,7 @@ class Graph:
     def kind_at(self, value: Any) -> str:
         """The class of the node that a plug leads to."""
         node = self.at(value)
-        return (node.kind or node.name) if node else "a node that is not in the file"
+        return (node.kind or node.name) if node else "?"
 
     def is_used(self, node: Node) -> bool:
         return any((node.name, name) in self.taken for name in node.inputs)
