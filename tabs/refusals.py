@@ -133,6 +133,24 @@ TEMPLATES: dict[str, tuple[str, str]] = {
         "无法将文件读作图片（{kind}）；应为完整的 PNG、JPEG 或 WebP 文件。",
         "Die Datei lässt sich nicht als Bild lesen ({kind}); erwartet wurde eine ganze PNG-, JPEG- oder WebP-Datei.",
     ),
+    "The file is {format}; a PNG, JPEG or WebP file was expected. Please save the picture as one of these.": (
+        "文件是 {format}；应为 PNG、JPEG 或 WebP 文件。请将图片另存为其中一种。",
+        "Die Datei ist {format}; erwartet wurde eine PNG-, JPEG- oder WebP-Datei. Bitte als solche sichern.",
+    ),
+    "The file ends before its picture does; a whole PNG, JPEG or WebP file was expected.": (
+        "文件不完整，图片缺了一部分；应为完整的 PNG、JPEG 或 WebP 文件。",
+        "Die Datei endet vor ihrem Bild; erwartet wurde eine ganze PNG-, JPEG- oder WebP-Datei.",
+    ),
+    # what else a file may be
+    "empty": ("空的", "leer"),
+    "sound": ("音频", "Ton"),
+    "a film": ("视频", "ein Film"),
+    "a QuickTime film": ("QuickTime 视频", "ein QuickTime-Film"),
+    "a document": ("文档", "ein Dokument"),
+    "ZIP, or a document": ("ZIP 或文档", "ZIP oder ein Dokument"),
+    "a camera's raw file": ("相机原始文件", "die Rohdatei einer Kamera"),
+    "a camera's raw file (CR3)": ("相机原始文件（CR3）", "die Rohdatei einer Kamera (CR3)"),
+    "TIFF or a camera's raw file": ("TIFF 或相机原始文件", "TIFF oder die Rohdatei einer Kamera"),
     "The picture is {size}; sides of {least} to {most} pixels are taken.": (
         "图片尺寸为 {size}；边长应为 {least} 到 {most} 像素。",
         "Das Bild ist {size}; Seiten von {least} bis {most} Pixeln werden angenommen.",
@@ -736,4 +754,4 @@ def _in_hole(name: str, part: str, language: str) -> str:
     """A field is called as on the page; what a person typed stays."""
     if name == "field":
         return WORDS[part][LANGUAGES.index(language)] if part in WORDS else part
-    return in_language(part, language) if name in ("expected", "error", "wait") else part
+    return in_language(part, language) if name in ("expected", "error", "wait", "format") else part

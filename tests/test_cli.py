@@ -167,7 +167,7 @@ def test_a_picture_is_drawn_on_beyond_its_edges(toy_pack: Path, photo: Path) -> 
     [
         ((), "--mask FILE"), (("--mask", "PHOTO/nothing.png"), "No such file"), (("--extend", "1,2"), "extend"),
         (("--mask", "PHOTO/mask.png", "--grow", "-500"), "painted over"), (("--mask", "PHOTO/mask.png", "--fill", "x"), "fill"),
-        (("--mask", "PHOTO/tall.png"), "of the picture's shape"), (("--mask", "PHOTO/no.txt"), "cannot be read"),
+        (("--mask", "PHOTO/tall.png"), "of the picture's shape"), (("--mask", "PHOTO/no.txt"), "The file is text"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_inpainted_is_one_line(

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import io
 import warnings
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageChops
 
 from studio.errors import BadPicture
+from studio.images.colour import in_srgb
+from studio.images.kinds import other_kind
 from studio.images.pixels import Mask, Pixels
+from studio.images.stated import without_colours
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 LARGEST_FILE = 64 * 2**20  # bytes
@@ -24,52 +27,63 @@ TURNS = {  # by EXIF's orientation
     5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }  # fmt: skip
+PNG_DEPTH = 24  # where a PNG says how many bits a level has
+JPEG_END = b"\xff\xd9"
+LONGEST_BLOCK = 1024  # bytes of a JPEG, and more
 PAPER = (255, 255, 255)  # what shows through where a picture is transparent
 
 
 def open_picture(file: bytes | IO[bytes]) -> Pixels:
-    """A picture as it is meant to be seen: turned as EXIF says, transparency on white, any mode as 8-bit RGB; of one
-    that moves, the first frame.
+    """A picture as it is meant to be seen: turned as EXIF says, in sRGB, transparency on white, any mode as 8-bit RGB;
+    of one that moves, the first frame.
 
     Raises `BadPicture`, which says what was wrong and what is taken.
     """
-    image = _decoded(file)
-    if image.mode.startswith(("I", "F")):
-        return Pixels.of(np.repeat(_eight_bits(image)[:, :, None], 3, axis=2))
-    if "A" in image.getbands() or "transparency" in image.info:
-        image = image.convert("RGBA")
-        paper = Image.new("RGBA", image.size, (*PAPER, 255))
-        image = Image.alpha_composite(paper, image)
-    return Pixels.of(np.asarray(image.convert("RGB")))
+    image, profiles = _decoded(file)
+    colours, alpha = _layers(image)
+    colours = _eight_bits(in_srgb(colours, profiles)).convert("RGB")
+    if alpha is not None:
+        colours.putalpha(alpha)
+        colours = Image.alpha_composite(Image.new("RGBA", colours.size, (*PAPER, 255)), colours).convert("RGB")
+    return Pixels.of(np.asarray(colours))
 
 
 def open_mask(file: bytes | IO[bytes]) -> Mask:
-    """A mask: what is opaque and lighter than the middle is to be repainted. Raises `BadPicture`."""
-    image = _decoded(file)
-    if image.mode.startswith(("I", "F")):
-        return Mask.of(_eight_bits(image))
-    if "A" in image.getbands() or "transparency" in image.info:
-        image = image.convert("RGBA")
-        paper = Image.new("RGBA", image.size, (0, 0, 0, 255))
-        image = Image.alpha_composite(paper, image)
-    return Mask.of(np.asarray(image.convert("L")))
+    """A mask: what is opaque and lighter than the middle is to be repainted, by its levels as they are in the file,
+    whatever colours those mean. Raises `BadPicture`."""
+    image, _ = _decoded(file)
+    colours, alpha = _layers(image)
+    levels = _eight_bits(colours).convert("L")
+    return Mask.of(np.asarray(levels if alpha is None else ImageChops.multiply(levels, alpha)))
 
 
-def _decoded(file: bytes | IO[bytes]) -> Image.Image:
-    stream = io.BytesIO(file) if isinstance(file, bytes) else file
-    length = stream.seek(0, io.SEEK_END)
-    stream.seek(0)
-    if length > LARGEST_FILE:
+def _decoded(file: bytes | IO[bytes]) -> tuple[Image.Image, list[bytes]]:
+    """The picture in ``file``, upright, and what its colours are in: ICC profiles, the one that counts most first."""
+    content = file if isinstance(file, bytes) else file.read(LARGEST_FILE + 1)
+    if len(content) > LARGEST_FILE:
         raise BadPicture(
-            f"The file has {length / 2**20:.0f} MB; pictures of at most {LARGEST_FILE // 2**20} MB are taken."
+            f"The file has {len(content) / 2**20:.0f} MB; pictures of at most {LARGEST_FILE // 2**20} MB are taken."
         )
+    if kind := other_kind(content):
+        raise BadPicture(
+            f"The file is {kind}; a PNG, JPEG or WebP file was expected. Please save the picture as one of these."
+        )
+    content, profiles = without_colours(content)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's own limit is lower; ours is checked below, before decoding
-            image = Image.open(stream, formats=FORMATS)
+            image: Image.Image = Image.open(io.BytesIO(content), formats=FORMATS)
             check_size(*image.size)
-            image.load()
-            return _upright(image)
+            profiles += [profile] if (profile := image.info.get("icc_profile")) else []
+            try:
+                image.load()
+            except OSError:
+                if image.format != "JPEG":
+                    raise
+                image = _ended(content)
+            if image.format == "PNG" and "transparency" in image.info:
+                image.info["transparency"] = _key(image.info["transparency"], image.mode, content[PNG_DEPTH])
+            return _upright(image), profiles
     except BadPicture:
         raise
     except Exception as error:  # Pillow raises a dozen kinds for damaged files
@@ -77,6 +91,39 @@ def _decoded(file: bytes | IO[bytes]) -> Image.Image:
             f"The file cannot be read as a picture ({type(error).__name__}); "
             "a whole PNG, JPEG or WebP file was expected."
         ) from None
+
+
+def _ended(jpeg: bytes) -> Image.Image:
+    """The picture in a JPEG that lacks its end and nothing else: decoders pass over what follows the last block, so it
+    is the same whatever stands there. Raises `BadPicture` where a part of the picture is lacking."""
+    found = []
+    for rest in (b"", b"\xfe" * LONGEST_BLOCK, b"\xa5" * LONGEST_BLOCK):  # long codes, short codes
+        found.append(Image.open(io.BytesIO(jpeg.rstrip(b"\xff") + rest + JPEG_END), formats=("JPEG",)))
+        if found[-1].tobytes() != found[0].tobytes():
+            raise BadPicture("The file ends before its picture does; a whole PNG, JPEG or WebP file was expected.")
+    return found[0]
+
+
+def _key(key: Any, mode: str, depth: int) -> Any:
+    """The transparent level or colour of a PNG, which counts in its own depth, as Pillow's pixels count."""
+    if mode == "RGB" and depth == 16:
+        return tuple(level >> 8 for level in key)
+    if mode == "L" and depth < 8:
+        return (key & (2**depth - 1)) * 255 // (2**depth - 1)
+    return key
+
+
+def _layers(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """The colours of ``image`` ("L", "I", "I;16", "F", "RGB" or "CMYK") and how opaque they are ("L"), None for all."""
+    if image.mode.startswith(("I", "F")):
+        key = image.info.get("transparency")
+        return image, None if key is None else Image.fromarray(np.where(np.asarray(image) == key, 0, 255).astype("u1"))
+    if "A" in image.getbands() or "transparency" in image.info:
+        layered = image.convert("RGBA")
+        is_grey = image.mode in ("1", "L", "LA")
+        return layered.getchannel("R") if is_grey else layered.convert("RGB"), layered.getchannel("A")
+    plain = {"1": "L", "P": "RGB"}.get(image.mode, image.mode)
+    return image.convert(plain), None
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -90,8 +137,8 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def is_animated(file: bytes) -> bool:
-    """Whether a file that `open_picture` takes has further frames than the one that it returns."""
-    with Image.open(io.BytesIO(file), formats=FORMATS) as image:
+    """Whether a file that `open_picture` takes moves; further pictures in a photograph are no movement."""
+    with Image.open(io.BytesIO(without_colours(file)[0]), formats=FORMATS) as image:
         return bool(getattr(image, "is_animated", False))
 
 
@@ -107,8 +154,11 @@ def check_size(width: int, height: int) -> None:
         )
 
 
-def _eight_bits(image: Image.Image) -> np.ndarray:
-    """Grey of 16 or 32 bits (which Pillow would cut off at 255) or of fractions, brought down to 8 bits."""
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Grey of 16 or 32 bits (which Pillow would cut off at 255) or of fractions, brought down to 8 bits; others as they
+    are."""
+    if not image.mode.startswith(("I", "F")):
+        return image
     levels = np.asarray(image).astype(np.float64)
     largest = 1.0 if image.mode.startswith("F") and levels.max(initial=0) <= 1 else 65535.0
-    return np.clip(levels / largest * 255, 0, 255).round().astype(np.uint8)
+    return Image.fromarray(np.clip(levels / largest * 255, 0, 255).round().astype(np.uint8))

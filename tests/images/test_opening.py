@@ -13,8 +13,9 @@ from PIL import Image
 
 from studio.errors import BadPicture
 from studio.images import opening
-from studio.images.opening import open_mask, open_picture
+from studio.images.opening import is_animated, open_mask, open_picture
 from studio.images.pixels import Mask, Pixels
+from tests.images.icc import chunk
 
 RGB = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 
@@ -58,6 +59,54 @@ def test_sixteen_bits_are_brought_down_and_not_cut_off() -> None:
     assert np.abs(opened.array[:, :, 0].astype(float) - levels / 257).max() <= 1
 
 
+def _grey_png(depth: int, kind: int, levels: bytes, key: bytes) -> bytes:
+    """16 x 16, each row ``levels``, of which ``key`` is transparent."""
+    header = struct.pack(">IIBBBBB", 16, 16, depth, kind, 0, 0, 0)
+    rows = chunk(b"IDAT", zlib.compress((b"\0" + levels) * 16))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"tRNS", key) + rows + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("depth", "kind", "levels", "key", "seen"),
+    [
+        (16, 0, struct.pack(">2H", 1000, 1001) * 8, b"\x03\xe8", (255, 4)),
+        (8, 0, bytes((100, 101)) * 8, b"\0\x64", (255, 101)),
+        (4, 0, b"\x5a" * 8, b"\0\5", (255, 170)),
+        (2, 0, b"\x99" * 4, b"\0\2", (255, 85)),
+        (1, 0, b"\x55" * 2, b"\0\0", (255, 255)),
+        (1, 0, b"\xaa" * 2, b"\0\1", (255, 0)),
+        (16, 2, struct.pack(">6H", *[0x1020] * 3, *[0x4000] * 3) * 8, b"\x10\x20" * 3, (255, 64)),
+        (8, 2, bytes((1, 1, 1, 9, 9, 9)) * 8, b"\0\1" * 3, (255, 9)),
+    ],
+)
+def test_a_transparent_level_shows_paper_at_every_depth(
+    depth: int, kind: int, levels: bytes, key: bytes, seen: tuple[int, int]
+) -> None:
+    file = _grey_png(depth, kind, levels, key)
+    assert open_picture(file).array[0, :2, 1].tolist() == list(seen)
+    assert open_mask(file).array[0, 0] == 0, "what is transparent is not painted"
+
+
+def test_a_photograph_of_two_views_is_its_first_and_does_not_move() -> None:
+    """MPO, as phones and stereo cameras write it; what lies behind may be cut off, and is not looked at."""
+    views = [Image.fromarray(RGB), Image.fromarray(RGB[:20, :30])]
+    file = _file(views[0], "MPO", save_all=True, append_images=views[1:], quality=95)
+    alone = open_picture(_file(views[0], "JPEG", quality=95))
+    for each in (file, file[:-100]):
+        assert open_picture(each) == alone
+        assert not is_animated(each)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"optimize": True, "subsampling": 0}])
+def test_a_jpeg_that_lacks_its_end_is_whole_and_one_that_lacks_more_is_not(options: dict[str, object]) -> None:
+    file = _file(Image.fromarray(RGB), "JPEG", quality=90, **options)
+    for whole in (file[:-1], file[:-2], file[:-2] + bytes(500), file + b"what a camera writes behind"):
+        assert open_picture(whole) == open_picture(file)
+    for cut in (file[:-20], file[: len(file) // 2]):
+        with pytest.raises(BadPicture, match="ends before its picture does"):
+            open_picture(cut)
+
+
 def test_a_photograph_of_twelve_megapixels_comes_in_at_its_own_size() -> None:
     photo = Image.fromarray(RGB).resize((4000, 3000))
     opened = open_picture(_file(photo, "JPEG", quality=90))
@@ -74,12 +123,18 @@ def test_masks_are_black_and_white_whatever_they_come_as() -> None:
     assert mask == Mask.of(shades)
 
 
+def test_a_mask_is_what_is_light_and_opaque_in_any_colour() -> None:
+    """By its luminance (ITU-R BT.601): yellow is light, red and blue are not."""
+    colours = {(255, 255, 255, 255): True, (255, 255, 0, 255): True, (255, 0, 0, 255): False, (0, 0, 255, 255): False,
+               (0, 0, 0, 255): False, (255, 255, 255, 0): False, (255, 255, 255, 100): False}  # fmt: skip
+    for colour, is_painted in colours.items():
+        for kind in ("PNG", "WEBP"):
+            mask = open_mask(_file(Image.new("RGBA", (16, 16), colour), kind, lossless=True))
+            assert (mask.array > 0).all() == is_painted, colour
+
+
 def _bomb(width: int, height: int) -> bytes:
     """A PNG of a few kilobytes that says it is enormous."""
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n"

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 import studio.errors
-from studio.errors import InvalidRequest
+from studio.errors import BadPicture, InvalidRequest
 from studio.gallery.foreign import Reading
+from studio.images import kinds
+from studio.images.opening import open_picture
 from studio.requests.text_to_image import TextToImage
 from tabs.exports import _told
 from tabs.refusals import HOLE, TEMPLATES, in_language
@@ -75,6 +77,21 @@ def test_a_field_and_what_was_expected_are_translated_and_what_was_typed_is_not(
     assert in_language(str(refusal.value), "de") == "Breite ist 65; erwartet: ein Vielfaches von 8 von 64 bis 2048."
     strange = InvalidRequest("sampler", "a; expected text.", "text")
     assert in_language(str(strange), "zh") == "采样器为 'a; expected text.'；应为文字。"
+
+
+def test_what_else_a_file_is_is_said_in_every_language_unless_it_is_a_name() -> None:
+    said = {*kinds.BEGINNINGS.values(), *kinds.MOVING.values(), *kinds.MARKUP.values(), *kinds.RIFF.values()}
+    for kind in (*said, "empty", "text"):
+        is_name = re.fullmatch(r"[A-Z0-9][\w ]*[A-Z0-9]\w*", kind) is not None
+        for language in ("zh", "de"):
+            assert (in_language(kind, language) == kind) == is_name, kind
+    assert in_language(str(_refusal(b"plain words")), "de").startswith("Die Datei ist Text; erwartet wurde")
+
+
+def _refusal(file: bytes) -> BadPicture:
+    with pytest.raises(BadPicture) as refusal:
+        open_picture(file)
+    return refusal.value
 
 
 def test_a_sentence_that_nobody_knows_stays() -> None:
