@@ -6,7 +6,7 @@ STUDIO_MCP=1, as tools of the Model Context Protocol (`tools_of`). Requests, lim
 A drawing endpoint answers while it draws: the same fields again and again, until ``state`` is "done". Whoever stops
 listening stops the drawing. Pictures are named by addresses below the studio's own; pictures that are sent come as the
 text of a file (base64, or a data URL), as the name of a picture that was drawn here, or as the digest that
-``POST /studio/sources`` answered to larger files.
+``POST /studio/sources`` answered to larger files; for a mask, ``POST /studio/sources/DIGEST/mask`` with its picture's.
 """
 
 # No postponed annotations: gradio reads an endpoint's types from them.
@@ -28,8 +28,9 @@ from studio.gallery import Library
 from studio.gallery.ledger import PAGE, Picture
 from studio.gallery.wanted import Wanted
 from studio.hosting.accounts import Accounts
-from studio.images.opening import LARGEST_FILE, open_picture
+from studio.images.opening import LARGEST_FILE, open_mask, open_picture
 from studio.images.pixels import Image, Mask, Pixels
+from studio.images.resizing import mask_of_size
 from studio.packs.catalogue import PackInfo
 from studio.requests import from_mapping, to_mapping
 from studio.requests.limits import RANDOM_SEEDS
@@ -39,7 +40,7 @@ from tabs.door import BROWSER_NAME, address_of, person_of
 from tabs.exports import ERRANDS_URL, thumbnail_of
 from tabs.gallery import begin_export
 from tabs.job import new_browser
-from tabs.pictures import PICTURE_NAME, PICTURES_URL, finished_picture
+from tabs.pictures import PICTURE_NAME, PICTURES_URL, finished_file
 
 if TYPE_CHECKING:
     from studio.hosting.tools import Tools
@@ -49,6 +50,7 @@ HEARTBEAT_SECONDS = 2.0
 EXPORT_LOOK_SECONDS = 0.2
 MOST_FOUND = 500
 DIGEST = re.compile(r"[0-9a-f]{64}")
+A_MASK = "a mask; POST /studio/sources/DIGEST/mask takes one for the picture of that digest"
 A_PICTURE = "a picture as base64 text, the name of one that was drawn here, or the digest of one that was uploaded"
 
 
@@ -167,7 +169,7 @@ class Api:
 
         Parameters:
             image: a picture as base64 or a data URL, or the name of one that was drawn here
-            mask: a picture of the same size, likewise; white is drawn anew
+            mask: a picture of the same shape, likewise; what is light and opaque is drawn anew
             prompt: what should be there
             negative: what should not
             fill: "noise", "original" or "blur", what drawing begins from under the mask
@@ -183,7 +185,8 @@ class Api:
             pack: the model; empty for the first one
             owner: the name that an earlier answer gave, or empty
         """
-        picture, painted = self._picture("image", image), self._mask(mask)
+        picture = self._picture("image", image)
+        painted = self._mask(mask, picture)
         values = self._prompted(locals())
         values |= {"task": "inpaint", "image": picture.digest, "mask": painted.digest, "fill": fill,
                    "strength": strength, "only_masked": only_masked, "padding": padding, "feather": feather,
@@ -386,26 +389,37 @@ class Api:
 
     def _picture(self, field: str, given: str) -> Pixels:
         """A picture that was sent, or one that is here already. Raises `StudioError` where it is neither."""
-        if not isinstance(given, str):
-            raise InvalidRequest(field, given, A_PICTURE)
-        if PICTURE_NAME.fullmatch(given):
-            return finished_picture(self._library.store, given)
-        if DIGEST.fullmatch(given):
+        if isinstance(given, str) and DIGEST.fullmatch(given):
             source = self._library.store.source(given)
             if not isinstance(source, Pixels):
                 raise MissingImage("This is a mask and not a picture.")
             return source
+        return open_picture(self._file(field, given))
+
+    def _mask(self, given: str, picture: Pixels) -> Mask:
+        """The mask of ``picture``, at its size. Of a picture that was uploaded as one it is not known any more what was
+        transparent, so it is no mask."""
+        if isinstance(given, str) and DIGEST.fullmatch(given):
+            mask = self._library.store.source(given)
+            if not isinstance(mask, Mask):
+                raise InvalidRequest("mask", given, A_MASK)
+        else:
+            mask = open_mask(self._file("mask", given))
+        return mask_of_size(mask, picture.width, picture.height)
+
+    def _file(self, field: str, given: str) -> bytes:
+        """The file of a picture that was sent, or that was drawn here."""
+        if not isinstance(given, str):
+            raise InvalidRequest(field, given, A_PICTURE)
+        if PICTURE_NAME.fullmatch(given):
+            return finished_file(self._library.store, given)
         _, _, text = given.rpartition(",") if given.startswith("data:") else ("", "", given)
         if len(text) > LARGEST_FILE * 4 // 3 + 4:
             raise BadPicture(f"The file is larger than {LARGEST_FILE // 2**20} MB.")
         try:
-            content = base64.b64decode(text, validate=True)
+            return base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError):
             raise InvalidRequest(field, given, A_PICTURE) from None
-        return open_picture(content)
-
-    def _mask(self, given: str) -> Mask:
-        return Mask.of(self._picture("mask", given).array.max(axis=2))
 
     def _owner(self, given: str, page: gr.Request | None) -> str:
         """Whose pictures: those of who has logged in, where there are accounts."""

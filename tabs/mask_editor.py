@@ -7,23 +7,19 @@ from __future__ import annotations
 
 import base64
 import binascii
-import io
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import PIL.Image
 from numpy.typing import NDArray
 
 from studio.errors import BadPicture
 from studio.images.opening import open_mask
 from studio.images.pixels import Mask, Pixels
-from studio.images.resizing import resized
 from studio.requests.limits import DIGEST
 from tabs.editor import Editor, stamped
-from tabs.sources import SHOWN_SIDE, describe
+from tabs.sources import PNG_URL, SHOWN_SIDE, describe, shown_mask
 
-PNG_URL = "data:image/png;base64,"
 LONGEST_URL = 8_000_000  # characters
 
 
@@ -51,7 +47,7 @@ class MaskEditor(Editor):
 
 def showing(picture: Pixels, mask: Mask | None = None) -> dict[str, Any]:
     """The editor's value for a picture that is there already, with its mask if it has one."""
-    return stamped(source=describe(picture), mask=None if mask is None else _encoded(mask))
+    return stamped(source=describe(picture), mask=None if mask is None else shown_mask(mask))
 
 
 def _decoded(url: Any) -> NDArray[np.uint8] | None:
@@ -62,11 +58,3 @@ def _decoded(url: Any) -> NDArray[np.uint8] | None:
     except (BadPicture, binascii.Error):
         return None
     return mask.array if max(mask.width, mask.height) <= SHOWN_SIDE and any(mask.levels) else None
-
-
-def _encoded(mask: Mask) -> str:
-    scale = min(1.0, SHOWN_SIDE / max(mask.width, mask.height))
-    shown = resized(mask.array, max(1, round(mask.width * scale)), max(1, round(mask.height * scale)))
-    stream = io.BytesIO()
-    PIL.Image.fromarray(shown).save(stream, "PNG")
-    return PNG_URL + base64.b64encode(stream.getvalue()).decode()

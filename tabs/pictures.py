@@ -38,7 +38,12 @@ def deviation_url(names: Sequence[str]) -> str:
 
 def finished_picture(store: Store, name: str) -> Pixels:
     """A finished picture by its file's name. Raises `MissingImage`."""
-    return open_picture(_path(store, name).read_bytes())
+    return open_picture(finished_file(store, name))
+
+
+def finished_file(store: Store, name: str) -> bytes:
+    """The file of a finished picture by its name. Raises `MissingImage`."""
+    return _path(store, name).read_bytes()
 
 
 def _path(store: Store, name: str) -> Path:

@@ -70,6 +70,14 @@ TEMPLATES: dict[str, tuple[str, str]] = {
         "工作室分配的名称；请重新载入页面",
         "der Name, den dieses Studio vergeben hat; bitte die Seite neu laden",
     ),
+    "a mask of the picture's shape, {size}": (
+        "与图片形状相同的蒙版，{size}",
+        "eine Maske von der Form des Bildes, {size}",
+    ),
+    "a mask; POST /studio/sources/DIGEST/mask takes one for the picture of that digest": (
+        "蒙版；POST /studio/sources/DIGEST/mask 接受该摘要所指图片的蒙版",
+        "eine Maske; POST /studio/sources/DIGEST/mask nimmt eine für das Bild dieses Digests",
+    ),
     "the picture's, times {scale}": ("图片的 {scale} 倍", "das {scale}-Fache des Bildes"),
     "a picture of at most a megapixel; make it smaller first": (
         "不超过一百万像素的图片；请先缩小",

@@ -2,15 +2,19 @@
 
     POST studio/sources                     a file's bytes            -> digest, size, where to see it
     POST studio/sources?picture=ID.png      a finished picture        -> likewise
+    POST studio/sources/DIGEST/mask         a file's bytes            -> its mask: digest, size, and as shown
     POST studio/sources/DIGEST/extended?sides=L,T,R,B                 -> the same on a larger canvas
     GET  studio/sources/DIGEST.jpg          as the editors show it, not larger than a screen
     GET  studio/sources/DIGEST.jpg?scale=4  enlarged as any program would, to be compared with what is drawn
 
-What is worked on is the file as it was uploaded; a browser never sends pixels of it back.
+A mask is what is opaque and lighter than the middle (`open_mask`), of its picture's shape; whoever brings one, on the
+page or over the API, brings it here. What is worked on is the file as it was uploaded; a browser never sends pixels of
+it back.
 """
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 from collections.abc import Callable
@@ -25,14 +29,14 @@ from starlette.routing import Route
 from studio.errors import BadPicture, MissingImage, StudioError
 from studio.gallery.store import Store
 from studio.images import masks
-from studio.images.opening import LARGEST_FILE, check_size, is_animated, open_picture
-from studio.images.pixels import Pixels
-from studio.images.resizing import resized
+from studio.images.opening import LARGEST_FILE, check_size, is_animated, open_mask, open_picture
+from studio.images.pixels import Mask, Pixels
+from studio.images.resizing import mask_of_size, resized
 from studio.requests.super_resolve import SCALES
 from tabs.door import answer_of
 from tabs.pictures import FOR_EVER, finished_picture
 
-SOURCES_URL = "studio/sources"
+SOURCES_URL, PNG_URL = "studio/sources", "data:image/png;base64,"
 SHOWN_SIDE = 1536  # pixels, at most
 LARGEST_SHOWN = 4096  # likewise, of a picture that is enlarged
 DECODED_AT_ONCE = 2  # a large photograph takes a second and several hundred megabytes
@@ -42,6 +46,15 @@ def describe(picture: Pixels) -> dict[str, Any]:
     """What an editor needs to know of a source."""
     url = f"{SOURCES_URL}/{picture.digest}.jpg"
     return {"digest": picture.digest, "width": picture.width, "height": picture.height, "url": url}
+
+
+def shown_mask(mask: Mask) -> str:
+    """``mask`` as an editor shows it, a data URL: black and white, not larger than a screen."""
+    scale = min(1.0, SHOWN_SIDE / max(mask.width, mask.height))
+    shown = resized(mask.array, max(1, round(mask.width * scale)), max(1, round(mask.height * scale)))
+    stream = io.BytesIO()
+    PIL.Image.fromarray(shown).save(stream, "PNG")
+    return PNG_URL + base64.b64encode(stream.getvalue()).decode()
 
 
 def enlarged_url(digest: str, scale: int) -> str:
@@ -67,6 +80,17 @@ def source_routes(store: Store) -> list[Route]:
             store.keep(picture)
             note = "animated" if not name and is_animated(body) else ""
             return JSONResponse({**describe(picture), "note": note})
+
+        return await answer(request, work)
+
+    async def mask(request: HttpRequest) -> Response:
+        digest, body = request.path_params["digest"], await _body(request)
+
+        def work() -> Response:
+            picture = _picture(store, digest)
+            painted = mask_of_size(open_mask(body), picture.width, picture.height)
+            return JSONResponse({"digest": store.keep(painted), "width": painted.width, "height": painted.height,
+                                 "shown": shown_mask(painted)})  # fmt: skip
 
         return await answer(request, work)
 
@@ -101,6 +125,7 @@ def source_routes(store: Store) -> list[Route]:
 
     return [
         Route(f"/{SOURCES_URL}", add, methods=["POST"]),
+        Route(f"/{SOURCES_URL}/{{digest}}/mask", mask, methods=["POST"]),
         Route(f"/{SOURCES_URL}/{{digest}}/extended", extend, methods=["POST"]),
         Route(f"/{SOURCES_URL}/{{digest}}.jpg", show),
     ]

@@ -137,11 +137,6 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "这是动图，将使用第一帧。",
         "Dieses Bild bewegt sich; sein erstes Einzelbild wird genommen.",
     ),
-    "editor_bad_mask": (
-        "This file cannot be read as a mask.",
-        "无法将此文件读作蒙版。",
-        "Diese Datei lässt sich nicht als Maske lesen.",
-    ),
     "tab_super_resolve": ("Super-resolution", "超分辨率", "Superauflösung"),
     "tab_super_resolve_about": (
         "More pixels for a picture. What is too small to be seen is invented, anew with each seed; make several to see "

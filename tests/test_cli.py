@@ -128,8 +128,9 @@ def photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("STUDIO_DATA", str(tmp_path / "data"))
     rng = np.random.default_rng(0)
     Image.fromarray(rng.integers(0, 256, (90, 120, 3), dtype=np.uint8)).save(tmp_path / "photo.png")
-    mask = np.zeros((180, 240), np.uint8)
-    mask[40:80, 60:120] = 255
+    mask = np.full((180, 240, 4), 255, np.uint8)  # white all over; what is opaque counts
+    mask[:, :, 3] = 0
+    mask[40:80, 60:120, 3] = 255
     Image.fromarray(mask).save(tmp_path / "mask.png")
     return tmp_path / "photo.png"
 

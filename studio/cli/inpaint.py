@@ -17,12 +17,10 @@ from studio.errors import InvalidRequest
 from studio.images import masks
 from studio.images.opening import open_mask, open_picture
 from studio.images.pixels import Mask, Pixels
-from studio.images.resizing import resized
+from studio.images.resizing import mask_of_size
 from studio.packs.catalogue import find_pack
 from studio.requests.inpaint import FILLS, Inpaint
 from studio.settings import Settings
-
-SAME_SHAPE = 0.02  # how far a mask's aspect may be from the picture's, for rounding
 
 
 def add(commands: Commands) -> None:
@@ -30,7 +28,7 @@ def add(commands: Commands) -> None:
     options.add_drawing(command)
     add, number = command.add_argument, options.number
     add("--image", type=Path, required=True, help="PNG, JPEG or WebP")
-    add("--mask", type=Path, help="light (or opaque) = draw anew; of the picture's shape")
+    add("--mask", type=Path, help="light and opaque = draw anew; of the picture's shape")
     add("--invert", action="store_true", help="draw anew what the mask leaves out")
     add("--grow", type=int, default=0, help="pixels by which the mask grows, or shrinks if negative")
     add("--extend", type=_sides, help="LEFT,TOP,RIGHT,BOTTOM pixels of new canvas; no mask needed")
@@ -64,11 +62,7 @@ def _picture_and_mask(given: argparse.Namespace) -> tuple[Pixels, Mask]:
     source = open_picture(given.image.read_bytes())
     picture, painted = source.array, np.zeros((source.height, source.width), np.uint8)
     if given.mask:
-        mask = open_mask(given.mask.read_bytes())
-        if abs(mask.width / mask.height - source.width / source.height) > SAME_SHAPE:
-            expected = f"a mask of the picture's shape, {source.width}x{source.height}"
-            raise InvalidRequest("mask", f"{mask.width}x{mask.height}", expected)
-        painted = Mask.of(resized(mask.array, source.width, source.height)).array
+        painted = mask_of_size(open_mask(given.mask.read_bytes()), source.width, source.height).array
     elif not given.extend:
         raise InvalidRequest("mask", None, "--mask FILE, or --extend LEFT,TOP,RIGHT,BOTTOM")
     if given.invert:

@@ -73,6 +73,7 @@ OPEN: dict[str, Access] = {
     "/studio/deviation.png": Access(READ, 0, 120.0),
     "/studio/animations/{kind}": Access(READ, 0, 300.0),
     "/studio/sources": Access(("POST",), LARGEST_PICTURE, 120.0),
+    "/studio/sources/{digest}/mask": Access(("POST",), LARGEST_PICTURE, 120.0),
     "/studio/sources/{digest}/extended": Access(("POST",), KILOBYTE, 120.0),
     "/studio/sources/{digest}.jpg": Access(READ, 0, 120.0),
 }

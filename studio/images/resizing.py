@@ -1,4 +1,4 @@
-"""Sizes and resizing. Pure functions of arrays, uint8 [H, W] or [H, W, 3]."""
+"""Sizes and resizing. Pure functions, of arrays uint8 [H, W] or [H, W, 3] and of masks."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from studio.errors import InvalidRequest
+from studio.images.pixels import Mask
+
 SMALLEST_SIDE = 64  # pixels a denoiser can work at
 MULTIPLE = 8
+SAME_SHAPE = 0.02  # by how much of itself a mask's aspect may differ from its picture's, for rounding
 
 
 def working_size(width: int, height: int, native: int) -> tuple[int, int]:
@@ -28,6 +32,15 @@ def resized(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.u
     is_smaller = width * height < picture.shape[0] * picture.shape[1]
     method = cv2.INTER_AREA if is_smaller else cv2.INTER_CUBIC
     return cv2.resize(picture, (width, height), interpolation=method).astype(np.uint8)
+
+
+def mask_of_size(mask: Mask, width: int, height: int) -> Mask:
+    """``mask`` at its picture's size, of which it may be a smaller or larger copy. Raises `InvalidRequest` where it has
+    another shape."""
+    if abs(mask.width * height / (mask.height * width) - 1) > SAME_SHAPE:
+        expected = f"a mask of the picture's shape, {width}x{height}"
+        raise InvalidRequest("mask", f"{mask.width}x{mask.height}", expected)
+    return Mask.of(resized(mask.array, width, height))
 
 
 def covering(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:

@@ -206,12 +206,11 @@ find('.editor-aspect').addEventListener('change', (event) => event.target.value 
 find('[data-act=load]').addEventListener('click', () => find('.editor-mask-file').click());
 find('.editor-mask-file').addEventListener('change', async (event) => {
   const [file] = event.target.files;
-  if (!file) return;
-  const url = URL.createObjectURL(file);
-  history.remember();
-  await paint(url).catch(() => tell(say('bad_mask')));
-  URL.revokeObjectURL(url);
   event.target.value = '';
+  const mask = file && (await bring(`/${source.digest}/mask`, file));
+  if (!mask) return;
+  history.remember();
+  await paint(mask.shown);
   commit();
 });
 takeFiles(async (file) => {

@@ -16,6 +16,8 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
+from studio.images.pixels import Mask
+from tests.images.icc import painted_masks, saved
 from tests.running import ROOT, Studio
 
 SMALL = {"width": 64, "height": 64, "steps": 2, "seed": 7}
@@ -77,6 +79,24 @@ def test_every_tab_has_an_endpoint(studio: Studio, client: Client, house: dict) 
     before, after = _fetched(studio, house["pictures"][0]), _fetched(studio, drawn["inpaint"]["pictures"][0])
     assert np.array_equal(before[mask == 0], after[mask == 0]), "what is not under the mask stays"
     assert not np.array_equal(before, after)
+
+
+def test_a_mask_is_what_is_light_and_opaque_however_it_comes(studio: Studio, client: Client) -> None:
+    """One with transparency used to have everything outside of it repainted, a red one counted over the API alone."""
+    image = np.random.default_rng(1).integers(0, 255, (80, 120, 3), np.uint8)
+    digest = httpx.post(f"{studio.url}/studio/sources", content=base64.b64decode(_text(image))).json()["digest"]
+    expected = np.zeros((80, 120), np.uint8)
+    expected[20:40, 20:60] = 255
+    for number, painted in enumerate(painted_masks()[:3]):
+        file = saved(painted.resize((120, 80), 0))
+        kept = httpx.post(f"{studio.url}/studio/sources/{digest}/mask", content=file).json()["digest"]
+        given = kept if number == 0 else base64.b64encode(file).decode()
+        answer = client.predict(digest, given, "a boat", api_name="/inpaint", steps=1)
+        assert answer["pictures"][0]["request"]["mask"] == kept == Mask.of(expected).digest
+    with pytest.raises(AppError, match="POST /studio/sources/DIGEST/mask"):
+        client.predict(digest, digest, "a boat", api_name="/inpaint", steps=1)
+    with pytest.raises(AppError, match="a mask of the picture's shape, 120x80"):
+        client.predict(digest, _text(image[:, :80]), "a boat", api_name="/inpaint", steps=1)
 
 
 def test_a_picture_is_taken_as_text_or_data_url_or_digest(studio: Studio, client: Client) -> None:

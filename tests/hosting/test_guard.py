@@ -145,7 +145,7 @@ def test_another_site_s_page_may_not_read_either(http: httpx.Client) -> None:
 def test_our_own_page_may_send(http: httpx.Client, studio: Studio) -> None:
     answer = http.post("/studio/sources", content=b"no picture", headers={"Origin": studio.url})
     assert answer.status_code == 400
-    assert "cannot be read as a picture" in answer.json()["error"]
+    assert "The file is text" in answer.json()["error"]
 
 
 def test_what_a_stranger_says_of_the_way_is_not_believed(http: httpx.Client, studio: Studio) -> None:

@@ -93,5 +93,17 @@ def webp(image: Image.Image, content: bytes) -> bytes:
     return saved(image, "WEBP", lossless=True, icc_profile=content)
 
 
+def painted_masks() -> list[Image.Image]:
+    """One rectangle, painted in ways of which some programs see another part, each 60 x 40."""
+    clear = Image.new("RGBA", (60, 40), (255, 255, 255, 0))  # white all over, and nearly nowhere opaque
+    clear.paste((255, 255, 255, 255), (10, 10, 30, 20))
+    coloured = Image.new("RGB", (60, 40), (200, 0, 0))
+    coloured.paste((0, 250, 40), (10, 10, 30, 20))
+    coloured.paste((0, 0, 255), (40, 10, 50, 20))
+    grey = Image.new("LA", (60, 40), (255, 60))
+    grey.paste((128, 255), (10, 10, 30, 20))
+    return [clear, coloured, grey, clear.getchannel("A"), clear.getchannel("A").convert("1"), coloured.quantize(8)]
+
+
 def plain(colour: int | tuple[int, ...], mode: str = "RGB") -> Image.Image:
     return Image.new(mode, (16, 16), colour)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from studio.images.resizing import covering, resized, working_size
+from studio.errors import InvalidRequest
+from studio.images.pixels import Mask
+from studio.images.resizing import covering, mask_of_size, resized, working_size
 
 
 @pytest.mark.parametrize(
@@ -41,3 +43,21 @@ def test_a_shape_is_covered_by_the_middle_and_nothing_is_stretched(height: int, 
         low, high = int(square[..., channel].min()), int(square[..., channel].max())
         assert low + high == pytest.approx(255 if whole > 1 else 0, abs=12), "as far from one edge as from the other"
         assert high - low == pytest.approx(255 * side / whole if whole > 1 else 0, abs=255 * 2 / whole + 8)
+
+
+@pytest.mark.parametrize(
+    ("mask", "picture"), [((60, 40), (60, 40)), ((60, 40), (2400, 1600)), ((1536, 58), (8000, 301))]
+)
+def test_a_mask_of_another_size_is_brought_to_its_pictures(mask: tuple[int, int], picture: tuple[int, int]) -> None:
+    left = np.zeros(mask[::-1], np.uint8)
+    left[:, : mask[0] // 2] = 255
+    fitted = mask_of_size(Mask.of(left), *picture)
+    assert (fitted.width, fitted.height) == picture
+    assert set(np.unique(fitted.array)) == {0, 255}
+    assert abs((fitted.array > 0).mean() - 0.5) < 0.01
+
+
+def test_a_mask_of_another_shape_is_refused() -> None:
+    """Stretched, it would cover another part than the one that was painted."""
+    with pytest.raises(InvalidRequest, match="a mask of the picture's shape, 60x40"):
+        mask_of_size(Mask.of(np.zeros((60, 40), np.uint8)), 60, 40)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from collections.abc import Iterator
 
@@ -14,8 +15,11 @@ from starlette.testclient import TestClient
 from studio.gallery.recipe import Recipe
 from studio.gallery.store import Store
 from studio.images import opening
+from studio.images.opening import open_mask
 from studio.images.pixels import Mask, Pixels
+from studio.images.resizing import mask_of_size
 from tabs.sources import SHOWN_SIDE, source_routes
+from tests.images.icc import painted_masks, saved
 from tests.miniature import ask
 
 RGB = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
@@ -69,6 +73,22 @@ def test_of_a_picture_that_moves_the_first_frame_is_taken_and_this_is_said(brows
     assert browser.post("/studio/sources", content=_png(RGB)).json()["note"] == ""
 
 
+def test_a_mask_is_read_as_everywhere_and_fitted_to_its_picture(browser: TestClient, store: Store) -> None:
+    """The page used to read masks on its own, by their green alone."""
+    digest = store.keep(Pixels.of(np.repeat(np.repeat(RGB, 4, 0), 4, 1)))
+    for image in painted_masks():
+        answer = browser.post(f"/studio/sources/{digest}/mask", content=saved(image)).json()
+        assert (answer["width"], answer["height"]) == (240, 160)
+        kept = store.source(answer["digest"])
+        assert isinstance(kept, Mask)
+        assert kept == mask_of_size(open_mask(saved(image)), 240, 160)
+        _, _, text = answer["shown"].partition(",")
+        assert open_mask(base64.b64decode(text)) == kept
+    tall = browser.post(f"/studio/sources/{digest}/mask", content=saved(Image.new("L", (40, 60), 255)))
+    assert tall.status_code == 400
+    assert "a mask of the picture's shape, 240x160" in tall.json()["error"]
+
+
 def test_a_canvas_grows(browser: TestClient, store: Store) -> None:
     digest = store.keep(Pixels.of(RGB))
     answer = browser.post(f"/studio/sources/{digest}/extended?sides=10,0,0,5").json()
@@ -87,6 +107,9 @@ def test_a_canvas_grows(browser: TestClient, store: Store) -> None:
         ("POST", "/studio/sources/PICTURE/extended?sides=0,0,0,0", b"", 400, "four whole numbers"),
         ("POST", "/studio/sources/PICTURE/extended?sides=-1,0,0,0", b"", 400, "four whole numbers"),
         ("POST", "/studio/sources/PICTURE/extended?sides=9000,0,0,9000", b"", 400, "sides of 16 to 8192"),
+        ("POST", f"/studio/sources/{'0' * 64}/mask", b"", 404, "not in the data folder"),
+        ("POST", "/studio/sources/PICTURE/mask", b"words", 400, "The file is text"),
+        ("POST", "/studio/sources/MASK/mask", b"words", 404, "a mask"),
         ("POST", "/studio/sources/MASK/extended?sides=1,1,1,1", b"", 404, "a mask"),
         ("GET", f"/studio/sources/{'0' * 64}.jpg", b"", 404, "not in the data folder"),
         ("GET", "/studio/sources/..%2f..%2fpictures.jpg", b"", 404, ""),
