@@ -132,6 +132,16 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "无法连接工作室，请重试。",
         "Das Studio ist nicht erreichbar. Bitte noch einmal versuchen.",
     ),
+    "editor_no_file": (
+        "That was no file. Save the picture first, then drop its file here.",
+        "拖入的不是文件。请先保存图片，再将文件拖到这里。",
+        "Das war keine Datei. Sichern Sie das Bild erst, und ziehen Sie dann die Datei hierher.",
+    ),
+    "editor_unreadable": (
+        "This is a folder, or a file that cannot be read. A PNG, JPEG or WebP file was expected.",
+        "这是文件夹或无法读取的文件；应为 PNG、JPEG 或 WebP 文件。",
+        "Das ist ein Ordner oder eine unlesbare Datei. Erwartet wurde eine PNG-, JPEG- oder WebP-Datei.",
+    ),
     "editor_animated": (
         "This picture moves; its first frame is taken.",
         "这是动图，将使用第一帧。",

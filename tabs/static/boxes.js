@@ -25,8 +25,9 @@ const freeColour = () => {
   return used.indexOf(Math.min(...used));
 };
 const history = makeHistory(
-  () => ({ boxes: boxes.map(copyOf), chosen }),
+  () => ({ boxes: boxes.map(copyOf), chosen, source }),
   (then) => {
+    if (then.source !== source) showBackground(then.source);
     boxes = then.boxes.map(copyOf);
     chosen = Math.min(then.chosen, boxes.length - 1);
   },
@@ -365,7 +366,7 @@ const acts = {
   import: () => find('.boxes-file').click(),
   export: exportBoxes,
   background: () => find('.editor-file').click(),
-  bare: () => (showBackground(null), commit()),
+  bare: () => change(() => showBackground(null)),
 };
 
 for (const button of root.querySelectorAll('[data-act]')) {
@@ -376,9 +377,7 @@ for (const label of root.querySelectorAll('[data-word]')) label.textContent = sa
 canvas.setAttribute('aria-label', say('boxes_canvas'));
 takeFiles(async (file) => {
   const next = await bring('', file);
-  if (!next) return;
-  showBackground(next);
-  commit();
+  if (next) change(() => showBackground(next));
 });
 find('.boxes-file').addEventListener('change', async (event) => {
   const [file] = event.target.files;
@@ -395,11 +394,9 @@ find('.boxes-file').addEventListener('change', async (event) => {
 
 function take(value) {
   if (value.aspect) stage.style.setProperty('--aspect', value.aspect);
+  if (value.boxes) history.remember();
   if (value.source !== undefined) showBackground(value.source);
-  if (value.boxes) {
-    history.remember();
-    use(value.boxes);
-  }
+  if (value.boxes) use(value.boxes);
   commit();
 }
 new ResizeObserver(draw).observe(stage);

@@ -63,10 +63,6 @@ function makeHistory(take, put, longest) {
     },
     undo: () => step(past, future),
     redo: () => step(future, past),
-    forget() {
-      past = [];
-      future = [];
-    },
     get canUndo() {
       return past.length > 0;
     },
@@ -80,13 +76,15 @@ function makeHistory(take, put, longest) {
 async function bring(path, body) {
   tell(say('loading'));
   try {
+    if (body) await body.slice(0, 1).arrayBuffer(); // a folder, and a file that has gone, cannot be read
     const reply = await fetch('studio/sources' + path, { method: 'POST', body });
     const answer = await reply.json();
     if (!reply.ok) throw new Error(answer.error);
     tell(answer.note ? say(answer.note) : '');
     return answer;
   } catch (error) {
-    tell(error instanceof SyntaxError || error instanceof TypeError ? say('offline') : error.message);
+    if (error instanceof DOMException) tell(say('unreadable'));
+    else tell(error instanceof SyntaxError || error instanceof TypeError ? say('offline') : error.message);
     return null;
   }
 }
@@ -101,11 +99,26 @@ async function showPicture(source) {
   root.dataset.state = 'ready';
 }
 
-// Files come by a button, by drag and drop, or by pasting.
+const TEXT_FIELDS = 'textarea, [contenteditable]:not([contenteditable=false]), input:not([type]), input:is([type=text], [type=search], [type=number])';
+
+// Whether text is pasted into a field for text: office programs put a picture of it beside it. A file that was copied
+// has its own name for text.
+function isTextPaste(event) {
+  const text = event.clipboardData.getData('text/plain');
+  const isName = [...event.clipboardData.files].some((each) => each.name === text);
+  return text !== '' && !isName && event.target.closest(TEXT_FIELDS) !== null;
+}
+
+// Files come by a button, by drag and drop, or by pasting. What they hold is for the server to say: systems give many a
+// picture no type, or that of any bytes.
 function takeFiles(use) {
   const file = find('.editor-file');
-  const first = (list) => [...(list || [])].find((each) => each.type.startsWith('image/'));
-  const take = (list) => first(list) && use(first(list));
+  const take = (list) => {
+    const files = [...(list || [])];
+    const first = files.find((each) => each.type.startsWith('image/')) || files[0];
+    if (first) use(first);
+    return first !== undefined;
+  };
   file.addEventListener('change', () => {
     take(file.files);
     file.value = '';
@@ -118,10 +131,10 @@ function takeFiles(use) {
   root.addEventListener('drop', (event) => {
     event.preventDefault();
     root.classList.remove('is-dropping');
-    take(event.dataTransfer.files);
+    if (!take(event.dataTransfer.files)) tell(say('no_file'));
   });
   document.addEventListener('paste', (event) => {
-    if (root.offsetParent !== null) take(event.clipboardData.files);
+    if (root.offsetParent !== null && !isTextPaste(event)) take(event.clipboardData.files);
   });
 }
 

@@ -27,7 +27,15 @@ function putMask(alpha) {
   pen.putImageData(image, 0, 0);
 }
 
-const history = makeHistory(takeMask, putMask, UNDO_STEPS);
+// Another picture, and a larger canvas, are taken back as strokes are.
+const history = makeHistory(
+  () => ({ source, alpha: takeMask() }),
+  (then) => {
+    if (then.source !== source) showPicture((source = then.source));
+    putMask(then.alpha);
+  },
+  UNDO_STEPS,
+);
 
 function draw(from, to) {
   pen.globalCompositeOperation = isErasing ? 'destination-out' : 'source-over';
@@ -89,10 +97,10 @@ function grow() {
 
 // Another picture, with a mask if it brings one (a URL), else unpainted.
 async function load(next, mask) {
+  if (source) history.remember();
   source = next;
   await showPicture(source);
   pen.clearRect(0, 0, canvas.width, canvas.height);
-  history.forget();
   if (mask) await paint(mask);
   commit();
 }
@@ -120,6 +128,7 @@ async function extend() {
   const before = { ...source, mask: copy() };
   const next = await bring(`/${source.digest}/extended?sides=${sides.join(',')}`);
   if (!next) return;
+  history.remember();
   source = next;
   await showPicture(source);
   const scale = canvas.width / source.width;
@@ -128,7 +137,6 @@ async function extend() {
   pen.fillRect(0, 0, canvas.width, canvas.height);
   pen.clearRect(...frame);
   pen.drawImage(before.mask, ...frame);
-  history.forget();
   commit();
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +13,7 @@ from PIL import Image
 from playwright.sync_api import Page, Route, expect
 
 from studio.gallery.store import Store
+from studio.images.opening import open_mask
 from studio.requests.inpaint import Inpaint
 from tests.browser.person import (
     BLINK,
@@ -25,6 +27,7 @@ from tests.browser.person import (
     wait_for_state,
     write,
 )
+from tests.images.icc import painted_masks, saved
 from tests.running import Studio
 
 OpenPage = Callable[..., Page]
@@ -228,3 +231,122 @@ def test_a_file_that_is_no_picture_is_refused_in_words_and_the_editor_goes_on(
     page.locator(".editor-file").set_input_files(tmp_path / "fake.png")
     expect(page.locator(".editor-status")).to_contain_text("PNG, JPEG or WebP")
     _open_with(page, photo)
+
+
+# Puts things on the clipboard as programs do: text, and a picture.
+COPY = """async ({text, picture}) => {
+  const kinds = {};
+  if (text) kinds['text/plain'] = new Blob([text], {type: 'text/plain'});
+  const bytes = Uint8Array.from(atob(picture), (each) => each.charCodeAt(0));
+  kinds['image/png'] = new Blob([bytes], {type: 'image/png'});
+  await navigator.clipboard.write([new ClipboardItem(kinds)]);
+}"""
+# Drops a file, or something that is none, on the editor of the open tab.
+DROP = """(editor, {name, type, content}) => {
+  const carried = new DataTransfer();
+  if (name) carried.items.add(new File([Uint8Array.from(atob(content), (each) => each.charCodeAt(0))], name, {type}));
+  else carried.setData('text/plain', 'words');
+  editor.dispatchEvent(new DragEvent('drop', {dataTransfer: carried, bubbles: true, cancelable: true}));
+}"""
+PAINTED = """() => { const c = document.querySelector('.editor-canvas');
+  const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+  let n = 0; for (let i = 3; i < d.length; i += 4) n += d[i] > 127; return n; }"""
+
+
+def _shown(page: Page) -> str:
+    return str(page.locator(TAB + ".editor-picture").get_attribute("src"))
+
+
+def _png(colour: tuple[int, int, int]) -> str:
+    return base64.b64encode(saved(Image.new("RGB", (WIDTH, HEIGHT), colour))).decode()
+
+
+@pytest.fixture
+def writing(open_page: OpenPage, photo: Path) -> Page:
+    """Somebody who has painted on a picture and may use the clipboard."""
+    page = open_page(permissions=["clipboard-read", "clipboard-write"])
+    _open_with(page, photo)
+    _stroke(page, LINE)
+    return page
+
+
+def test_text_with_a_bitmap_beside_it_is_pasted_as_text(writing: Page) -> None:
+    """Office programs copy a picture of the text along with it; that used to take the place of picture and mask."""
+    prompt, before, painted = writing.locator(TAB + "#prompt textarea"), _shown(writing), writing.evaluate(PAINTED)
+    writing.evaluate(COPY, {"text": "a table of houses", "picture": _png((9, 9, 9))})
+    prompt.click()
+    writing.keyboard.press("Control+v")
+    expect(prompt).to_have_value("a table of houses")
+    writing.wait_for_timeout(BLINK)
+    assert (_shown(writing), writing.evaluate(PAINTED)) == (before, painted)
+
+
+@pytest.mark.parametrize("text", ["", "words beside it"])
+def test_a_picture_that_is_pasted_can_be_taken_back_with_the_mask_on_the_one_before(writing: Page, text: str) -> None:
+    """Into the prompt where there is nothing but a picture; on the canvas in any case."""
+    before, painted = _shown(writing), writing.evaluate(PAINTED)
+    writing.evaluate(COPY, {"text": text, "picture": _png((200, 30, 30))})
+    writing.locator(TAB + (".editor-canvas" if text else "#prompt textarea")).focus()
+    writing.keyboard.press("Control+v")
+    expect(writing.locator(TAB + ".editor-picture")).not_to_have_attribute("src", before)
+    assert writing.evaluate(PAINTED) == 0
+    writing.locator(TAB + '[data-act="undo"]').click()
+    expect(writing.locator(TAB + ".editor-picture")).to_have_attribute("src", before)
+    assert writing.evaluate(PAINTED) == painted
+    writing.locator(TAB + '[data-act="redo"]').click()
+    expect(writing.locator(TAB + ".editor-picture")).not_to_have_attribute("src", before)
+    assert writing.evaluate(PAINTED) == 0
+
+
+def test_a_file_is_taken_for_what_it_holds_and_something_else_is_called_by_its_name(open_page: OpenPage) -> None:
+    """Systems give no type to what they do not know, and then nothing happened at all."""
+    page = open_page()
+    open_tab(page, "Inpainting")
+    editor, status = page.locator(TAB + ".editor"), page.locator(TAB + ".editor-status")
+    heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(400)
+    for name, kind, content, said in (
+        ("IMG_0001.HEIC", "", heic, "The file is HEIC; a PNG, JPEG or WebP file was expected"),
+        ("words.txt", "text/plain", b"words", "The file is text; "),
+        ("nothing.png", "image/png", b"", "The file is empty; "),
+    ):
+        page.locator(TAB + ".editor-file").set_input_files({"name": name, "mimeType": kind, "buffer": content})
+        expect(status).to_contain_text(said)
+        page.evaluate("(status) => (status.textContent = '')", status.element_handle())
+        editor.evaluate(DROP, {"name": name, "type": kind, "content": base64.b64encode(content).decode()})
+        expect(status).to_contain_text(said)
+    editor.evaluate(DROP, {})
+    expect(status).to_contain_text("That was no file")
+    shown = ""
+    for number, kind in enumerate(("", "application/octet-stream", "text/plain")):
+        editor.evaluate(DROP, {"name": "photo", "type": kind, "content": _png((number, 99, 99))})
+        expect(page.locator(TAB + ".editor-picture")).not_to_have_attribute("src", shown)
+        expect(status).to_have_text("")
+        shown = _shown(page)
+
+
+def test_a_folder_is_no_picture(open_page: OpenPage, tmp_path: Path) -> None:
+    page = open_page()
+    open_tab(page, "Inpainting")
+    frame = page.locator(TAB + ".editor").bounding_box()
+    assert frame
+    session, place = page.context.new_cdp_session(page), {"x": frame["x"] + 40, "y": frame["y"] + 40}
+    session.send("Input.setInterceptDrags", {"enabled": False})
+    carried = {"items": [], "files": [str(tmp_path)], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        session.send("Input.dispatchDragEvent", {"type": kind, **place, "data": carried})
+    expect(page.locator(TAB + ".editor-status")).to_contain_text("This is a folder")
+
+
+def test_a_mask_from_a_file_is_read_as_everywhere_else(writing: Page) -> None:
+    """What is light and opaque; the page used to count the green alone, and to stretch any shape."""
+    for image in painted_masks():
+        fitted = image.resize((WIDTH, HEIGHT), 0)
+        file = {"name": "mask.png", "mimeType": "image/png", "buffer": saved(fitted)}
+        expected = int((open_mask(saved(fitted)).array > 0).sum())
+        writing.locator(TAB + '[data-act="clear"]').click()
+        writing.locator(TAB + ".editor-mask-file").set_input_files(file)
+        writing.wait_for_function(f"() => ({PAINTED})() === {expected}")
+    file = {"name": "tall.png", "mimeType": "image/png", "buffer": saved(Image.new("L", (100, 300), 255))}
+    writing.locator(TAB + ".editor-mask-file").set_input_files(file)
+    expect(writing.locator(TAB + ".editor-status")).to_contain_text(f"a mask of the picture's shape, {WIDTH}x{HEIGHT}")
+    assert writing.evaluate(PAINTED) == expected
