@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 LARGEST_PROFILE = 16 * 2**20  # bytes; as much as a JPEG can hold
-SPACES = {"I;16": ("GRAY",), "L": ("GRAY", "RGB "), "RGB": ("RGB ",), "CMYK": ("CMYK",)}  # that fit to Pillow's modes
+SPACES = {"I;16": ("GRAY", "RGB "), "L": ("GRAY", "RGB "), "RGB": ("RGB ",), "CMYK": ("CMYK",)}  # of Pillow's modes
 CLASSES = ("scnr", "mntr", "prtr", "spac")  # the profiles of devices and spaces; others say nothing of a picture
 SAME = 1  # level of 255, by which sRGB profiles differ from one another
 MOST_TAGS = 100  # of a profile, as many as LittleCMS reads
@@ -40,8 +40,18 @@ def in_srgb(image: Image.Image, profiles: Sequence[bytes]) -> Image.Image:
             continue  # one colour for everything
         if mode in ("L", "RGB") and np.abs(meant - np.asarray(probe.convert("RGB"))).max() <= SAME:
             return image
-        return transform.apply(image if image.mode == mode else image.convert(mode))
+        return transform.apply(image if image.mode == mode else eight_bits(image).convert(mode))
     return image
+
+
+def eight_bits(image: Image.Image) -> Image.Image:
+    """Grey of 16 or 32 bits (which Pillow would cut off at 255) or of fractions, brought down to 8 bits; others as they
+    are."""
+    if not image.mode.startswith(("I", "F")):
+        return image
+    levels = np.asarray(image).astype(np.float64)
+    largest = 1.0 if image.mode.startswith("F") and levels.max(initial=0) <= 1 else 65535.0
+    return Image.fromarray(np.clip(levels / largest * 255, 0, 255).round().astype(np.uint8))
 
 
 def _transform(profile: bytes, mode: str) -> tuple[ImageCms.ImageCmsTransform | None, str]:

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageChops
 
 from studio.errors import BadPicture
-from studio.images.colour import in_srgb
+from studio.images.colour import eight_bits, in_srgb
 from studio.images.kinds import other_kind
 from studio.images.pixels import Mask, Pixels
 from studio.images.stated import without_colours
@@ -41,7 +41,7 @@ def open_picture(file: bytes | IO[bytes]) -> Pixels:
     """
     image, profiles = _decoded(file)
     colours, alpha = _layers(image)
-    colours = _eight_bits(in_srgb(colours, profiles)).convert("RGB")
+    colours = eight_bits(in_srgb(colours, profiles)).convert("RGB")
     if alpha is not None:
         colours.putalpha(alpha)
         colours = Image.alpha_composite(Image.new("RGBA", colours.size, (*PAPER, 255)), colours).convert("RGB")
@@ -53,7 +53,7 @@ def open_mask(file: bytes | IO[bytes]) -> Mask:
     whatever colours those mean. Raises `BadPicture`."""
     image, _ = _decoded(file)
     colours, alpha = _layers(image)
-    levels = _eight_bits(colours).convert("L")
+    levels = eight_bits(colours).convert("L")
     return Mask.of(np.asarray(levels if alpha is None else ImageChops.multiply(levels, alpha)))
 
 
@@ -152,13 +152,3 @@ def check_size(width: int, height: int) -> None:
         raise BadPicture(
             f"The picture has {width * height / 1e6:.0f} megapixels; at most {MOST_PIXELS / 1e6:.0f} are taken."
         )
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Grey of 16 or 32 bits (which Pillow would cut off at 255) or of fractions, brought down to 8 bits; others as they
-    are."""
-    if not image.mode.startswith(("I", "F")):
-        return image
-    levels = np.asarray(image).astype(np.float64)
-    largest = 1.0 if image.mode.startswith("F") and levels.max(initial=0) <= 1 else 65535.0
-    return Image.fromarray(np.clip(levels / largest * 255, 0, 255).round().astype(np.uint8))

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser
 
 from studio.images.opening import open_picture
 from tests.images.icc import ADOBE, P3, iccp, jpeg, of_grey, of_ink, png, webp
-from tests.images.test_stated import STATEMENTS
+from tests.images.test_stated import LINEAR, STATEMENTS
 
 # In a canvas, as every page sees pictures; the sheet is white, as ours is.
 FIRST_ROW = """async (url) => {
@@ -29,9 +29,11 @@ FIRST_ROW = """async (url) => {
 COLOURS = [(200, 60, 60), (20, 20, 20), (120, 180, 40), (255, 255, 255), (0, 0, 0), (30, 60, 220)] * 4
 ROW = Image.fromarray(np.repeat(np.array([COLOURS], np.uint8), 24, 0))
 GREY = ROW.convert("L")
+DEEP = Image.fromarray(np.asarray(GREY).astype(np.uint16) * 257)
 CLEAR = Image.merge("RGBA", (*ROW.split(), Image.fromarray(np.full((24, 24), 128, np.uint8))))
 FILES = {
     **{name: png(ROW, *chunks) for name, (chunks, _) in STATEMENTS.items()},
+    "deep grey": png(DEEP, iccp(of_grey(1.0))), "deep grey by gamma": png(DEEP, LINEAR), "deep": png(DEEP),
     "grey": png(GREY, iccp(of_grey(1.0))), "grey by a screen's": png(GREY, iccp(P3)), "clear": png(CLEAR, iccp(P3)),
     "colours by grey": png(ROW, iccp(of_grey(1.0))), "colours by ink": png(ROW, iccp(of_ink())),
     "palette": png(ROW.quantize(8), iccp(ADOBE)), "JPEG": jpeg(ROW, ADOBE), "grey JPEG": jpeg(GREY, of_grey(1.8)),
