@@ -43,12 +43,15 @@ class Started:
 
 @dataclass(frozen=True)
 class Progressed:
-    """Picture ``index`` is large: of its next step, the model has seen ``tiles`` of ``all_tiles``."""
+    """Picture ``index`` is large: of its next step, the model has seen ``tiles`` of ``all_tiles``; or, where all steps
+    are taken, so many are decoded. ``share`` and ``seconds_left``: see `Previewed`."""
 
     job: str
     index: int
     tiles: int
     all_tiles: int
+    share: float = 0.0
+    seconds_left: float | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,8 @@ class Previewed:
     """Picture ``index`` as it looks after ``step`` of ``steps`` model calls: a small JPEG.
 
     ``seconds_left`` is an estimate from the job's own pace so far; None before there is one. ``is_frame`` tells that it
-    belongs to the trajectory that was asked for, and is decoded in full.
+    belongs to the trajectory that was asked for, and is decoded in full. ``share``, 0..1, is how much of the whole
+    job's time has passed: it never falls, and is below 1 until all its pictures are written down.
     """
 
     job: str
@@ -66,6 +70,7 @@ class Previewed:
     jpeg: bytes
     seconds_left: float | None
     is_frame: bool = False
+    share: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -88,14 +88,18 @@ class Part:
 @dataclass(frozen=True)
 class Stage:
     """Where a row stands among the stages of its picture: the steps that it takes, those before and after it, and what
-    these cost, in model inputs as in `Row.cost`. ``then`` makes the next stage's row out of what this one has drawn,
-    float32 [H, W, 3] in 0..255; None where it is the last."""
+    these cost, in model inputs as in `Row.cost` and in pixels that are decoded. ``drawn`` is what the stage before has
+    drawn, uint8 [H, W, 3]. ``then`` makes the next stage's row out of what this one has drawn, float32 [H, W, 3] in
+    0..255; None where it is the last."""
 
     steps: int
     steps_before: int = 0
     steps_after: int = 0
     cost_before: float = 0.0
     cost_after: float = 0.0
+    pixels_before: float = 0.0
+    pixels_after: float = 0.0
+    drawn: NDArray[np.uint8] | None = None
     then: Callable[[NDArray[np.float32]], Row] | None = None
 
 
@@ -107,6 +111,8 @@ class Row:
     step so far. ``x0`` is the original sample that its last step predicted, [C, h, w].
     ``request`` makes this one picture alone: the job's request with this row's seed and a count of one. ``owner`` is
     whose turn it is when this row runs. ``finish`` makes the picture out of what is decoded, uint8 [H, W, 3].
+    ``small`` is what the picture averages down to, where that is known: float32 [h, w, 3] in 0..255, a pixel a latent,
+    of a canvas that may be larger to the right and below. ``decoded`` are the pieces of a row that is done so far.
     ``stage`` is for pictures that are drawn in more than one; None is the only one.
     """
 
@@ -119,9 +125,11 @@ class Row:
     owner: str = ""
     keep: Keep | None = None
     finish: Finish = lambda picture: picture
+    small: NDArray[np.float32] | None = None
     stage: Stage | None = None
     call: int = 0
     parts: list[Part] = field(default_factory=list)
+    decoded: list[torch.Tensor] = field(default_factory=list)
     x0: torch.Tensor | None = None
     _drawn: tuple[int, torch.Tensor] | None = None  # the noise of a call, kept so that a retried call gets the same
 
@@ -148,6 +156,11 @@ class Row:
     @property
     def is_done(self) -> bool:
         return self.call == self.table.calls
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is done and no stage follows."""
+        return self.is_done and self._stage.then is None
 
     @property
     def conditionings(self) -> tuple[Conditioning, ...]:
@@ -188,7 +201,31 @@ class Row:
     @property
     def cost_done(self) -> float:
         """What the calls so far needed, those of earlier stages, too; likewise."""
-        return len(self.tiling.places) * self.call * self._inputs_a_tile * self._cost_of_input + self._stage.cost_before
+        tiles = len(self.tiling.places) * self.call + self.tiles_done
+        return tiles * self._inputs_a_tile * self._cost_of_input + self._stage.cost_before
+
+    @property
+    def pieces(self) -> Tiling:
+        """In which its picture is decoded."""
+        return self.denoiser.first_stage.tiling(self.latent)
+
+    @property
+    def pixels_left(self) -> float:
+        """How many the first stages have to decode yet, those of later stages, too."""
+        return self._pixels - self._pixels_decoded + self._stage.pixels_after
+
+    @property
+    def pixels_done(self) -> float:
+        """How many they have decoded, those of earlier stages, too."""
+        return self._pixels_decoded + self._stage.pixels_before
+
+    @property
+    def _pixels(self) -> int:
+        return self.tiling.rows * self.tiling.columns * self.denoiser.factor**2
+
+    @property
+    def _pixels_decoded(self) -> float:
+        return self._pixels * len(self.decoded) / len(self.pieces.places) if self.decoded else 0.0
 
     @property
     def step(self) -> int:

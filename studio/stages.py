@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from studio.errors import PackError
 from studio.images.pixels import Image
 from studio.packs.pack import Pack
+from studio.requests.limits import CASCADE_SCALE
 from studio.requests.request import Request, Staged
 from studio.requests.super_resolve import SuperResolve
 from studio.rows import Row, Stage
@@ -32,11 +33,14 @@ def prepare(job: str, request: Request, pack: Pack, images: Mapping[str, Image])
         return find_task(request).prepare(job, request, pack, images)
     _check_second_stage(pack)
     rows = find_task(request).prepare(job, request.base, pack, images)
-    second = _inputs_of_stage(_second_stage(request), pack)
+    second, canvas = _inputs_of_stage(_second_stage(request), pack), _second_stage(request).tiling
+    pixels = canvas.rows * canvas.columns * CASCADE_SCALE**2
     for row in rows:
         row.request = request.alone(row.index)
-        following = partial(_follow, row, pack)
-        row.stage = Stage(request.steps, steps_after=SECOND_STEPS, cost_after=second, then=following)
+        row.stage = Stage(
+            request.steps, steps_after=SECOND_STEPS, cost_after=second, pixels_after=pixels,
+            then=partial(_follow, row, pack),
+        )  # fmt: skip
     return rows
 
 
@@ -45,7 +49,10 @@ def _follow(row: Row, pack: Pack, drawn: NDArray[np.float32]) -> Row:
     assert isinstance(row.request, Staged)
     [second] = super_resolve.upscaled(row.job, _second_stage(row.request), pack, drawn)
     second.index, second.request = row.index, row.request
-    second.stage = Stage(SECOND_STEPS, steps_before=row.request.steps, cost_before=row.cost_done)
+    second.stage = Stage(
+        SECOND_STEPS, steps_before=row.request.steps, cost_before=row.cost_done, pixels_before=row.pixels_done,
+        drawn=drawn.round().astype(np.uint8),
+    )  # fmt: skip
     return second
 
 

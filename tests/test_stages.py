@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
+from studio import rows as rows_module
 from studio import stages
+from studio.engine import drawn as drawn_module
 from studio.engine.batching import Limits
 from studio.engine.engine import Engine
 from studio.errors import InvalidRequest, JobFailed, PackError
@@ -72,8 +75,7 @@ def test_previews_count_the_steps_of_both_stages_and_what_is_left_of_both(pack: 
     steps = 3 + SECOND_STEPS
     assert [(event.step, event.steps) for event in previews] == [(step, steps) for step in range(1, steps + 1)]
     left = [event.seconds_left for event in previews]
-    assert all(seconds is not None for seconds in left)
-    assert left[-1] == 0
+    assert all(seconds is not None and seconds > 0 for seconds in left), "it is still to be decoded and written down"
     assert isinstance(events[-1], Finished)
     assert len([event for event in events if isinstance(event, Drawn)]) == 1
 
@@ -112,6 +114,56 @@ def test_stopped_in_either_stage_what_there_is_can_be_kept(pack: Pack, steps_bef
     assert kept.pixels.width == (SIDE if steps_before < 4 else 4 * SIDE)
     assert isinstance(events[1], Cancelled)
     assert not engine.has_work
+
+
+def test_whenever_it_is_stopped_once_there_is_something_to_see_that_is_kept(
+    pack: Pack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the second stage began, it had predicted nothing yet, and nothing was kept of a picture that was all there."""
+    assert pack.upscaler is not None
+    monkeypatch.setattr(drawn_module, "SLICE_SECONDS", 0.0)  # pieces are decoded one by one
+    monkeypatch.setattr(rows_module, "TILES_A_CALL", 4)  # and a step of the second stage takes three calls
+    monkeypatch.setattr(pack.upscaler.first_stage, "piece", 40)
+    request = ask(seed=5, steps=3, **LARGE)
+    first, whole = _drawn(pack, request.base), _drawn(pack, request)
+    found, most = [], 100
+    for calls in range(most):
+        engine = _engine(pack)
+        events = engine.submit("a", request)
+        for _ in range(calls):
+            events += engine.step()
+        if isinstance(events[-1], Finished):
+            break
+        seen = [event for event in events if isinstance(event, Previewed)]
+        kept = [event for event in engine.cancel("a", keep=True) if isinstance(event, Drawn)]
+        assert len(kept) == (1 if seen else 0), f"after {calls} calls of the engine"
+        found += [(event.stopped_at, event.pixels) for event in kept]
+        assert [event.stopped_at for event in kept] in ([], [None], [seen[-1].step if seen else 0])
+        assert not engine.has_work
+    assert len(found) < most - 1
+    between = [pixels for stopped_at, pixels in found if stopped_at == 3]
+    assert len(between) > 2, "before the second stage, and while its first step is half done"
+    for pixels in between:
+        assert pixels is not None
+        assert (pixels.width, _difference(pixels, first)) == (SIDE, 0)
+    last = [pixels for stopped_at, pixels in found if stopped_at is None]
+    assert len(last) > 2, "while it is decoded; what has taken all its steps is whole"
+    assert all(pixels is not None and _difference(pixels, whole) == 0 for pixels in last)
+
+
+def test_previews_of_the_second_stage_have_the_first_ones_colours(pack: Pack) -> None:
+    """The stand-in for its decoder is off by a colour at each latent, of which there is one for each pixel of the first
+    stage's picture."""
+    for width, height in ((4 * SIDE, 4 * SIDE), (16 * SIDE, 8 * SIDE), (8 * SIDE, 4 * SIDE + 32)):
+        request = ask(seed=5, steps=2, width=width, height=height, cascade=True)
+        small = _drawn(pack, request.base).array
+        events = _run(_engine(pack), {"a": request})
+        previews = [event for event in events if isinstance(event, Previewed)][2:]
+        assert len(previews) == SECOND_STEPS
+        for picture in decoded([event.jpeg for event in previews]):
+            assert abs(picture.shape[1] / picture.shape[0] - width / height) < 0.05, "nothing of the canvas's margin"
+            seen, expected = (cv2.resize(each, (16, 8), interpolation=cv2.INTER_AREA) for each in (picture, small))
+            assert np.abs(seen.astype(int) - expected).mean() < 6, "but for JPEG"
 
 
 def test_a_second_stage_that_cannot_begin_ends_its_picture_alone(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:

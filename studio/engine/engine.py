@@ -12,6 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -21,11 +22,12 @@ from numpy.typing import NDArray
 
 from studio.engine.batching import Limits, Line, Pace, Places, Room, Turns, plan, refusal
 from studio.engine.denoise import Move, step_rows
+from studio.engine.drawn import decode_some, frame, has_picture, levels, picture
 from studio.engine.preview import encode_frame, encode_previews
+from studio.engine.progress import Progress, Tempo
 from studio.errors import JobFailed, NotFinite, OutOfMemory, PackError, QueueFull, StudioError
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Progressed, Started
 from studio.images.pixels import Image, Pixels
-from studio.images.resizing import resized
 from studio.packs.pack import Pack
 from studio.requests.limits import PRECISIONS
 from studio.requests.request import Request
@@ -53,8 +55,8 @@ class _Job:
     pack: Pack
     inputs: float
     images: Mapping[str, Image]
-    started: float = 0.0
     rows: list[Row] = field(default_factory=list)
+    progress: Progress = field(default_factory=Progress)
     error: StudioError | None = None
 
 
@@ -66,6 +68,10 @@ class _Resident:
     room: Room
     pace: Pace
     used: float = 0.0
+
+    @cached_property
+    def tempo(self) -> Tempo:
+        return Tempo(self.pace, self.pack.info.size**2)
 
 
 class Engine:
@@ -82,7 +88,7 @@ class Engine:
         self._waiting: Line[_Job] = Line()
         self._work_waiting: defaultdict[PackKey, float] = defaultdict(float)  # the model inputs of those jobs
         self._running: dict[str, _Job] = {}
-        self._row_turns = Turns()
+        self._row_turns, self._finish_turns = Turns(), Turns()
         self._told: Places[_Job] = Places()
         self.calls = 0  # model calls so far
         self.steps = 0  # of all rows
@@ -173,18 +179,20 @@ class Engine:
         events: list[Event] = []
         for row in running.rows:
             self._row_turns.forget(row)
-            if keep and row.x0 is not None:
+            if keep and has_picture(row):
                 with contextlib.suppress(Exception):  # it is being thrown away; what can be kept of it, is
                     events.append(self._draw(running, row))
         return [*events, Cancelled(job), *self._places()]
 
     def step(self) -> list[Event]:
-        """Lets waiting jobs in, draws one picture that is done, and takes one model call for all that can share it."""
+        """Lets waiting jobs in, decodes some of a picture that is done, and takes one model call for all that can share
+        it."""
         events = self._admit()
         rows = [row for job in self._running.values() for row in job.rows]
-        done = next((row for row in rows if row.is_done), None)
-        if done is not None:
-            events += self._finish(done)
+        if done := self._finish_turns.order(row for row in rows if row.is_done):
+            self._finish_turns.served(done[:1])
+            self._finish_turns.forget(done[0])  # it is owners who take turns; one picture of each after the other
+            events += self._finish(done[0])
         ready = self._row_turns.order(row for row in rows if not row.is_done)
         batch = plan(ready, self._resident_of(ready[0]).room.inputs) if ready else []
         self._row_turns.served(batch)
@@ -198,6 +206,7 @@ class Engine:
             if in_flight and in_flight + job.request.count > self._limits.rows:
                 break
             self._leave(job.name)
+            job.progress = Progress()
             try:
                 job.rows = prepare(job.name, job.request, job.pack, job.images)
                 started = self._started(job)
@@ -207,15 +216,16 @@ class Engine:
             for row in job.rows:
                 row.owner = job.owner
             self._waiting.served(job.owner)
-            job.started = time.monotonic()
+            job.progress.prepared()
             self._running[job.name] = job
             in_flight += len(job.rows)
             events.append(started)
         return events
 
     def _started(self, job: _Job) -> Started:
-        pack, request = job.pack, job.request
-        seconds = self._packs[_key(request)].pace.seconds(sum(row.cost_left for row in job.rows))
+        pack, request, resident = job.pack, job.request, self._packs[_key(job.request)]
+        is_known = resident.pace.seconds_per_input is not None
+        seconds = sum(map(resident.tempo.seconds_left, job.rows)) if is_known else None
         unknown, replaced = pack.unknown_words(request.words), pack.replaced_words(request.words)
         return Started(job.name, pack.cuts(request.caption), unknown, seconds, replaced)
 
@@ -294,7 +304,7 @@ class Engine:
         for row, result in zip(batch, results, strict=True):
             if isinstance(result, Part):
                 row.parts.append(result)
-                events.append(Progressed(row.job, row.index, row.tiles_done, len(row.tiling.places)))
+                events.append(self._progressed(row, row.tiles_done, len(row.tiling.places)))
             elif not result.is_finite:
                 problem = NotFinite(
                     f"Picture {row.index + 1} ran off to infinity at model call {row.call + 1}. "
@@ -313,7 +323,7 @@ class Engine:
     def _preview(self, rows: Sequence[Row]) -> list[Event]:
         """How ``rows`` look now; they have one size and one denoiser."""
         x0 = torch.stack([row.x0 for row in rows if row.x0 is not None])
-        jpegs = encode_previews(x0, rows[0].denoiser.first_stage.preview)
+        jpegs = encode_previews(x0, rows[0].denoiser.first_stage.preview, [row.small for row in rows])
         return [self._previewed(row, jpeg) for row, jpeg in zip(rows, jpegs, strict=True)]
 
     def _previewed(self, row: Row, jpeg: bytes) -> Previewed:
@@ -321,19 +331,33 @@ class Engine:
         is_frame = row.request.trajectory
         if is_frame:
             try:
-                jpeg = encode_frame(_frame(row))
+                jpeg = encode_frame(frame(row))
             except Exception:
                 logger.exception("a trajectory lacks a frame")
                 is_frame = False
-        pace = (time.monotonic() - self._running[row.job].started) / row.cost_done
-        return Previewed(row.job, row.index, row.step, row.steps, jpeg, pace * row.cost_left, is_frame)
+        share, seconds = self._how_far(row)
+        return Previewed(row.job, row.index, row.step, row.steps, jpeg, seconds, is_frame, share)
+
+    def _progressed(self, row: Row, tiles: int, all_tiles: int) -> Progressed:
+        return Progressed(row.job, row.index, tiles, all_tiles, *self._how_far(row))
+
+    def _how_far(self, row: Row) -> tuple[float, float]:
+        """How far the job of ``row`` is: see `Progress.told`."""
+        job = self._running[row.job]
+        return job.progress.told(job.rows, self._resident_of(row).tempo)
 
     def _finish(self, row: Row) -> list[Event]:
+        """Decodes some of a row that is done; after the last piece its picture is drawn, or its next stage begins."""
         job = self._running[row.job]
+        begun, pixels = time.perf_counter(), row.pixels_done
         try:
+            is_decoded = decode_some(row)
+            if row.pixels_done > pixels:
+                self._resident_of(row).tempo.decoding.took(time.perf_counter() - begun, row.pixels_done - pixels)
+            if not is_decoded:
+                return [self._progressed(row, len(row.decoded), len(row.pieces.places))]
             if row.stage is not None and row.stage.then is not None:
-                levels = row.denoiser.first_stage.decode_levels(row.latent[None])[0].numpy()
-                self._replace(job, row, row.stage.then(levels))
+                self._replace(job, row, row.stage.then(levels(row)))
                 return []
             drawn = self._draw(job, row)
         except Exception as error:
@@ -350,16 +374,16 @@ class Engine:
 
     def _draw(self, job: _Job, row: Row) -> Drawn:
         """The picture of a row that is done, or of one that is stopped: where it was heading."""
-        picture = _picture(row)
+        drawn = picture(row)
         return Drawn(
             job=job.name,
             index=row.index,
             request=row.request,
             model_hash=job.pack.model_hash,
-            seconds=time.monotonic() - job.started,
-            stopped_at=None if row.is_done else row.step,
-            pixels=Pixels.of(picture),
-            similarity=_similarity(job, picture),
+            seconds=time.monotonic() - job.progress.started,
+            stopped_at=None if row.is_whole else row.step,
+            pixels=Pixels.of(drawn),
+            similarity=_similarity(job, drawn),
             revision=job.pack.revision,
         )
 
@@ -371,6 +395,7 @@ class Engine:
 
     def _release(self, job: _Job, row: Row) -> list[Event]:
         """Lets a row go; with its last row, the job ends."""
+        job.progress.leave(row, self._resident_of(row).tempo)
         job.rows = [other for other in job.rows if other is not row]
         self._row_turns.forget(row)
         if job.rows:
@@ -387,20 +412,6 @@ def _key(request: Request) -> PackKey:
 def _padding(row: Row, room: Room) -> int:
     """How many inputs of this row's size a call has in strict mode: always the same, and never fewer than two."""
     return max(2, int(room.inputs * row.inputs / row.cost))
-
-
-def _picture(row: Row) -> NDArray[np.uint8]:
-    """What the row has drawn, or, while it is not done, where it is heading: [H, W, 3]."""
-    latent = row.latent if row.is_done else row.x0
-    assert latent is not None
-    return row.finish(row.denoiser.first_stage.decode(latent[None])[0].numpy())
-
-
-def _frame(row: Row) -> NDArray[np.uint8]:
-    """The same in the size of the picture that it becomes at last."""
-    picture = _picture(row)
-    is_small = row.stage is not None and row.stage.then is not None
-    return resized(picture, row.request.width, row.request.height) if is_small else picture
 
 
 def _similarity(job: _Job, picture: NDArray[np.uint8]) -> float | None:

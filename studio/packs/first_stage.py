@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from diffusers import AutoencoderKL, VQModel
 from numpy.typing import NDArray
 
 from studio.errors import NotFinite
-from studio.images.tiles import tiled
+from studio.images.tiles import Tiling, tiled
 from studio.packs.linear_decoder import PreviewDecoder
 from studio.packs.tiles import blended, cut
 
@@ -48,12 +49,24 @@ class FirstStage:
 
         Raises `NotFinite` where the autoencoder overflows, rather than hand out a black picture.
         """
+        tiling = self.tiling(latents)
+        return self.joined([self.decode_piece(cut(latents, tiling, place)) for place in tiling.places], tiling)
+
+    def tiling(self, latents: torch.Tensor) -> Tiling:
+        """The pieces in which ``latents`` [..., h, w] are decoded."""
         rows, columns = latents.shape[-2:]
-        tiling = tiled(rows, columns, self.piece or max(rows, columns), OVERLAP)
+        return tiled(rows, columns, self.piece or max(rows, columns), OVERLAP)
+
+    def decode_piece(self, latents: torch.Tensor) -> torch.Tensor:
+        """Scaled latents of one piece, [B, C, h, w], as `joined` takes them."""
         with torch.inference_mode():
             scaled = (latents / self.model.config.scaling_factor).to(self.model.dtype)
-            pieces = [self.model.decode(cut(scaled, tiling, place)).sample.float() for place in tiling.places]
-            pictures = blended(pieces, tiling.scaled(self.factor))
+            decoded: torch.Tensor = self.model.decode(scaled).sample
+            return decoded.float()
+
+    def joined(self, pieces: Sequence[torch.Tensor], tiling: Tiling) -> torch.Tensor:
+        """All pieces of ``tiling`` as `decode_levels` gives them, and raising as it does."""
+        pictures = blended(pieces, tiling.scaled(self.factor))
         if not torch.isfinite(pictures).all():
             raise NotFinite("The picture could not be decoded: its numbers ran off to infinity. Try another seed.")
         return to_levels(pictures)

@@ -48,7 +48,7 @@ def upscaled(job: str, request: SuperResolve, pack: Pack, source: Levels) -> lis
     assert upscaler is not None
     rows = _by(upscaler, job, request, pack, source)
     for row in rows:
-        row.finish = _finish(request, source, MODEL_SCALE)
+        row.finish, row.small = _finish(request, source, MODEL_SCALE), source.astype(np.float32)
     return rows
 
 

@@ -39,9 +39,9 @@ def test_every_arm_serves_everybody(name: str, counted: Pack) -> None:
 
 def test_the_stock_arms_and_ours_draw_the_same_picture(counted: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[torch.Tensor] = []
-    decode = counted.first_stage.decode
+    decode = counted.first_stage.decode_piece
     monkeypatch.setattr(
-        counted.first_stage, "decode", lambda latents: (drawn.append(latents.clone()), decode(latents))[1]
+        counted.first_stage, "decode_piece", lambda latents: (drawn.append(latents.clone()), decode(latents))[1]
     )
     request = ask(steps=6, guidance=4.0, seed=3)
     for arm in (StockLoop(counted), StockLoop(counted, largest=4), OurEngine(counted, 8, together=True)):

@@ -46,8 +46,10 @@ def test_each_step_is_decoded_in_full_and_the_last_frame_is_the_picture(pack: Pa
 
 def test_nobody_pays_for_frames_that_were_not_asked_for(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
     decoded: list[int] = []
-    decode = pack.first_stage.decode
-    monkeypatch.setattr(pack.first_stage, "decode", lambda latents: (decoded.append(len(latents)), decode(latents))[1])
+    decode = pack.first_stage.decode_piece
+    monkeypatch.setattr(
+        pack.first_stage, "decode_piece", lambda latents: (decoded.append(len(latents)), decode(latents))[1]
+    )
     assert _frames(_events(pack, ask(steps=5))) == []
     assert len(decoded) == 1
 
