@@ -312,12 +312,11 @@ class LocalClient:
         with self._lock:
             if (log := self._logs.get(job)) is not None and not log.is_kept:
                 del self._logs[job]
-            has_engine, is_known = self._process is not None, job in self._jobs
-            if has_engine:
-                self._send(Cancel(job, keep))
+            is_there, is_known = bool(self.device), job in self._jobs
+            self._send(Cancel(job, keep))
             if is_known:
                 self._jobs[job].is_cancelled = True  # should this engine not live to hear it
-        if is_known and not has_engine:
+        if is_known and not is_there:  # it hears of both at once when it is, which may take minutes
             self._publish(Cancelled(job))
 
     def drain(self, seconds: float) -> None:
@@ -388,6 +387,7 @@ class LocalClient:
         """The process is gone: what it was drawing fails, and unless it cannot live at all, another one is started."""
         with self._lock:
             self._process, self._states, self.pulse = None, {}, Alive()
+            self.device, self.inputs = "", None
             for answer in self._looks.values():
                 answer.put(None)
             cancelled = [name for name, job in self._jobs.items() if job.is_cancelled]

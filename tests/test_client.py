@@ -127,6 +127,18 @@ def test_a_cancelled_job_ends_as_cancelled(client: LocalClient) -> None:
     assert [event.stopped_at is not None for event in events if isinstance(event, Drawn)] == [True]
 
 
+def test_a_job_is_stopped_at_once_while_the_engine_is_still_starting(toy_pack: Path) -> None:
+    """It takes seconds to load its first pack, and minutes to download one, in which nothing answered to Stop."""
+    with LocalClient(_settings(toy_pack)) as client:
+        stopped, other = client.submit(_ask()), client.submit(_ask())
+        client.cancel(stopped, keep=True)
+        assert _all(client, stopped) == [Cancelled(stopped)]
+        assert not client.device, "there was no engine yet"
+        assert isinstance(_all(client, other)[-1], Finished)
+        assert client.device
+        assert _all(client, stopped) == [Cancelled(stopped)]
+
+
 def test_an_unknown_job_is_an_error_and_cancelling_it_is_none(client: LocalClient) -> None:
     client.cancel("nobody")
     with pytest.raises(UnknownJob):
