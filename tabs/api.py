@@ -23,7 +23,7 @@ import gradio as gr
 
 from studio.client import EngineClient
 from studio.errors import BadPicture, InvalidRequest, MissingImage, QueueFull, StudioError
-from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Queued, Started
+from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Progressed, Queued, Started
 from studio.gallery import Library
 from studio.gallery.ledger import PAGE, Picture
 from studio.gallery.wanted import Wanted
@@ -443,7 +443,9 @@ class Api:
         """Submits a request and tells how it goes. Raises what it fails with; one that nobody follows is stopped."""
         name = self._owner(owner, page) or new_browser()
         job = self._client.submit(asked, name, images, address_of(page) if page is not None else "")
-        answer: Answer = {"state": "waiting", "owner": name, "step": 0, "steps": 0, "notes": [], "pictures": []}
+        answer: Answer = {
+            "state": "waiting", "owner": name, "step": 0, "steps": 0, "progress": 0.0, "notes": [], "pictures": [],
+        }  # fmt: skip
         is_over = False
         try:
             yield dict(answer)
@@ -481,8 +483,11 @@ def _fold(answer: Answer, event: Event) -> bool:
                 answer["notes"].append(f"This model does not know {word!r} and draws {known!r} instead.")
             if unknown:
                 answer["notes"].append(f"This model has never met: {', '.join(unknown)}")
-        case Previewed(step=step, steps=steps):
+        case Previewed(step=step, steps=steps, share=share):
             answer["step"], answer["steps"] = step, steps
+            answer["progress"] = max(answer["progress"], share)
+        case Progressed(share=share):
+            answer["progress"] = max(answer["progress"], share)
         case Drawn(path=path, request=request, similarity=similarity) if path is not None:
             file = Path(path).name
             answer["pictures"].append({
@@ -490,7 +495,7 @@ def _fold(answer: Answer, event: Event) -> bool:
                 "request": to_mapping(request),
             })  # fmt: skip
         case Finished():
-            answer["state"] = "done"
+            answer["state"], answer["progress"] = "done", 1.0
             return True
         case Failed(error=error):
             raise error

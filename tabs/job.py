@@ -22,7 +22,7 @@ from studio.packs.catalogue import PackInfo
 from studio.requests.request import Request
 from tabs.door import BrowserName, address_of, language_of
 from tabs.editor import Editor, stamped
-from tabs.live import ENDED, Followers, LiveView, View, follow
+from tabs.live import ENDED, NOT_PREPARING, PREPARING, Followers, LiveView, View, follow
 from tabs.words import say
 
 Given = Mapping[Any, Any]  # component -> value, as gradio hands over a set of inputs
@@ -137,6 +137,15 @@ class Job:
         self.form, self.write = form, write
 
         def generate(given: Given, page: gr.Request) -> Iterator[Update]:
+            """Large pictures take seconds until there is a job, so that something is shown before."""
+            yield {self.view: PREPARING, self.go: gr.update(interactive=False)}
+            try:
+                yield from ask(given, page)
+            except Exception:
+                yield {self.view: NOT_PREPARING, **self._running(False)}
+                raise
+
+        def ask(given: Given, page: gr.Request) -> Iterator[Update]:
             given = {component: _checked(component, value) for component, value in given.items()}
             request = read(given)
             images = self._desk.store.sources_of(request)
@@ -208,7 +217,7 @@ class Job:
     def _running(self, running: bool) -> Update:
         """Generate while nothing runs; stop and discard while something does."""
         return {
-            self.go: gr.update(visible=not running),
+            self.go: gr.update(visible=not running, interactive=True),
             self.stop: gr.update(visible=running),
             self.discard: gr.update(visible=running),
         }

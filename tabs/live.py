@@ -12,7 +12,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from tabs.sources import enlarged_url
 from tabs.words import words_of
 
 ENDED = ("done", "stopped", "failed")  # states of a view
+PREPARING, NOT_PREPARING = ({"preparing": preparing} for preparing in (True, False))  # what is shown stays meanwhile
 FRAME_SECONDS = 0.1  # between two updates of a page, at least; what happens meanwhile is folded into the next
 UPDATES_A_SECOND = 32  # of all pages together, at most: each costs the page's process some milliseconds
 MOST_WORDS, LONGEST_WORD = 12, 30  # of a prompt's unknown words, what is shown
@@ -98,7 +99,9 @@ class View:
     unknown_words: tuple[str, ...] = ()
     replaced_words: tuple[tuple[str, str], ...] = ()
     is_again: bool = False  # the engine that drew it before was lost
+    is_awake: bool = True  # whether there is an engine, be it a busy one
     loading: float | None = None  # the share of the model that is there, while it is being loaded
+    share: float = 0.0  # of the job's time that has passed, 0..1
     before: str = ""  # what the pictures can be compared with
     is_interpolation: bool = False  # whether the pictures make an animation together
     has_trajectories: bool = False  # whether each has one of its own
@@ -121,25 +124,32 @@ class View:
                 self.state, self.is_prompt_cut, self.seconds_left = "running", event.is_prompt_cut, event.seconds
                 self.unknown_words, self.replaced_words = event.unknown_words, event.replaced_words
                 self.is_again = event.is_again
-            case Progressed(index=index, tiles=tiles, all_tiles=all_tiles):
-                self.frames[index].tiles = tiles, all_tiles
+            case Progressed(index=index, tiles=tiles, all_tiles=all_tiles, share=share):
+                self.frames[index].tiles, self.share = (tiles, all_tiles), max(self.share, share)
+                self.seconds_left = self.seconds_left if event.seconds_left is None else event.seconds_left
             case Previewed(index=index, step=step, steps=steps, jpeg=jpeg, seconds_left=seconds_left):
                 frame = self.frames[index]
                 frame.source, frame.preview = _shown(jpeg)
                 frame.step, frame.tiles, self.steps, self.seconds_left = step, None, steps, seconds_left
+                self.share = max(self.share, event.share)
             case Drawn(index=index, path=path, similarity=similarity) if path is not None:
                 frame, name = self.frames[index], Path(path).name
                 frame.source, frame.preview = f"{PICTURES_URL}/{name}", ""
                 frame.is_done, frame.score = True, similarity
                 frame.trajectory = trajectory_query(name) if self.has_trajectories else ""
             case Finished():
-                self.state = "done"
+                self.state, self.share = "done", 1.0
             case Cancelled():
                 self.state = "stopped"
                 self.frames = [frame for frame in self.frames if frame.is_done]
             case Failed(error=error):
                 self.state, self.message = "failed", in_language(str(error), self.language)
                 self.frames = [frame for frame in self.frames if frame.is_done]
+
+    def look(self, client: EngineClient, pack: str) -> None:
+        """Sees what the engine does before it says anything of the job."""
+        self.is_awake = bool(client.device)
+        self.loading = _share_loaded(client, pack) if self.state == "waking" else None
 
     def greeting(self) -> dict[str, Any]:
         """The view as an answer to a page just loaded; unlike any value it can have, so that it counts as news."""
@@ -174,9 +184,11 @@ class View:
             "wait": None if self.wait is None else round(self.wait),
             "step": behind,
             "steps": self.steps,
+            "share": round(self.share, 3),
             "seconds": None if self.seconds_left is None else round(self.seconds_left, 1),
             "message": self.message,
             "tiles": next((frame.tiles for frame in self.frames if frame.tiles and not frame.is_done), None),
+            "awake": self.is_awake,
             "loading": self.loading,
             "before": self.before,
             "deviation": self.deviation,
@@ -261,14 +273,15 @@ def _followed(
     client: EngineClient, job: str, view: View, pack: str, followers: Followers
 ) -> Iterator[dict[str, Any] | None]:
     events, shown = client.events(job, max(HEARTBEAT_SECONDS, followers.share)), 0.0
+    view.look(client, pack)
     yield view.as_json()
     for news in events:
         for event in news:
             view.fold(event)
+        before = view.is_awake, view.loading
+        view.look(client, pack)
         if not news:
-            loading = _share_loaded(client, pack) if view.state == "waking" else None
-            yield None if loading == view.loading else replace(view, loading=loading).as_json()
-            view.loading = loading
+            yield None if before == (view.is_awake, view.loading) else view.as_json()
             continue
         yield view.as_json()
         time.sleep(max(0.0, max(FRAME_SECONDS, followers.share) - (time.monotonic() - shown)))

@@ -490,6 +490,8 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "Beschreiben Sie eine kleine Szene, oder nehmen Sie ein Beispiel.",
     ),
     "live_waking": ("The engine is waking up …", "引擎正在启动……", "Die Maschine wacht auf …"),
+    "live_preparing": ("Preparing …", "准备中……", "Wird vorbereitet …"),
+    "live_finishing": ("Finishing", "收尾中", "Wird fertiggestellt"),
     "live_queued_one": ("1 job ahead of yours", "前面还有 1 个任务", "1 Auftrag vor Ihrem"),
     "live_queued": ("{ahead} jobs ahead of yours", "前面还有 {ahead} 个任务", "{ahead} Aufträge vor Ihrem"),
     "live_step": ("Step {step} of {steps}", "第 {step} / {steps} 步", "Schritt {step} von {steps}"),

@@ -105,21 +105,24 @@ class Tools:
     async def _last(self, answers: Iterator[Answer]) -> Answer:
         """The last of the answers; the caller hears of the others. Whoever goes ends what makes them."""
         last: Answer = None
+        told = 0.0
         try:
             async for last in _without_waiting(answers, self._calls):
-                await self._tell(last)
+                told = await self._tell(last, told)
         finally:
             answers.close()  # type: ignore[attr-defined]
         return last
 
-    async def _tell(self, answer: Mapping[str, Any]) -> None:
+    async def _tell(self, answer: Mapping[str, Any], told: float) -> float:
+        """Says how far it is, where that is further than what was ``told``, and returns it."""
         context = self._server.request_context
         token = context.meta.progressToken if context.meta else None
-        done, total = answer.get("step", answer.get("done")), answer.get("steps", answer.get("of"))
-        if token is not None and done:
+        done, total = answer.get("progress", answer.get("done")), answer.get("of", 1)
+        if token is not None and done and done > told:
             await context.session.send_progress_notification(
                 token, float(done), float(total or 0), answer["state"], related_request_id=str(context.request_id)
             )
+        return max(told, float(done or 0))
 
     async def _shown(self, answer: Answer) -> list[types.ImageContent]:
         """Small copies of the first pictures that an answer names."""

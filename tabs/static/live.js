@@ -10,22 +10,26 @@ const best = root.querySelector('.live-best');
 const language = (navigator.language || 'en').slice(0, 2);
 const words = props.words[language] || props.words.en;
 const ACTIVE = ['waking', 'queued', 'running'];
+let shown = props.value;
 
 function say(key, values = {}) {
   return words['live_' + key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
+const isOnItsWay = (view) => view.state === 'waking' || (view.state === 'queued' && view.ahead === 0);
+
 function statusText(view) {
   if (view.state === 'waking' && view.loading !== null) return say('loading', { share: Math.round(100 * view.loading) });
-  if (view.state === 'waking') return say('waking');
-  if (view.state === 'queued' && view.ahead === 0) return say('waking');
+  if (isOnItsWay(view)) return say(view.awake ? 'preparing' : 'waking');
   if (view.state === 'queued') return say(view.ahead === 1 ? 'queued_one' : 'queued', view) + waitText(view);
   if (view.state === 'failed') return say('failed') + ' ' + view.message;
   if (view.state === 'stopped') return say('stopped');
   if (view.state === 'done') return say('done');
   if (view.state !== 'running') return '';
   const told = [];
-  if (view.steps) told.push(say('step', view));
+  if (!view.steps) told.push(say('preparing'));
+  else if (view.step === view.steps) told.push(say('finishing'));
+  else told.push(say('step', { step: Math.max(1, view.step), steps: view.steps })); // at 0, the first one is being taken
   if (view.tiles) told.push(say('tiles', { tiles: view.tiles[0], all: view.tiles[1] }));
   if (view.seconds !== null && view.seconds >= 1) told.push(say('seconds', { seconds: Math.round(view.seconds) }));
   return told.join(' · ');
@@ -175,7 +179,17 @@ function columns(view) {
   return Math.min(most, view.frames.length < 2 ? 1 : view.frames.length < 5 ? 2 : view.frames.length < 10 ? 3 : 4);
 }
 
+// What is asked for is on its way to the engine; until there is a job, whatever was there stays.
+function prepare(isPreparing) {
+  root.dataset.preparing = String(isPreparing);
+  if (!isPreparing) return show(shown);
+  status.textContent = say('preparing');
+  root.setAttribute('aria-busy', 'true');
+}
+
 function show(view) {
+  shown = view;
+  root.dataset.preparing = String(isOnItsWay(view));
   root.dataset.state = view.state;
   root.dataset.count = view.frames.length;
   root.dataset.blank = String(view.frames.length === 0);
@@ -187,7 +201,7 @@ function show(view) {
   showDeviation(view.deviation);
   showAnimation(view.animation);
   order(view);
-  bar.style.width = view.steps && view.state === 'running' ? (100 * view.step) / view.steps + '%' : '0';
+  bar.style.width = view.state === 'running' ? 100 * view.share + '%' : '0';
   const text = statusText(view) + notes(view);
   if (status.textContent !== text) status.textContent = text;
   root.setAttribute('aria-busy', String(ACTIVE.includes(view.state)));
@@ -198,7 +212,7 @@ root.querySelector('.live-empty-title').textContent = say('empty');
 root.querySelector('.live-empty-hint').textContent = say('empty_hint');
 deviation.querySelector('figcaption').textContent = deviation.querySelector('img').alt = say('deviation');
 best.querySelector('span').textContent = say('best');
-best.querySelector('input').addEventListener('change', () => order(props.value));
+best.querySelector('input').addEventListener('change', () => order(shown));
 animation.querySelector('img').alt = say('animation');
 root.querySelector('.live-close').textContent = say('close');
 root.querySelector('.live-close').addEventListener('click', () => large.close());
@@ -207,6 +221,7 @@ large.addEventListener('click', (event) => event.target === large && large.close
 let isAnswered = false;
 watch('value', () => {
   isAnswered = true;
+  if ('preparing' in props.value) return prepare(props.value.preparing);
   // A greeting that says there is nothing, and was overtaken by a job of this page, is old news.
   if (props.value.greeting && props.value.state === 'empty' && root.dataset.state !== 'empty') return;
   show(props.value);

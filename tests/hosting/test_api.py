@@ -58,8 +58,13 @@ def test_words_become_pictures_with_all_that_is_known_of_them(studio: Studio, cl
 
 def test_an_answer_tells_how_far_it_is(client: Client) -> None:
     job = client.submit("a green tree", api_name="/text_to_image", width=64, height=64, steps=12)
-    states = [(each["state"], each["step"]) for each in job]
+    answers = list(job)
+    states = [(each["state"], each["step"]) for each in answers]
     assert states[-1] == ("done", 12)
+    shares = [each["progress"] for each in answers]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    assert all(share < 1 for share in shares[:-1])
     assert ("drawing", 12) in states or ("drawing", 11) in states
 
 

@@ -89,6 +89,8 @@ def test_seeds_beyond_what_javascript_counts_exactly_travel_as_text() -> None:
 class _Client:
     """An engine that has already said everything."""
 
+    device = "cpu"
+
     def packs(self) -> tuple[PackInfo, ...]:
         return ()
 
@@ -102,6 +104,50 @@ class _Client:
         yield [Queued(job, 0), Started(job)]
         yield []
         yield [_drawn(0), _drawn(1), Finished(job)]
+
+
+def test_how_far_it_is_never_falls_and_is_whole_only_at_the_end() -> None:
+    """Events of several pictures come in any order, and of each only the latest."""
+    view, shares = View.of(REQUEST), []
+    for event in (
+        Started("job"),
+        Progressed("job", 1, 4, 9, 0.2),
+        Previewed("job", 0, 4, 4, b"\xff\xd8", 3.0, share=0.5),
+        Previewed("job", 1, 4, 4, b"\xff\xd8", 3.0, share=0.4),
+        Progressed("job", 0, 1, 3, 0.9),
+        _drawn(0),
+        _drawn(1),
+        Finished("job"),
+    ):
+        view.fold(event)
+        shares.append(view.as_json()["share"])
+    assert view.as_json()["seconds"] == 3.0
+    view.fold(Progressed("job", 0, 2, 3, 0.95, 0.7))
+    assert view.as_json()["seconds"] == 0.7, "of decoding as well"
+    assert shares == [0.0, 0.2, 0.5, 0.5, 0.9, 0.9, 0.9, 1.0]
+
+
+class _Starting(_Client):
+    """One that is heard of later."""
+
+    device = ""
+
+    def events(self, job: str, heartbeat: float | None = None) -> Iterator[list[Event]]:
+        yield []
+        self.device = "cpu"
+        yield []
+        yield []
+        yield [Queued(job, 0)]
+        yield [Finished(job)]
+
+
+def test_the_engine_wakes_up_only_where_there_is_none_yet() -> None:
+    """It was said of every job, whatever was being waited for."""
+    assert all(view is None or view["awake"] for view in follow(_Client(), "job", REQUEST))
+    shown = list(follow(_Starting(), "job", REQUEST))
+    told = [view and (view["state"], view["awake"]) for view in shown]
+    assert told[:2] == [("waking", False), None]
+    assert told[2:] == [("waking", True), None, ("queued", True), ("done", True)]
 
 
 def test_following_shows_each_change_and_passes_heartbeats_on() -> None:
