@@ -1,4 +1,4 @@
-"""Controls that every tab shares: how a picture is drawn, from which seed, in which size.
+"""Controls that every tab shares: how a picture is drawn, and in which size.
 
 Each is a small bundle of components that reads what a person set into fields of a request, and writes a request's
 fields back. Values are handed on as they are; the request refuses what is outside its limits.
@@ -6,7 +6,6 @@ fields back. Values are handed on as they are; the request refuses what is outsi
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,14 +16,12 @@ from studio.images.pixels import Pixels
 from studio.packs.catalogue import QUICK_GUIDANCE, QUICK_STEPS, PackInfo
 from studio.requests.limits import (
     CASCADE_SCALE,
-    LARGEST_SEED,
     LARGEST_SIDE,
     LEAST_GUIDANCE,
     LONGEST_PROMPT,
     MOST_GUIDANCE,
     MOST_PICTURES,
     MOST_SKIPPED,
-    RANDOM_SEEDS,
     SIDE_MULTIPLE,
     SMALLEST_SIDE,
     check_text,
@@ -33,6 +30,7 @@ from studio.requests.request import Prompted, Request, Staged
 from studio.samplers.catalogue import DEFAULT_SAMPLER, MOST_STEPS, SAMPLERS, find_sampler
 from tabs.job import QUICK, Given, Update
 from tabs.picker import ModelPicker
+from tabs.seed import SeedControls, read_seed
 from tabs.words import sampler_key, say
 
 SHAPES = {
@@ -70,7 +68,7 @@ class DrawingControls:
         self._picker = picker
         self._fields: dict[str, gr.Component] = {}
         self._sampling: SamplingControls
-        self._seed: SeedControls
+        self.seed: SeedControls
         self._lora: gr.Dropdown
 
     def add_prompt(self, hint: str, info: str = "generate_keys", **options: Any) -> gr.Textbox:
@@ -102,14 +100,14 @@ class DrawingControls:
         )  # fmt: skip
         self._sampling.add_finer_points()
         self._fields["clip_skip"] = _slider("clip_skip", 0, MOST_SKIPPED, 0, 1)
-        self._seed = SeedControls()
+        self.seed = SeedControls()
 
     def inputs(self) -> set[gr.Component]:
-        return {*self._fields.values(), *self._sampling.inputs(), *self._seed.inputs(), self._picker.dropdown}
+        return {*self._fields.values(), *self._sampling.inputs(), *self.seed.inputs(), self._picker.dropdown}
 
     def read(self, given: Given) -> dict[str, Any]:
         return {
-            "seed": self._seed.read(given),
+            "seed": self.seed.read(given),
             "prompt": given[self._fields["prompt"]] or "",
             "negative": given[self._fields["negative"]] or "",
             "count": given[self._fields["count"]],
@@ -119,32 +117,22 @@ class DrawingControls:
 
     def write(self, request: Request) -> Update:
         fields = {component: getattr(request, field) for field, component in self._fields.items()}
-        return {**fields, **self._sampling.write(request), **self._seed.write(request)}
+        return {**fields, **self._sampling.write(request), **self.seed.write(request)}
 
-    def echo(self, request: Request) -> Update:
-        """What was not settled before the request was made: the seed."""
-        return self._seed.write(request)
-
-    def shown_seed(self, given: Given) -> int:
-        """The number in sight, whether the next picture takes it or not."""
-        return read_seed("seed", given[self._seed.number])
-
-    @property
-    def echoed(self) -> set[gr.Component]:
-        """What `echo` gives the values of."""
-        return {self._seed.number}
+    def draft_seed(self, given: Given) -> int:
+        """The number in the field; while there is none, one that stays the same."""
+        return read_seed("seed", given[self.seed.number] or 0)
 
     def follow(self, pack: PackInfo) -> Update:
         """Good first values for another pack."""
         return self._sampling.follow(pack)
 
     def receive(self, request: Request) -> Update:
-        """The words, if there are any, and the seed of a picture that is sent here."""
+        """The words of a picture that is sent here, if there are any; what is drawn from it has new seeds."""
         words = {self._fields["prompt"]: request.prompt} if isinstance(request, Prompted) else {}
-        return {**words, **self._seed.keep(request)}
+        return {**words, **self.seed.renew()}
 
     def connect(self) -> None:
-        self._seed.connect()
         self._sampling.connect()
         prompt = self._fields["prompt"]
 
@@ -340,40 +328,3 @@ def _slider(name: str, least: float, most: float, value: float, step: float) -> 
     return gr.Slider(
         least, most, value, step=step, label=say(name), info=say(f"{name}_hint"), elem_id=name, min_width=180
     )
-
-
-def read_seed(field: str, value: Any) -> int:
-    """A seed that was typed. Raises `InvalidRequest` for anything but digits."""
-    text = str(value).strip()
-    if not (text.isascii() and text.isdecimal()) or len(text) > len(str(LARGEST_SEED)):
-        raise InvalidRequest(field, text, f"a whole number from 0 to {LARGEST_SEED}")
-    return int(text)
-
-
-class SeedControls:
-    """A new seed each time, or one that is kept. The number is text: seeds go beyond what a browser counts exactly."""
-
-    def __init__(self) -> None:
-        modes = [(say("seed_random"), "random"), (say("seed_keep"), "keep")]
-        self.mode = gr.Radio(modes, value="random", label=say("seed_mode"), elem_id="seed-mode")
-        self.number = gr.Textbox("0", label=say("seed"), info=say("seed_hint"), elem_id="seed", max_length=19)
-        self.reuse = gr.Button(say("reuse"), size="sm", elem_id="seed-reuse")
-
-    def inputs(self) -> set[gr.Component]:
-        return {self.mode, self.number}
-
-    def read(self, given: Given) -> int:
-        """Raises `InvalidRequest` for anything but digits."""
-        if given[self.mode] == "random":
-            return random.randrange(RANDOM_SEEDS)
-        return read_seed("seed", given[self.number])
-
-    def write(self, request: Request) -> Update:
-        return {self.number: str(request.seed)}
-
-    def keep(self, request: Request) -> Update:
-        """This seed from now on."""
-        return {self.mode: "keep", **self.write(request)}
-
-    def connect(self) -> None:
-        self.reuse.click(lambda: "keep", None, self.mode, queue=False, show_progress="hidden", api_visibility="private")

@@ -10,12 +10,13 @@ from studio.images.pixels import Pixels
 from studio.requests.forward_process import ForwardProcess
 from studio.requests.limits import LONGEST_PROMPT
 from studio.requests.request import Prompted, Request
-from tabs.controls import SeedControls, count_slider
+from tabs.controls import count_slider
 from tabs.door import BrowserName
 from tabs.examples import Examples
 from tabs.job import Desk, Given, Job, Receiver, Update
 from tabs.picker import ModelPicker
 from tabs.picture_editor import PictureEditor, showing_picture
+from tabs.seed import SeedControls
 from tabs.words import say
 
 TITLE = "forward_process"
@@ -62,13 +63,12 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
 
     def receive(picture: Pixels, request: Request) -> Update:
         words = request.prompt if isinstance(request, Prompted) else ""
-        return {editor: showing_picture(picture), prompt: words}
+        return {editor: showing_picture(picture), prompt: words, **seed.renew()}
 
     form = {editor, *fields.values(), *seed.inputs(), picker.dropdown}
-    job.connect(form, read, write, seed.write, {seed.number})
+    job.connect(form, read, write, seed)
     examples.connect(form, write, store, picker)
-    seed.connect()
-    return Receiver(TITLE, {editor, prompt}, receive, job, lambda pack: {})
+    return Receiver(TITLE, {editor, prompt, *seed.inputs()}, receive, job, lambda pack: {})
 
 
 def _time(name: str, time: float) -> gr.Slider:

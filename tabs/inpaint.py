@@ -96,7 +96,7 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
         return {editor: showing(picture), **drawing.receive(request)}
 
     form = {editor, *mending.inputs(), *drawing.inputs()}
-    job.connect(form, read, write, drawing.echo, drawing.echoed)
+    job.connect(form, read, write, drawing.seed)
     examples.connect(form, write, desk.store, picker)
     drawing.connect()
     return Receiver(TITLE, {editor, *drawing.inputs()}, receive, job, drawing.follow)

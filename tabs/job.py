@@ -23,6 +23,7 @@ from studio.requests.request import Request
 from tabs.door import BrowserName, address_of, language_of
 from tabs.editor import Editor, stamped
 from tabs.live import ENDED, NOT_PREPARING, PREPARING, Followers, LiveView, View, follow
+from tabs.seed import SeedControls
 from tabs.words import say
 
 Given = Mapping[Any, Any]  # component -> value, as gradio hands over a set of inputs
@@ -37,6 +38,12 @@ def new_browser() -> str:
     return secrets.token_hex(16)
 
 
+@dataclass(frozen=True)
+class _Asked:
+    request: Request
+    keeps_seed: bool
+
+
 class Desk:
     """Which browser asked for which jobs, and the ``store`` of what they brought. Safe to use from many threads."""
 
@@ -44,7 +51,7 @@ class Desk:
         self.store = store
         self.followers = Followers()
         self._lock = threading.Lock()
-        self._jobs: OrderedDict[tuple[str, str], OrderedDict[str, Request]] = OrderedDict()
+        self._jobs: OrderedDict[tuple[str, str], OrderedDict[str, _Asked]] = OrderedDict()
         self._names: OrderedDict[str, str] = OrderedDict()
 
     def name(self, browser: str | None, page: str | None) -> str:
@@ -60,10 +67,11 @@ class Desk:
                 self._names.popitem(last=False)
             return name
 
-    def put(self, browser: str, tab: str, job: str, request: Request) -> None:
+    def put(self, browser: str, tab: str, job: str, request: Request, *, keeps_seed: bool = False) -> None:
+        """``keeps_seed``: somebody has said which seed is drawn."""
         with self._lock:
             jobs = self._jobs.setdefault((browser, tab), OrderedDict())
-            jobs[job] = request
+            jobs[job] = _Asked(request, keeps_seed)
             if len(jobs) > KEPT_JOBS:
                 jobs.popitem(last=False)
             self._jobs.move_to_end((browser, tab))
@@ -74,13 +82,20 @@ class Desk:
         """The browser's latest job and its request, or None."""
         with self._lock:
             jobs = self._jobs.get((browser, tab))
-            return next(reversed(jobs.items())) if jobs else None
+            job, asked = next(reversed(jobs.items())) if jobs else ("", None)
+            return (job, asked.request) if asked else None
+
+    def keeps_seed(self, browser: str, tab: str, job: str) -> bool:
+        """Whether the seed of the browser's ``job`` was said by somebody, and not drawn by lot."""
+        with self._lock:
+            asked = self._jobs.get((browser, tab), {}).get(job)
+            return asked is not None and asked.keeps_seed
 
     def latest_pack(self, browser: str) -> str:
         """What drew the browser's latest job in any tab; empty where there is none."""
         with self._lock:
             own = [jobs for (name, _), jobs in self._jobs.items() if name == browser]
-            return next(reversed(own[-1].values())).pack if own else ""
+            return next(reversed(own[-1].values())).request.pack if own else ""
 
     def owns(self, browser: str, tab: str, job: str) -> bool:
         """Whether the browser asked for ``job`` (lately)."""
@@ -126,13 +141,11 @@ class Job:
         form: set[gr.Component],
         read: Callable[[Given], Request],
         write: Callable[[Request], Update],
-        echo: Callable[[Request], Update],
-        echoed: set[gr.Component],
+        seed: SeedControls,
     ) -> None:
         """Wires the buttons. ``read`` makes the request from the values of ``form`` (it may raise `StudioError`);
-        ``write`` gives the values of the form for a request, and is asked when a page finds its job again; ``echo``
-        gives those of ``echoed``, which were not settled before the request was made, and nothing that a person may be
-        typing in."""
+        ``write`` gives the values of the form for a request, and is asked when a page finds its job again. ``seed`` is
+        among them: a page that is loaded again keeps one only where the one before did."""
 
         self.form, self.write = form, write
 
@@ -151,8 +164,8 @@ class Job:
             images = self._desk.store.sources_of(request)
             browser = self._desk.name(given[self._browser], page.session_hash)
             job = self._client.submit(request, browser, images, address_of(page))
-            self._desk.put(browser, self._tab, job, request)
-            yield {**self._running(True), self.name: job, self._browser: browser, **echo(request)}
+            self._desk.put(browser, self._tab, job, request, keeps_seed=seed.is_kept(given))
+            yield {**self._running(True), self.name: job, self._browser: browser}
             yield from self._show(job, request, page, is_asked=True)
 
         def attach(browser: str | None, page: gr.Request) -> Iterator[Update]:
@@ -163,6 +176,8 @@ class Job:
                 return
             job, request = latest
             filled = _filled(write, request)
+            if not self._desk.keeps_seed(browser, self._tab, job):
+                filled |= seed.renew()
             values = {component: value for component, value in filled.items() if not isinstance(component, Editor)}
             yield {**self._running(True), self.name: job, **values}
             yield from self._show(job, request, page)
@@ -177,12 +192,13 @@ class Job:
         long: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
         # The request refuses what is outside its limits, in words; gradio's components would do so without.
         # Of each output gradio makes a component at every step, changed or not, so that a job shows what it must alone.
-        asked = self.go.click(generate, form | {self._browser}, [*own, *echoed], preprocess=False, **long)
+        asked = self.go.click(generate, form | {self._browser}, own, preprocess=False, **long)
         # Gradio drops a click that comes before it knows that the last answer was the last: Generate comes after it.
         asked.then(lambda: self._running(False), None, [self.go, self.stop, self.discard], **QUICK)
         self.view.ready(attach, self._browser, [*own, *(form - {self._browser})], **long)
         self.stop.click(keep, [self._browser, self.name], None, **QUICK)
         self.discard.click(discard, [self._browser, self.name], None, **QUICK)
+        seed.connect(self.view)
         for component in form:
             if isinstance(component, Editor):
                 self._connect_editor(component, write)

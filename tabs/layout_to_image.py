@@ -64,7 +64,7 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
         return {editor: showing_under(picture, boxes), **drawing.receive(request), **size.near(picture, request)}
 
     form = {editor, grounding, *drawing.inputs(), *size.inputs()}
-    job.connect(form, read, write, drawing.echo, drawing.echoed)
+    job.connect(form, read, write, drawing.seed)
     examples.connect(form, write, desk.store, picker)
     drawing.connect()
     # Only what a person does: of values that come while the page is loading, all but the last would be lost.

@@ -13,13 +13,14 @@ from studio.gallery.store import Store
 from studio.images.pixels import Pixels
 from studio.requests.request import Request
 from studio.requests.super_resolve import SCALES, SuperResolve
-from tabs.controls import SamplingControls, SeedControls, count_slider
+from tabs.controls import SamplingControls, count_slider
 from tabs.door import BrowserName, language_of
 from tabs.examples import Examples
 from tabs.job import Desk, Given, Job, Receiver, Update
 from tabs.picker import ModelPicker
 from tabs.picture_editor import PictureEditor, showing_note, showing_picture
 from tabs.refusals import in_language
+from tabs.seed import SeedControls
 from tabs.words import say
 
 TITLE = "super_resolve"
@@ -68,7 +69,7 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
         }
 
     def receive(picture: Pixels, request: Request) -> Update:
-        return {editor: showing_picture(picture), **seed.keep(request)}
+        return {editor: showing_picture(picture), **seed.renew()}
 
     def note(digest: str | None, scale: int, pack: str, page: gr.Request) -> object:
         """What will come out, as soon as there is a picture."""
@@ -80,9 +81,8 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
             return showing_note(in_language(str(error), language_of(page)))
 
     form = {editor, *fields.values(), *sampling.inputs(), *seed.inputs()}
-    job.connect(form, read, write, seed.write, {seed.number})
+    job.connect(form, read, write, seed)
     examples.connect(form, write, store, picker)
-    seed.connect()
     sampling.connect()
     for changed in (editor.input, scale.input):
         changed(

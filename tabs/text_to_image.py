@@ -13,13 +13,14 @@ from studio.gallery.store import Store
 from studio.images.pixels import Pixels
 from studio.requests.limits import LEAST_STRENGTH, RANDOM_SEEDS
 from studio.requests.text_to_image import TextToImage
-from tabs.controls import DrawingControls, SizeControls, followers, read_seed
+from tabs.controls import DrawingControls, SizeControls, followers
 from tabs.door import BrowserName
 from tabs.drafts import Drafts
 from tabs.examples import Examples
 from tabs.job import Desk, Given, Job, Receiver, Update
 from tabs.picker import ModelPicker
 from tabs.picture_editor import PictureEditor, emptied, showing_picture
+from tabs.seed import read_seed
 from tabs.words import say
 
 TITLE = "text_to_image"
@@ -88,14 +89,14 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
         return TextToImage(**drawing.read(given), **size.read(given), **beginning.read(given))
 
     def read_draft(given: Given) -> TextToImage:
-        words = {**drawing.read(given), "seed": drawing.shown_seed(given)}
+        words = {**drawing.read(given), "seed": drawing.draft_seed(given)}
         return TextToImage(**words, **size.read(given))
 
     def write(request: TextToImage) -> Update:
         return {**drawing.write(request), **size.write(request), **beginning.write(request)}
 
     form = {*drawing.inputs(), *size.inputs(), *beginning.inputs()}
-    job.connect(form, read, write, drawing.echo, drawing.echoed)
+    job.connect(form, read, write, drawing.seed)
     drafts.connect(client, desk, browser, {*drawing.inputs(), *size.inputs()}, read_draft, picker.info)
     examples.connect(form, write, desk.store, picker)
     size.connect()

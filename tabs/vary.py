@@ -108,7 +108,7 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
     form = {
         editor, other, mode, other_prompt, closeness, likeness, strength, *drawing.inputs(), *size.inputs()
     }  # fmt: skip
-    job.connect(form, read, write, drawing.echo, drawing.echoed)
+    job.connect(form, read, write, drawing.seed)
     examples.connect(form, write, store, picker)
     drawing.connect()
     size.connect()

@@ -475,9 +475,9 @@ WORDS: dict[str, tuple[str, str, str]] = {
     "seed_keep": ("Keep", "固定", "Behalten"),
     "seed": ("Seed number", "种子数值", "Startwert (Zahl)"),
     "seed_hint": (
-        "The same seed and settings draw the same picture",
-        "相同种子和设置得到相同的画",
-        "Gleicher Startwert, gleiches Bild",
+        "Empty: a new one each time. The same seed and settings draw the same picture",
+        "留空则每次用新的。相同种子和设置得到相同的画",
+        "Leer: jedes Mal ein neuer. Gleicher Startwert, gleiches Bild",
     ),
     "reuse": ("Use the last seed", "使用上次的种子", "Letzten Startwert nehmen"),
     "examples_wordless": ("without words", "无提示词", "ohne Worte"),
