@@ -74,17 +74,19 @@ def build_gallery(
     view = GalleryView(elem_id="gallery", takers=list(takers))
 
     def page(owner: str, told: Any) -> dict[str, Any]:
-        wanted, like = _wanted(told), _like(told)
-        found, pending = ledger.find(owner, wanted), False
-        if like is not None:
+        wanted, like, pending = _wanted(told), _like(told), False
+        if like is None:
+            found = ledger.find(owner, wanted)
+        else:
             found, pending = _alike(client, ledger, owner, wanted, like)
+            wanted = _ordered(wanted)
         more = like is None and len(found) == PAGE
         pictures, append = [_shown(each) for each in found], wanted.before is not None
         news = _news(pictures=pictures, more=more, append=append, pending=pending)
         if wanted.before is None:
             news |= {
-                "found": ledger.count(owner, wanted), "tags": ledger.tags(owner),
-                "collections": ledger.collections(owner),
+                "found": ledger.count(owner, wanted), "is_ordered": like is not None,
+                "tags": ledger.tags(owner), "collections": ledger.collections(owner),
                 "interrupted": [_offered(each) for each in ledger.interrupted(owner)],
             }  # fmt: skip
         return news
@@ -123,8 +125,7 @@ def build_gallery(
         if told.get("what") == "import":
             errand = _import(client, library, owner, told.get("upload"))
         else:
-            chosen = _ids(told.get("ids") or [])
-            names = chosen or ledger.names(owner, _wanted(told.get("wanted")))
+            names = _ids(told.get("ids") or []) or _names(client, ledger, owner, told.get("wanted"))
             errand = begin_export(library, owner, names, told)
         return _news(errand={"id": errand.id, "title": errand.title, "total": errand.total})
 
@@ -179,14 +180,26 @@ def _alike(client: EngineClient, ledger: Ledger, owner: str, wanted: Wanted, lik
     seen = client.look([] if like else [wanted.words])
     if seen is None:
         raise MissingImage("The engine is not there yet to look at pictures; please try again in a moment.")
-    wanted = replace(wanted, words="", before=None)
     vector = ledger.vector_of(seen.name, like) if like else np.frombuffer(seen.vectors[0], np.float32)
     if like:
         ledger.picture(owner, like)  # which must be one's own
     if vector is None or not vector.size:
         raise MissingImage("This picture has not been looked at so far; please try again in a moment.")
-    found = [picture for picture, _ in ledger.alike(owner, wanted, seen.name, vector)]
+    found = [picture for picture, _ in ledger.alike(owner, _ordered(wanted), seen.name, vector)]
     return found, bool(ledger.without_vector(seen.name, 1))
+
+
+def _ordered(wanted: Wanted) -> Wanted:
+    """The pictures that are put in order by what they show: no words choose among them."""
+    return replace(wanted, words="", before=None)
+
+
+def _names(client: EngineClient, ledger: Ledger, owner: str, told: Any) -> list[str]:
+    """Of all pictures that a page asks for: those that it shows, where it shows the closest first."""
+    wanted, like = _wanted(told), _like(told)
+    if like is None:
+        return ledger.names(owner, wanted)
+    return [each.id for each in _alike(client, ledger, owner, wanted, like)[0]]
 
 
 def _like(told: Any) -> str | None:

@@ -263,6 +263,11 @@ WORDS: dict[str, tuple[str, str, str]] = {
     "gallery_favourites": ("Favourites", "收藏", "Lieblinge"),
     "gallery_bin": ("Bin", "回收站", "Papierkorb"),
     "gallery_all": ("{count} pictures", "共 {count} 张", "{count} Bilder"),
+    "gallery_closest": (
+        "{count} of {all} pictures, the closest first",
+        "{all} 张中的 {count} 张，最接近的在前",
+        "{count} von {all} Bildern, die ähnlichsten zuerst",
+    ),
     "gallery_chosen": ("{count} chosen", "已选 {count} 张", "{count} gewählt"),
     "gallery_choose": ("Choose", "选择", "Auswählen"),
     "gallery_favour": ("Favourite", "收藏", "Merken"),

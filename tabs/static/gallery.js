@@ -383,7 +383,8 @@ function take() {
   grid.append(...value.pictures.map(makeOne));
   if (value.interrupted) offer(value.interrupted);
   if (!value.append) {
-    find('.gallery-count').textContent = say('all', { count: value.found });
+    const counted = { count: pictures.length, all: value.found };
+    find('.gallery-count').textContent = value.is_ordered ? say('closest', counted) : say('all', { count: value.found });
   }
   find('.gallery-empty').hidden = pictures.length > 0;
   paintChosen();

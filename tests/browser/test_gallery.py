@@ -152,6 +152,17 @@ def test_thousands_are_scrolled_through_a_page_at_a_time(tmp_path: Path, chromiu
         page.locator(".gallery-words").fill("house 7")
         expect(page.locator(GRID)).to_have_count(11, timeout=MINUTE)  # 7, and 70 to 79
         page.context.close()
+        phone = chromium.new_page(locale="en-US", **PEOPLE["finger on a phone"])
+        phone.goto(studio.url)
+        phone.locator(".live-empty-title").first.wait_for(timeout=MINUTE)
+        _open_gallery(phone)
+        expect(phone.locator(GRID)).to_have_count(60, timeout=MINUTE)
+        sides = phone.locator(GRID).evaluate_all("(all) => all.map((one) => one.getBoundingClientRect())")
+        assert max(side["right"] for side in sides) <= 390, (
+            "what is not on the screen yet was given more room than that"
+        )
+        assert len({round(side["left"]) for side in sides}) == 3
+        phone.context.close()
 
 
 def test_what_is_said_of_pictures_is_kept_and_two_are_compared(studio: Studio, open_page: OpenPage) -> None:
@@ -328,6 +339,10 @@ def test_pictures_are_found_by_what_they_show(tmp_path: Path, chromium: Browser)
         expect(page.locator(GRID)).to_have_count(0, timeout=MINUTE)  # no prompt says so
         page.locator(".gallery-shows").click()
         expect(page.locator(GRID)).to_have_count(24, timeout=MINUTE)  # all, the best first
+        expect(page.locator(".gallery-count")).to_have_text("24 of 24 pictures, the closest first")
+        with page.expect_download(timeout=MINUTE) as download:  # of what is shown, not of whose prompt says so
+            page.locator(".gallery-export").click()
+        assert len([name for name in zipfile.ZipFile(download.value.path()).namelist() if name.endswith(".png")]) == 24
         page.locator(f"{GRID} > button").first.click()
         expect(page.locator(".gallery-facts")).to_contain_text("storybook")
         first = int(page.locator(".gallery-facts dd").nth(2).inner_text())
