@@ -50,7 +50,9 @@ class InvalidRequest(StudioError):
 
 
 def _shown(value: object) -> str:
-    """``value`` as it may stand in a sentence, however large it is."""
+    """``value`` as it may stand in a sentence, however large it is; what is None is "missing"."""
+    if value is None:
+        return "missing"
     if isinstance(value, (str, bytes, list, tuple)):
         value = value[: LONGEST_SHOWN + 1]
     try:

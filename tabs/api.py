@@ -87,7 +87,8 @@ class Api:
         Parameters:
             prompt: what should be seen, in English, Chinese or German
             negative: what should not
-            width: of the picture in pixels, 64 to 2048, a multiple of 8; 0 for the model's own
+            width: of the picture in pixels, 64 to 2048, a multiple of 8, or 256 to 2048, a multiple of
+                32, with two stages; 0 for the model's own
             height: likewise
             stages: 2 draws a small picture first, then that anew with four times its sides; 1 does not; 0 for the
                 model's own number where width and height are 0, else 1

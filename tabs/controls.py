@@ -166,11 +166,13 @@ class SizeControls:
     def add_sides(self) -> None:
         with gr.Row():
             self.width, self.height = (self._side(name) for name in ("width", "height"))
+        for stages in ("side", "cascade_side"):  # page.css shows the one that holds
+            gr.Markdown(say(f"{stages}_hint"), elem_classes=["studio-about", f"studio-{stages.replace('_', '-')}"])
 
     def _side(self, name: str) -> gr.Number:
-        hint, first = say("side_hint"), self._picker.first
+        first = self._picker.first
         size = first.side(cascade=self._picker.cascades(first))
-        return gr.Number(size, precision=0, step=8, label=say(name), info=hint, elem_id=name, min_width=120)
+        return gr.Number(size, precision=0, step=STEP_OF_SIDES, label=say(name), elem_id=name, min_width=120)
 
     def inputs(self) -> set[gr.Component]:
         return {self.shape, self.cascade, self.width, self.height, self._picker.dropdown}

@@ -17,6 +17,10 @@ TEMPLATES: dict[str, tuple[str, str]] = {
         "{field}为 {value}；应为{expected}。",
         "{field} ist {value}; erwartet: {expected}.",
     ),
+    "{field} is missing; expected {expected}.": (
+        "缺少{field}；应为{expected}。",
+        "{field} fehlt; erwartet: {expected}.",
+    ),
     # what is expected of a field
     "a whole number from {least} to {most}": ("{least} 到 {most} 的整数", "eine ganze Zahl von {least} bis {most}"),
     "a number from {least} to {most}": ("{least} 到 {most} 的数", "eine Zahl von {least} bis {most}"),
@@ -50,7 +54,7 @@ TEMPLATES: dict[str, tuple[str, str]] = {
     ),
     "one of: {names}": ("以下之一：{names}", "eines von: {names}"),
     "one of the fields {names}": ("以下字段之一：{names}", "eines der Felder {names}"),
-    "a value; it is missing": ("一个值（缺失）", "ein Wert; er fehlt"),
+    "a value": ("一个值", "ein Wert"),
     "text": ("文字", "Text"),
     "true or false": ("是或否", "wahr oder falsch"),
     "at most {most} characters, not {count}": (
@@ -83,7 +87,10 @@ TEMPLATES: dict[str, tuple[str, str]] = {
         "不超过一百万像素的图片；请先缩小",
         "ein Bild von höchstens einem Megapixel; bitte erst verkleinern",
     ),
-    "a picture at both ends, or none": ("两端都有图片，或都没有", "ein Bild an beiden Enden oder an keinem"),
+    "a picture at both ends, or none: bring the one that lacks, or remove the other": (
+        "两端都有图片，或都没有：请补上缺少的一张，或移除另一张",
+        "ein Bild an beiden Enden oder an keinem: bringen Sie das fehlende, oder entfernen Sie das andere",
+    ),
     "two pictures, or words at both ends": (
         "两张图片，或两端都有文字",
         "zwei Bilder, oder Worte an beiden Enden",

@@ -374,6 +374,9 @@ WORDS: dict[str, tuple[str, str, str]] = {
     "gallery_fact_model": ("Model", "模型", "Modell"),
     "gallery_fact_seconds": ("Drawn in", "绘制用时", "Gezeichnet in"),
     "live_send": ("Send to …", "发送到……", "Senden an …"),
+    "image": ("Picture", "图片", "Bild"),
+    "other": ("Second picture", "第二张图片", "Zweites Bild"),
+    "boxes": ("Boxes", "方框", "Rahmen"),
     "prompt": ("Prompt", "提示词", "Beschreibung"),
     "prompt_hint": (
         "a red house by the sea at night",
@@ -417,7 +420,16 @@ WORDS: dict[str, tuple[str, str, str]] = {
     "negative_hint": ("what should not be in the picture", "不希望出现的内容", "zum Beispiel: Wolken"),
     "width": ("Width", "宽度", "Breite"),
     "height": ("Height", "高度", "Höhe"),
-    "side_hint": ("64 to 2048, in multiples of 8", "64 到 2048，8 的倍数", "64 bis 2048, Vielfache von 8"),
+    "side_hint": (
+        "Each side: 64 to 2048 pixels, in multiples of 8",
+        "每边：64 到 2048 像素，8 的倍数",
+        "Jede Seite: 64 bis 2048 Pixel, Vielfache von 8",
+    ),
+    "cascade_side_hint": (
+        "Each side, large and crisp: 256 to 2048 pixels, in multiples of 32",
+        "每边（大而清晰）：256 到 2048 像素，32 的倍数",
+        "Jede Seite, groß und scharf: 256 bis 2048 Pixel, Vielfache von 32",
+    ),
     "steps": ("Steps", "步数", "Schritte"),
     "steps_hint": (
         "More take longer; 12 to 20 do for most",

@@ -12,9 +12,11 @@ from studio.images.resizing import working_size
 from studio.packs.catalogue import PackInfo
 from studio.requests.limits import CASCADE_SCALE, RANDOM_SEEDS
 
+SIDES = "64 to 2048 in multiples of 8, or 256 to 2048 in multiples of 32 with two stages; the pack's own if not given"
+
 
 def add_size(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--width", type=number, help="64 to 2048 in multiples of 8; the pack's own if not given")
+    command.add_argument("--width", type=number, help=SIDES)
     command.add_argument("--height", type=number, help="likewise")
 
 

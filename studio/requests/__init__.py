@@ -52,5 +52,5 @@ def _build(kind: type[_Request], values: dict[str, Any]) -> _Request:
             raise InvalidRequest(name, value, f"one of the fields {', '.join(fields)}")
     for name, field in fields.items():
         if field.default is dataclasses.MISSING and name not in values:
-            raise InvalidRequest(name, None, "a value; it is missing")
+            raise InvalidRequest(name, None, "a value")
     return kind(**values)

@@ -10,6 +10,8 @@ from studio.errors import InvalidRequest
 from studio.requests.limits import LARGEST_SEED, check_integer, check_number, check_side, check_text, evenly_between
 from studio.requests.request import Prompted
 
+TWO_OR_NONE = "a picture at both ends, or none: bring the one that lacks, or remove the other"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Interpolate(Prompted):
@@ -39,7 +41,7 @@ class Interpolate(Prompted):
         check_side("height", self.height)
         check_text("other_prompt", self.other_prompt)
         if bool(self.image) != bool(self.other):
-            raise InvalidRequest("other" if self.image else "image", None, "a picture at both ends, or none")
+            raise InvalidRequest("other" if self.image else "image", None, TWO_OR_NONE)
         if not self.image and not (self.prompt and self.other_prompt):
             raise InvalidRequest("other", None, "two pictures, or words at both ends")
         check_number("likeness", self.likeness, 0.0, 1.0)

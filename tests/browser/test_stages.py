@@ -18,8 +18,11 @@ def test_the_switch_sets_the_sides_and_the_picture_is_as_large_as_it_says(open_p
     open_more(page)
     width = page.locator("#width input").first
     expect(width).to_have_value("128")
+    hint = page.locator("#tab-text_to_image .studio-desk").get_by_text("Each side").filter(visible=True)
+    expect(hint).to_contain_text("multiples of 8")
     switch.check()
     expect(width).to_have_value("512")
+    expect(hint).to_contain_text("256 to 2048 pixels, in multiples of 32")
     page.get_by_label("Landscape").first.check()
     expect(width).to_have_value("768")
     page.get_by_label("Square").first.check()

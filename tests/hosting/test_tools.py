@@ -98,7 +98,7 @@ def test_an_assistant_draws_sees_and_finds_again(observed: Studio) -> None:
     ("name", "arguments", "said"),
     [
         ("paint", {}, "tool is 'paint'"),
-        ("text_to_image", {}, "prompt is None"),
+        ("text_to_image", {}, "prompt is missing"),
         ("text_to_image", {"prompt": "a house", "page": {}}, "argument is 'page'"),
         ("text_to_image", {"prompt": ["a house"]}, "prompt is"),
         ("text_to_image", {"prompt": "a house", "count": 10**400}, "count is"),

@@ -14,6 +14,7 @@ from studio.errors import BadPicture, InvalidRequest
 from studio.gallery.foreign import Reading
 from studio.images import kinds
 from studio.images.opening import open_picture
+from studio.requests.interpolate import Interpolate
 from studio.requests.text_to_image import TextToImage
 from tabs.exports import _told
 from tabs.refusals import HOLE, TEMPLATES, in_language
@@ -92,6 +93,17 @@ def _refusal(file: bytes) -> BadPicture:
     with pytest.raises(BadPicture) as refusal:
         open_picture(file)
     return refusal.value
+
+
+def test_what_is_missing_is_said_to_be() -> None:
+    """Whoever had one picture left over in an interpolation read "other is None"."""
+    with pytest.raises(InvalidRequest) as refusal:
+        Interpolate(image="0" * 64, pack="p", width=64, height=64)
+    assert str(refusal.value).startswith("other is missing; expected a picture at both ends, or none: ")
+    assert in_language(str(refusal.value), "de").startswith("Zweites Bild fehlt; erwartet: ein Bild an beiden Enden")
+    assert in_language(str(refusal.value), "zh").startswith("缺少第二张图片；应为两端都有图片")
+    typed = InvalidRequest("sampler", "missing", "text")
+    assert in_language(str(typed), "de") == "Sampler ist 'missing'; erwartet: Text."
 
 
 def test_a_sentence_that_nobody_knows_stays() -> None:
