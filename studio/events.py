@@ -30,7 +30,8 @@ class Started:
 
     ``is_prompt_cut`` tells that the prompt is longer than the text encoder reads, and its end has no effect;
     ``unknown_words`` what of the prompt the pack has never met, ``replaced_words`` what it reads in which other words.
-    ``is_again``: it had started before, on a machine that was lost.
+    ``is_again``: it had started before, on a machine that was lost. ``lacks_words``: nobody has said what is to be
+    seen.
     """
 
     job: str
@@ -39,6 +40,7 @@ class Started:
     seconds: float | None = None
     replaced_words: tuple[tuple[str, str], ...] = ()
     is_again: bool = False
+    lacks_words: bool = False
 
 
 @dataclass(frozen=True)

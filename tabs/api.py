@@ -477,13 +477,8 @@ def _fold(answer: Answer, event: Event) -> bool:
     match event:
         case Queued(ahead=ahead):
             answer["ahead"] = ahead
-        case Started(is_prompt_cut=is_cut, unknown_words=unknown, replaced_words=replaced):
-            answer["state"] = "drawing"
-            answer["notes"] = ["The prompt is longer than this model reads; its end has no effect."] if is_cut else []
-            for word, known in replaced:
-                answer["notes"].append(f"This model does not know {word!r} and draws {known!r} instead.")
-            if unknown:
-                answer["notes"].append(f"This model has never met: {', '.join(unknown)}")
+        case Started():
+            answer["state"], answer["notes"] = "drawing", _notes(event)
         case Previewed(step=step, steps=steps, share=share):
             answer["step"], answer["steps"] = step, steps
             answer["progress"] = max(answer["progress"], share)
@@ -503,6 +498,15 @@ def _fold(answer: Answer, event: Event) -> bool:
         case Cancelled():
             raise QueueFull("The job was stopped.")
     return False
+
+
+def _notes(started: Started) -> list[str]:
+    """What of the words has no effect, or another than they say."""
+    notes = ["The prompt is empty, so the model draws what it likes."] if started.lacks_words else []
+    notes += ["The prompt is longer than this model reads; its end has no effect."] if started.is_prompt_cut else []
+    for word, known in started.replaced_words:
+        notes.append(f"This model does not know {word!r} and draws {known!r} instead.")
+    return notes + [f"This model has never met: {', '.join(started.unknown_words)}"] * bool(started.unknown_words)
 
 
 def _described(picture: Picture) -> Answer:

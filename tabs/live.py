@@ -98,6 +98,7 @@ class View:
     is_prompt_cut: bool = False
     unknown_words: tuple[str, ...] = ()
     replaced_words: tuple[tuple[str, str], ...] = ()
+    lacks_words: bool = False  # nobody has said what is to be seen
     is_again: bool = False  # the engine that drew it before was lost
     is_awake: bool = True  # whether there is an engine, be it a busy one
     loading: float | None = None  # the share of the model that is there, while it is being loaded
@@ -123,7 +124,7 @@ class View:
             case Started():
                 self.state, self.is_prompt_cut, self.seconds_left = "running", event.is_prompt_cut, event.seconds
                 self.unknown_words, self.replaced_words = event.unknown_words, event.replaced_words
-                self.is_again = event.is_again
+                self.is_again, self.lacks_words = event.is_again, event.lacks_words
             case Progressed(index=index, tiles=tiles, all_tiles=all_tiles, share=share):
                 self.frames[index].tiles, self.share = (tiles, all_tiles), max(self.share, share)
                 self.seconds_left = self.seconds_left if event.seconds_left is None else event.seconds_left
@@ -195,6 +196,7 @@ class View:
             "animation": self.animation,
             "cut": self.is_prompt_cut,
             "again": self.is_again,
+            "wordless": self.lacks_words,
             "unknown": _shortened(self.unknown_words),
             "replaced": _shortened([f"{word} → {known}" for word, known in self.replaced_words]),
             "frames": [frame.as_json() for frame in self.frames],

@@ -528,6 +528,11 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "提示词超出模型可读的长度，结尾部分不起作用。",
         "Die Beschreibung ist länger, als das Modell liest; ihr Ende bleibt ohne Wirkung.",
     ),
+    "live_wordless": (
+        "The prompt is empty, so the model draws what it likes. Say in it what you would like to see.",
+        "提示词为空，模型会随意作画。请在其中写下你想看到的画面。",
+        "Die Beschreibung ist leer, das Modell zeichnet, was es will. Schreiben Sie hinein, was Sie sehen möchten.",
+    ),
     "live_again": (
         "An engine was lost; this is drawn again by another one.",
         "一台引擎中断了，正由另一台重新绘制。",

@@ -11,9 +11,11 @@ from studio.errors import InvalidRequest
 from studio.images.boxes import Boxed
 from studio.requests import from_mapping, kinds, to_mapping
 from studio.requests.inpaint import Inpaint
+from studio.requests.interpolate import Interpolate
 from studio.requests.layout_to_image import LayoutToImage
 from studio.requests.limits import LARGEST_SEED
 from studio.requests.request import Request
+from studio.requests.vary import Vary
 from studio.samplers.catalogue import SAMPLERS
 from tests.miniature import ask, own_fields
 
@@ -31,6 +33,21 @@ REFUSED: list[tuple[str, list[Any]]] = [
     ("negative", ["x" * 2001, None, ["a"]]),
     ("sampler", ["", "Restart", None, 3]),
 ]
+
+
+@pytest.mark.parametrize(
+    ("request_", "needs_words"),
+    [
+        (ask(""), True), (ask("", image="0" * 64), False), (ask("", image="0" * 64, strength=1.0), True),
+        (Vary(image="0" * 64, pack="p", width=64, height=64), False),
+        (Vary(image="0" * 64, pack="p", width=64, height=64, likeness=0.0), True),
+        (Interpolate(image="0" * 64, other="1" * 64, pack="p", width=64, height=64), False),
+        (Interpolate(prompt="a", other_prompt="b", pack="p", width=64, height=64), True),
+        (Inpaint(prompt="", image="0" * 64, mask="1" * 64, pack="p", width=64, height=64), False),
+    ],
+)  # fmt: skip
+def test_words_are_needed_where_nothing_else_says_what_is_to_be_seen(request_: Request, needs_words: bool) -> None:
+    assert request_.needs_words == needs_words
 
 
 @pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in REFUSED for value in values])

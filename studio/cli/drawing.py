@@ -78,6 +78,8 @@ def draw(request: Request, images: Sequence[Image], settings: Settings) -> Itera
 
 def _warn(started: Started) -> None:
     """Says what of the prompt will have no effect."""
+    if started.lacks_words:
+        print("The prompt is empty, so the pack draws what it likes.", file=sys.stderr)
     if started.is_prompt_cut:
         print("The prompt is longer than this pack reads; its end has no effect.", file=sys.stderr)
     for word, known in started.replaced_words:

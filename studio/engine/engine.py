@@ -29,6 +29,7 @@ from studio.errors import JobFailed, NotFinite, OutOfMemory, PackError, QueueFul
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Progressed, Started
 from studio.images.pixels import Image, Pixels
 from studio.packs.pack import Pack
+from studio.prompts import read_prompt
 from studio.requests.limits import PRECISIONS
 from studio.requests.request import Request
 from studio.rows import Part, Row
@@ -227,7 +228,8 @@ class Engine:
         is_known = resident.pace.seconds_per_input is not None
         seconds = sum(map(resident.tempo.seconds_left, job.rows)) if is_known else None
         unknown, replaced = pack.unknown_words(request.words), pack.replaced_words(request.words)
-        return Started(job.name, pack.cuts(request.caption), unknown, seconds, replaced)
+        lacks_words = request.needs_words and pack.reads_words and not read_prompt(request.words).words
+        return Started(job.name, pack.cuts(request.caption), unknown, seconds, replaced, lacks_words=lacks_words)
 
     def _leave(self, job: str) -> bool:
         """Takes a job out of the queue, if it is there."""

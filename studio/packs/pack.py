@@ -177,6 +177,11 @@ class Pack:
         """Whether the denoiser is told what size a picture has (Podell et al. 2023, section 2.2)."""
         return bool(self.denoiser.unet.config.get("addition_embed_type") == "text_time")
 
+    @property
+    def reads_words(self) -> bool:
+        """Whether prompts steer it; some packs have no text encoder."""
+        return bool(self.text.towers)
+
     def cuts(self, prompt: str) -> bool:
         """Whether ``prompt`` is longer than the pack reads."""
         return self.text.cuts(self.in_known_words(prompt))

@@ -71,5 +71,9 @@ class Interpolate(Prompted):
         return f"{self.prompt} {self.other_prompt}".strip()
 
     @property
+    def needs_words(self) -> bool:
+        return not self.image or self.likeness == 0
+
+    @property
     def shows(self) -> str:
         return ""

@@ -113,6 +113,11 @@ class Request:
         return self.caption
 
     @property
+    def needs_words(self) -> bool:
+        """Whether nothing but `words` says what is to be seen."""
+        return False
+
+    @property
     def shows(self) -> str:
         """What all pictures of it should show, so that they can be ranked by it; empty where there is no such thing."""
         return self.caption

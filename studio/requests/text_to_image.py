@@ -45,5 +45,9 @@ class TextToImage(Staged):
         return (self.variation_seed, self.variation) if self.variation else None
 
     @property
+    def needs_words(self) -> bool:
+        return not self.image or self.strength == 1
+
+    @property
     def named(self) -> dict[str, str]:
         return {"image": self.image} if self.image else {}

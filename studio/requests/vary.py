@@ -32,3 +32,7 @@ class Vary(Staged):
         super().__post_init__()
         check_number("likeness", self.likeness, 0.0, 1.0)
         check_number("strength", self.strength, LEAST_STRENGTH, 1.0)
+
+    @property
+    def needs_words(self) -> bool:
+        return self.likeness == 0 and self.strength == 1

@@ -42,7 +42,8 @@ function waitText(view) {
 function notes(view) {
   const unknown = view.unknown.length ? ' · ' + say('unknown', { words: view.unknown.join(', ') }) : '';
   const replaced = view.replaced.length ? ' · ' + say('replaced', { words: view.replaced.join(', ') }) : '';
-  return (view.again ? ' · ' + say('again') : '') + (view.cut ? ' · ' + say('cut') : '') + replaced + unknown;
+  const plain = ['again', 'wordless', 'cut'].filter((each) => view[each]).map((each) => ' · ' + say(each));
+  return plain.join('') + replaced + unknown;
 }
 
 function makeFrame() {

@@ -272,6 +272,19 @@ def test_pictures_are_served_by_name_only(studio: Studio, open_page: OpenPage) -
         assert page.request.get(f"{studio.url}/studio/pictures/{name}").status == 404
 
 
+def test_an_empty_prompt_is_drawn_and_said_to_be_empty(open_page: OpenPage) -> None:
+    page = open_page()
+    set_steps(page, 2)
+    page.locator("#generate").click()
+    wait_for_state(page, "done")
+    expect(page.locator(".live-status")).to_contain_text("The prompt is empty, so the model draws what it likes.")
+    write(page, "a red house")
+    page.locator("#generate").click()
+    expect(page.locator(".live-frames img")).to_have_attribute("alt", "a red house", timeout=MINUTE)
+    wait_for_state(page, "done")
+    expect(page.locator(".live-status")).not_to_contain_text("empty")
+
+
 def test_words_from_outside_the_packs_world_are_named(open_page: OpenPage) -> None:
     page = open_page()
     set_steps(page, 8)

@@ -412,8 +412,19 @@ def test_of_a_job_with_one_bad_row_the_good_pictures_are_kept(pack: Pack) -> Non
     assert "Picture 2" in str(events[-1].error)
 
 
+@pytest.mark.parametrize(
+    ("prompt", "is_empty"),
+    [("", True), (" \n\u3000", True), ("BREAK", True), ("a red house", False), ("房子", False), ("🏠", False)],
+)
+def test_an_empty_prompt_is_drawn_and_said_to_be_empty(pack: Pack, prompt: str, is_empty: bool) -> None:
+    """Whoever pressed Generate too soon got a picture of nothing in particular, without a word."""
+    events = _run(_engine(pack), {"a": ask(prompt, steps=1)})
+    assert Started("a", lacks_words=is_empty) in events
+    assert isinstance(events[-1], Finished)
+
+
 def test_a_prompt_that_is_too_long_is_drawn_and_said_to_be_cut(pack: Pack) -> None:
-    for prompt, is_cut in (("a red house", False), ("red " * 400, True), ("🏠" * 500, True), ("", False)):
+    for prompt, is_cut in (("a red house", False), ("red " * 400, True), ("🏠" * 500, True)):
         events = _run(_engine(pack), {"a": ask(prompt, steps=1)})
         assert Started("a", is_cut) in events
         assert isinstance(events[-1], Finished)

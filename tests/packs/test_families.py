@@ -15,7 +15,7 @@ from benchmarks.checkpoints import write
 from studio.client import LocalClient
 from studio.engine.engine import Engine
 from studio.errors import InvalidRequest
-from studio.events import Failed, Finished
+from studio.events import Failed, Finished, Started
 from studio.packs.catalogue import EMBEDDINGS, LORAS, find_pack
 from studio.packs.embeddings import spelled
 from studio.packs.loading import load_pack
@@ -52,6 +52,14 @@ def load(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pack]:
         return load_pack(info, torch.device("cpu"), models=models)
 
     return make
+
+
+def test_a_model_that_reads_no_words_misses_none(load: Callable[[str], Pack]) -> None:
+    pack = load("LDM, unconditional")
+    engine, side = Engine({pack.info.name: pack}), pack.info.size
+    request = TextToImage(prompt="", pack=pack.info.name, width=side, height=side, steps=1, sampler="Euler")
+    events = engine.submit("job", request) + engine.step()
+    assert [event.lacks_words for event in events if isinstance(event, Started)] == [False]
 
 
 def _drawn(pack: Pack, request: Request) -> torch.Tensor:
