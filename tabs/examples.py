@@ -20,9 +20,10 @@ from studio.gallery.store import Store
 from studio.images.pixels import Mask, Pixels
 from studio.images.resizing import resized
 from studio.requests.layout_to_image import LayoutToImage
-from tabs.job import Update
+from tabs.job import QUICK, Given, Update
 from tabs.picker import ModelPicker
 from tabs.scripted import Scripted
+from tabs.undo import Undo
 from tabs.words import words_of
 
 SHOWN_HEIGHT = 128  # pixels, at most
@@ -44,21 +45,21 @@ class Examples(Scripted):
         )
 
     def connect(
-        self, form: set[gr.Component], write: Callable[[Any], Update], store: Store, picker: ModelPicker
+        self, form: set[gr.Component], write: Callable[[Any], Update], store: Store, picker: ModelPicker, undo: Undo
     ) -> None:
         """``write`` gives the values of ``form`` for a request; what the example is made from goes into ``store``, and
-        what drew it is picked."""
+        what drew it is picked. ``undo`` takes that back."""
 
-        def choose(event: gr.EventData) -> Update:
+        def choose(given: Given, event: gr.EventData) -> Update:
             number = event._data.get("number") if isinstance(event._data, dict) else None
             if not isinstance(number, int) or not 0 <= number < len(self._examples):
                 raise MissingImage("There is no such example.")
             example = self._examples[number]
             for source in example.sources:
                 store.keep(source)
-            return {**write(example.request), picker.dropdown: example.request.pack}
+            return {**write(example.request), picker.dropdown: example.request.pack, **undo.offer(given)}
 
-        self.choose(choose, None, [*form], queue=False, show_progress="hidden", api_visibility="private")
+        self.choose(choose, form, [*form, undo], preprocess=False, **QUICK)
 
 
 def _shown(example: Example) -> dict[str, Any]:

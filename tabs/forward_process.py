@@ -67,7 +67,7 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
 
     form = {editor, *fields.values(), *seed.inputs(), picker.dropdown}
     job.connect(form, read, write, seed)
-    examples.connect(form, write, store, picker)
+    examples.connect(form, write, store, picker, job.undo)
     return Receiver(TITLE, {editor, prompt, *seed.inputs()}, receive, job, lambda pack: {})
 
 

@@ -33,7 +33,7 @@ from studio.requests.limits import check_number
 from studio.requests.request import Prompted, Request
 from tabs.door import BrowserName, address_of
 from tabs.exports import NAME, upload_at
-from tabs.job import QUICK, Receiver, Update
+from tabs.job import QUICK, Given, Receiver, Update
 from tabs.picker import ModelPicker
 from tabs.pictures import finished_picture
 from tabs.scripted import Scripted
@@ -129,10 +129,10 @@ def build_gallery(
             errand = begin_export(library, owner, names, told)
         return _news(errand={"id": errand.id, "title": errand.title, "total": errand.total})
 
-    def use(owner: str, event: gr.EventData) -> Update:
+    def use(given: Given, event: gr.EventData) -> Update:
         """All settings of a picture, of a job that was interrupted, or of a recipe that was read, into the tab that
         draws such pictures."""
-        told = _told(event)
+        owner, told = browser.preprocess(given[browser]), _told(event)
         id_, read = str(told.get("id")), told.get("request")
         job = next((each for each in ledger.interrupted(owner) if each.job == id_), None)
         known = job or (ledger.picture(owner, id_) if read is None else None)
@@ -144,17 +144,18 @@ def build_gallery(
         changes = {**jobs[tab].write(request), picker.dropdown: picker.refreshed(request.pack)}
         if job:
             ledger.dismiss(owner, id_)
-        return {tabs_: gr.Tabs(selected=tab), **changes}
+        return {tabs_: gr.Tabs(selected=tab), **changes, **jobs[tab].undo.offer(given)}
 
-    def send(owner: str, event: gr.EventData) -> Update:
-        told = _told(event)
+    def send(given: Given, event: gr.EventData) -> Update:
+        owner, told = browser.preprocess(given[browser]), _told(event)
         receive = takers.get(str(told.get("to")))
         if receive is None:
             raise MissingImage("No tab of this page draws such pictures.")
         picture = ledger.picture(owner, str(told.get("id")))
         pixels = finished_picture(store, f"{picture.id}.png")
         store.keep(pixels)
-        return {tabs_: gr.Tabs(selected=str(told.get("to"))), **receive(pixels, picture.request)}
+        to = str(told.get("to"))
+        return {tabs_: gr.Tabs(selected=to), **receive(pixels, picture.request), **jobs[to].undo.offer(given)}
 
     def replay(owner: str, event: gr.EventData, page: gr.Request) -> Iterator[dict[str, Any]]:
         picture = ledger.picture(owner, str(_told(event).get("id")))
@@ -163,14 +164,14 @@ def build_gallery(
         yield _news(replay={"id": picture.id, "state": "done", **asdict(found)})
 
     forms_ = set().union(*(each.form for each in jobs.values()))
-    outputs = [tabs_, picker.dropdown, *(forms_ - {picker.dropdown})]
+    outputs = [tabs_, picker.dropdown, *(forms_ - {picker.dropdown}), *(each.undo for each in jobs.values())]
     # "multiple": gradio otherwise drops what is asked for while an answer is on its way
     view.ask(ask, browser, view, trigger_mode="multiple", **QUICK)
     view.do(do, browser, view, trigger_mode="multiple", **QUICK)
     view.tree(tree, browser, view, trigger_mode="multiple", **QUICK)
     view.start(start, browser, view, **QUICK)
-    view.use(use, browser, outputs, **QUICK)
-    view.send(send, browser, outputs, **QUICK)
+    view.use(use, forms_ | {browser}, outputs, preprocess=False, **QUICK)
+    view.send(send, forms_ | {browser}, outputs, preprocess=False, **QUICK)
     view.replay(replay, browser, view, show_progress="hidden", api_visibility="private", concurrency_limit=None)
 
 

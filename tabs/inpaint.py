@@ -97,7 +97,7 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
 
     form = {editor, *mending.inputs(), *drawing.inputs()}
     job.connect(form, read, write, drawing.seed)
-    examples.connect(form, write, desk.store, picker)
+    examples.connect(form, write, desk.store, picker, job.undo)
     drawing.connect()
     return Receiver(TITLE, {editor, *drawing.inputs()}, receive, job, drawing.follow)
 

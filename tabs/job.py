@@ -24,6 +24,7 @@ from tabs.door import BrowserName, address_of, language_of
 from tabs.editor import Editor, stamped
 from tabs.live import ENDED, NOT_PREPARING, PREPARING, Followers, LiveView, View, follow
 from tabs.seed import SeedControls
+from tabs.undo import Undo
 from tabs.words import say
 
 Given = Mapping[Any, Any]  # component -> value, as gradio hands over a set of inputs
@@ -128,6 +129,7 @@ class Job:
             self.go = gr.Button(say("generate"), variant="primary", size="lg", elem_id="generate", min_width=140)
             self.stop = gr.Button(say("stop"), variant="stop", size="lg", visible=False, elem_id="stop", min_width=140)
             self.discard = gr.Button(say("discard"), size="lg", visible=False, elem_id="discard", min_width=100)
+        self.undo = Undo()
         self.name = gr.State("")  # what Stop stops: another page of the same browser may show another job
         self.view: LiveView
         self.form: set[gr.Component] = set()
@@ -148,6 +150,7 @@ class Job:
         among them: a page that is loaded again keeps one only where the one before did."""
 
         self.form, self.write = form, write
+        self.undo.connect(form)
 
         def generate(given: Given, page: gr.Request) -> Iterator[Update]:
             """Large pictures take seconds until there is a job, so that something is shown before."""

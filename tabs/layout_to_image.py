@@ -65,7 +65,7 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
 
     form = {editor, grounding, *drawing.inputs(), *size.inputs()}
     job.connect(form, read, write, drawing.seed)
-    examples.connect(form, write, desk.store, picker)
+    examples.connect(form, write, desk.store, picker, job.undo)
     drawing.connect()
     # Only what a person does: of values that come while the page is loading, all but the last would be lost.
     changes = (size.connect().then, size.width.input, size.height.input)

@@ -33,7 +33,7 @@ from tabs.door import BrowserName, StudioBlocks, first_language, language_of
 from tabs.engine_panel import build_panel
 from tabs.exports import export_routes
 from tabs.gallery import build_gallery
-from tabs.job import QUICK, Desk, Receiver, Update
+from tabs.job import QUICK, Desk, Given, Receiver, Update
 from tabs.picker import ModelPicker
 from tabs.pictures import finished_picture, picture_routes
 from tabs.refusals import in_language
@@ -133,9 +133,10 @@ def _connect(built: list[Receiver], store: Store, tabs_: gr.Tabs) -> None:
     takers = {each.tab: each for each in built if each.receive is not None}
     for each in built:
         each.job.view.props["takers"] = list(takers)
-    outputs = [tabs_, *set().union(*(each.form for each in takers.values()))]
+    outputs = [tabs_, *set().union(*(each.form for each in takers.values())), *(each.job.undo for each in built)]
+    forms = set().union(*(each.job.form for each in takers.values()))
 
-    def send(event: gr.EventData) -> Update:
+    def send(given: Given, event: gr.EventData) -> Update:
         told = event._data if isinstance(event._data, dict) else {}
         to, name = str(told.get("to")), str(told.get("picture"))
         receive = takers[to].receive if to in takers else None
@@ -144,10 +145,10 @@ def _connect(built: list[Receiver], store: Store, tabs_: gr.Tabs) -> None:
         picture = finished_picture(store, name)
         store.keep(picture)
         request = read_recipe(store.folder / name).request
-        return {tabs_: gr.Tabs(selected=to), **receive(picture, request)}
+        return {tabs_: gr.Tabs(selected=to), **receive(picture, request), **takers[to].job.undo.offer(given)}
 
     for each in built:
-        each.job.view.send(send, None, outputs, queue=False, show_progress="hidden", api_visibility="private")
+        each.job.view.send(send, forms, outputs, preprocess=False, **QUICK)
 
 
 def _connect_picker(

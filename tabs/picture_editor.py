@@ -21,9 +21,9 @@ class PictureEditor(Editor):
         return digest if isinstance(digest, str) and DIGEST.fullmatch(digest) else None
 
 
-def showing_picture(picture: Pixels, note: str = "") -> dict[str, Any]:
-    """The editor's value for a picture that is there already."""
-    return stamped(source=describe(picture), note=note)
+def showing_picture(picture: Pixels, note: str = "", *, is_settled: bool = True) -> dict[str, Any]:
+    """The editor's value for a picture that is there already; ``is_settled``: what follows from it is told as well."""
+    return stamped(source=describe(picture), note=note, settled=is_settled)
 
 
 def emptied() -> dict[str, Any]:

@@ -69,7 +69,7 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
         }
 
     def receive(picture: Pixels, request: Request) -> Update:
-        return {editor: showing_picture(picture), **seed.renew()}
+        return {editor: showing_picture(picture, is_settled=False), **seed.renew()}
 
     def note(digest: str | None, scale: int, pack: str, page: gr.Request) -> object:
         """What will come out, as soon as there is a picture."""
@@ -82,7 +82,7 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
 
     form = {editor, *fields.values(), *sampling.inputs(), *seed.inputs()}
     job.connect(form, read, write, seed)
-    examples.connect(form, write, store, picker)
+    examples.connect(form, write, store, picker, job.undo)
     sampling.connect()
     for changed in (editor.input, scale.input):
         changed(

@@ -98,7 +98,7 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
     form = {*drawing.inputs(), *size.inputs(), *beginning.inputs()}
     job.connect(form, read, write, drawing.seed)
     drafts.connect(client, desk, browser, {*drawing.inputs(), *size.inputs()}, read_draft, picker.info)
-    examples.connect(form, write, desk.store, picker)
+    examples.connect(form, write, desk.store, picker, job.undo)
     size.connect()
     drawing.connect()
     return Receiver(TITLE, set(), None, job, followers(drawing, size))

@@ -109,7 +109,7 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
         editor, other, mode, other_prompt, closeness, likeness, strength, *drawing.inputs(), *size.inputs()
     }  # fmt: skip
     job.connect(form, read, write, drawing.seed)
-    examples.connect(form, write, store, picker)
+    examples.connect(form, write, store, picker, job.undo)
     drawing.connect()
     size.connect()
     editor.input(reshape, [editor, picker.dropdown, size.cascade], [size.width, size.height], **QUICK)

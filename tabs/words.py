@@ -497,6 +497,11 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "Leer: jedes Mal ein neuer. Gleicher Startwert, gleiches Bild",
     ),
     "reuse": ("Use the last seed", "使用上次的种子", "Letzten Startwert nehmen"),
+    "take_back": (
+        "Bring back what the form held before",
+        "恢复表单之前的内容",
+        "Zurückholen, was vorher in den Feldern stand",
+    ),
     "examples_wordless": ("without words", "无提示词", "ohne Worte"),
     "examples": ("Try one of these", "试试这些", "Zum Ausprobieren"),
     "live_region": ("Pictures", "图片", "Bilder"),

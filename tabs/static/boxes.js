@@ -35,7 +35,7 @@ const history = makeHistory(
 );
 
 function commit() {
-  handOver({ boxes: plain(), source });
+  handOver({ boxes: plain(), source, aspect: Number(stage.style.getPropertyValue('--aspect')) || 1 });
   show();
 }
 

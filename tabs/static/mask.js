@@ -226,4 +226,11 @@ takeFiles(async (file) => {
   if (next) await load(next, null);
 });
 // News without a picture is the answer to a page that asked; whoever has begun meanwhile keeps what they have.
-takeNews((value) => (value.source ? load(value.source, value.mask) : commit()));
+takeNews((value) => {
+  if (value.source) return load(value.source, value.mask);
+  if (value.empty) {
+    source = null;
+    root.dataset.state = 'empty';
+  }
+  commit();
+});

@@ -1,28 +1,31 @@
 // A picture that is brought, to be worked on as a whole. props.value = {source: {digest, width, height, url} or null}; what
-// the server sends carries a stamp of its own, and may hold a note to show under the picture.
+// the server sends carries a stamp of its own, and may hold a note to show under the picture. What is ``settled`` comes with
+// all that follows from it; of anything else the page is told, so that it may follow.
 let source = null;
+const shown = () => ({ source, note: find('.picture-note').textContent });
 
 async function load(next) {
   source = next;
   await showPicture(source);
-  handOver({ source });
+  handOver(shown());
 }
 
 function take(value) {
   if (value.note !== undefined) find('.picture-note').textContent = value.note;
-  if (value.source) return load(value.source);
+  if (value.source && !value.settled) return load(value.source);
+  if (value.source) showPicture((source = value.source));
   if (value.empty) {
     source = null;
     root.dataset.state = 'empty';
   }
-  props.value = { source }; // without an input event, which would ask for a note again
+  props.value = shown(); // without an input event, which would ask for a note again
 }
 
 function remove() {
   source = null;
   root.dataset.state = 'empty';
   find('.picture-note').textContent = '';
-  handOver({ source });
+  handOver(shown());
   find('.editor-choose').focus();
 }
 
