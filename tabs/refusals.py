@@ -87,9 +87,9 @@ TEMPLATES: dict[str, tuple[str, str]] = {
         "不超过一百万像素的图片；请先缩小",
         "ein Bild von höchstens einem Megapixel; bitte erst verkleinern",
     ),
-    "a picture at both ends, or none: bring the one that lacks, or remove the other": (
-        "两端都有图片，或都没有：请补上缺少的一张，或移除另一张",
-        "ein Bild an beiden Enden oder an keinem: bringen Sie das fehlende, oder entfernen Sie das andere",
+    "a picture at both ends, or none: bring a second one, or remove the one that is there": (
+        "两端都有图片，或都没有：请补上第二张，或移除已有的那张",
+        "ein Bild an beiden Enden oder an keinem: bringen Sie ein zweites, oder entfernen Sie das eine",
     ),
     "two pictures, or words at both ends": (
         "两张图片，或两端都有文字",

@@ -10,7 +10,7 @@ from studio.errors import InvalidRequest
 from studio.requests.limits import LARGEST_SEED, check_integer, check_number, check_side, check_text, evenly_between
 from studio.requests.request import Prompted
 
-TWO_OR_NONE = "a picture at both ends, or none: bring the one that lacks, or remove the other"
+TWO_OR_NONE = "a picture at both ends, or none: bring a second one, or remove the one that is there"
 
 
 @dataclass(frozen=True, kw_only=True)
