@@ -19,6 +19,8 @@ A message says what happened, what was expected and what to do. No traceback and
 
 from __future__ import annotations
 
+import traceback
+
 LONGEST_SHOWN = 60  # characters of a value, in a message
 
 
@@ -115,3 +117,16 @@ class LedgerError(StudioError):
 
 class NoRecipe(StudioError):
     """A picture carries no recipe that can be read."""
+
+
+def forget_frames(error: BaseException) -> None:
+    """Lets go what the functions were working on that ``error`` has come through: its traceback holds their variables,
+    pictures among them, for as long as anybody holds the error. Call it where the error is caught."""
+    seen: set[int] = set()
+    while_handling: list[BaseException | None] = [error]
+    while while_handling:
+        each = while_handling.pop()
+        if each is not None and id(each) not in seen:
+            seen.add(id(each))
+            traceback.clear_frames(each.__traceback__)
+            while_handling += [each.__cause__, each.__context__]

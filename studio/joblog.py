@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
-from studio.events import ENDS, Drawn, Event, Previewed, Progressed, Queued
+from studio.events import ENDS, Drawn, Event, Failed, Previewed, Progressed, Queued
 
 PASSING = (Previewed, Progressed)  # of which only a picture's latest counts, until it is drawn
 
@@ -33,7 +35,7 @@ class JobLog:
                 slot = Queued
             self.has_ended = isinstance(event, ENDS)
             self._drop_previews_of(event)
-            self._events[slot] = self._count, event
+            self._events[slot] = self._count, _untraced(event)
             self._news.notify_all()
 
     def _drop_previews_of(self, event: Event) -> None:
@@ -52,7 +54,13 @@ class JobLog:
                 self._news.wait_for(lambda seen=seen: self._count > seen, heartbeat)  # type: ignore[misc]
                 fresh = sorted((item for item in self._events.values() if item[0] > seen), key=lambda item: item[0])
                 seen = self._count
-            news = [event for _, event in fresh]
+            news = [_untraced(event) for _, event in fresh]
             yield news
             if news and isinstance(news[-1], ENDS):
                 return
+
+
+def _untraced(event: Event) -> Event:
+    """A failure with a copy of its error. What is raised gets a traceback, which holds all that was being worked on: of
+    an error that is kept, that would be kept as well."""
+    return replace(event, error=copy.copy(event.error)) if isinstance(event, Failed) else event

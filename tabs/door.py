@@ -6,6 +6,7 @@ foreseen, and is told to the person as one sentence and to the log as one line.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import traceback
@@ -16,7 +17,7 @@ import gradio as gr
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse
 
-from studio.errors import InvalidRequest, MissingImage, StudioError
+from studio.errors import InvalidRequest, MissingImage, StudioError, forget_frames
 from studio.hosting.accounts import Accounts
 from studio.hosting.guard import PERSON
 from tabs.refusals import in_language
@@ -73,6 +74,7 @@ def first_language(wanted: str) -> str:
 def answer_of(error: StudioError, page: HttpRequest) -> JSONResponse:
     """What a route of our own answers where it could not do what was asked, in the page's language."""
     logger.info("refused: %s", error.logged[:LONGEST_LOGGED])
+    forget_frames(error)
     status = 404 if isinstance(error, MissingImage) else 400
     return JSONResponse({"error": in_language(str(error), language_of(page))}, status_code=status)
 
@@ -95,7 +97,11 @@ class StudioBlocks(gr.Blocks):
                 ]
             return await super().process_api(block_fn, inputs, *rest, **options)
         except (Exception, SystemExit) as error:  # SystemExit would leave a server that answers nobody
-            raise refused(error, page) from None
+            failure = refused(error, page)
+            forget_frames(error)
+        # gradio holds the failure in a circle with all that was sent, until somebody collects the garbage
+        asyncio.get_running_loop().call_soon(failure.with_traceback, None)
+        raise failure
 
 
 def refused(error: BaseException, page: gr.Request | None) -> gr.Error:
