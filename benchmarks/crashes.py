@@ -6,7 +6,8 @@ what is left.
 The process is the page's as far as its disk goes: the recorder, the ledger, exports and imports, fed with finished
 pictures as fast as they can be written; each is printed once it has been acknowledged. After each kill the gallery is
 opened again, as a start of the studio does, and must hold every picture that was acknowledged and not thrown away for
-good, whole, with its recipe and its row; and offer every job that had not ended.
+good, whole, with its recipe and its row; and offer every job that had not ended, but none whose pictures were all
+acknowledged.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,6 +48,7 @@ OWNER = "a" * 32
 LIFE_SECONDS = (0.05, 1.2)  # of a process, once it has begun to write
 KEPT = 400  # pictures; what is older is deleted for good, so that the galleries stay small
 JOBS_OF_A_LIFE = 40
+PICTURES_OF_A_JOB = 2
 
 
 @dataclass
@@ -58,6 +61,7 @@ class Found:
     bad: list[str] = field(default_factory=list)
     jobs: int = 0
     unoffered: list[str] = field(default_factory=list)
+    offered_again: list[str] = field(default_factory=list)
     parts: int = 0
 
 
@@ -94,15 +98,17 @@ def live(data: Path, seed: int) -> None:
         threading.Thread(target=work, daemon=True).start()
     for number in range(JOBS_OF_A_LIFE):
         job = f"{seed}-{number}"
-        request = TextToImage(prompt=f"house {job}", pack="storybook", width=64, height=64, seed=number, count=2)
+        request = TextToImage(
+            prompt=f"house {job}", pack="storybook", width=64, height=64, seed=number, count=PICTURES_OF_A_JOB
+        )
         recorder.accept(job, OWNER, request)
         say(job=job)
         recorder(Started(job))
-        for index in range(2):
+        for index in range(PICTURES_OF_A_JOB):
             pixels = Pixels.of(rng.integers(256, size=(64, 64, 3), dtype=np.uint8))
             drawn = recorder(Drawn(job, index, request.alone(index), "0123456789", 0.1, pixels=pixels))
             assert isinstance(drawn, Drawn)
-            say(picture=Path(str(drawn.path)).stem, seed=request.alone(index).seed)
+            say(picture=Path(str(drawn.path)).stem, seed=request.alone(index).seed, of=job)
         recorder(Finished(job))
         say(ended=job)
     time.sleep(60)
@@ -113,17 +119,20 @@ def kill_again_and_again(kills: int, data: Path, seed: int = 0) -> Found:
     chance, found = random.Random(seed), Found()
     acknowledged: dict[str, int] = {}
     for number in tqdm(range(kills), disable=kills < 20):
-        begun, ended = _one_life(data, seed * 1_000_000 + number, chance.uniform(*LIFE_SECONDS), acknowledged)
+        begun, ended, whole = _one_life(data, seed * 1_000_000 + number, chance.uniform(*LIFE_SECONDS), acknowledged)
         found.kills += 1
         found.jobs += len(begun)
-        _look(data, found, acknowledged, begun, ended)
+        _look(data, found, acknowledged, begun, ended, whole)
     found.acknowledged = len(acknowledged)
     return found
 
 
-def _one_life(data: Path, seed: int, seconds: float, acknowledged: dict[str, int]) -> tuple[set[str], set[str]]:
+def _one_life(
+    data: Path, seed: int, seconds: float, acknowledged: dict[str, int]
+) -> tuple[set[str], set[str], set[str]]:
+    """The jobs that it began, that it ended, and of which every picture was acknowledged."""
     command = [sys.executable, "-m", "benchmarks.crashes", "--live", str(data), "--seed", str(seed)]
-    begun, ended = set(), set()
+    begun, ended, drawn = set(), set(), Counter[str]()
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert "ready" in process.stdout.readline()
@@ -135,13 +144,16 @@ def _one_life(data: Path, seed: int, seconds: float, acknowledged: dict[str, int
             told = json.loads(line)
             if "picture" in told:
                 acknowledged[told["picture"]] = told["seed"]
+                drawn[told["of"]] += 1
             begun |= {told["job"]} if "job" in told else set()
             ended |= {told["ended"]} if "ended" in told else set()
         killer.join()
-    return begun, ended
+    return begun, ended, {job for job, pictures in drawn.items() if pictures == PICTURES_OF_A_JOB}
 
 
-def _look(data: Path, found: Found, acknowledged: dict[str, int], begun: set[str], ended: set[str]) -> None:
+def _look(
+    data: Path, found: Found, acknowledged: dict[str, int], begun: set[str], ended: set[str], whole: set[str]
+) -> None:
     store, ledger = open_gallery(data)
     try:
         found.parts += len(list(data.rglob("*.part")))
@@ -156,6 +168,7 @@ def _look(data: Path, found: Found, acknowledged: dict[str, int], begun: set[str
         # what had ended by its own last word may be in the ledger or not; what had not must be offered, up to its limit
         missing = begun - ended - offered
         found.unoffered += sorted(missing)[1:]  # one may have ended with its last word unsaid
+        found.offered_again += sorted(offered & whole)
         for job in offered:
             ledger.dismiss(OWNER, job)
         with contextlib.closing(sqlite3.connect(data / FILE)) as database:
@@ -180,7 +193,8 @@ def main() -> None:
     lost, bad, unoffered = len(found.lost), len(found.bad), len(found.unoffered)
     print(f"{found.kills} kills, {found.acknowledged} pictures acknowledged: {lost} lost, {bad} bad")
     print(f"{found.jobs} jobs: {unoffered} that had not ended were not offered again; {found.parts} parts left over")
-    sys.exit(bool(found.lost or found.bad or found.unoffered or found.parts))
+    print(f"{len(found.offered_again)} jobs were offered again although all of their pictures had been acknowledged")
+    sys.exit(bool(found.lost or found.bad or found.unoffered or found.offered_again or found.parts))
 
 
 if __name__ == "__main__":

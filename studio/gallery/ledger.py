@@ -118,6 +118,31 @@ class Related:
     parents: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Unfinished:
+    """A job that had not ended: the requests that make each of its pictures, and of those what is ``lacking``."""
+
+    id: str
+    owner: str
+    asked: Sequence[Request]
+    lacking: list[Request]
+
+    @classmethod
+    def of(cls, id_: str, owner: str, asked: Request) -> _Unfinished:
+        alone = [asked.alone(index) for index in range(asked.count)]
+        return cls(id_, owner, alone, [*alone])
+
+    def asked_for(self, drawn: Request) -> bool:
+        return any(_is_of(drawn, each) for each in self.asked)
+
+    def take(self, drawn: Request) -> bool:
+        """Whether what was ``drawn`` was lacking; then it no longer is."""
+        found = next((each for each in self.lacking if _is_of(drawn, each)), None)
+        if found is not None:
+            self.lacking.remove(found)
+        return found is not None
+
+
 class Ledger:
     """The rows in the folder ``data``. Safe to use from many threads. ``everybody`` lets each see all pictures, for a
     studio of one person. Raises `StudioError` where another process has the folder."""
@@ -392,13 +417,15 @@ class Ledger:
     # repairs
 
     def repair(self, pictures: Path) -> None:
-        """At the start: jobs that had not ended are interrupted, pictures in the folder without a row are adopted, rows
-        without a picture are flagged, and what has been in the bin for long enough goes."""
+        """At the start: jobs that had not ended are interrupted, unless all of their pictures are here; pictures in the
+        folder without a row are adopted, rows without a picture are flagged, and what has been in the bin for long
+        enough goes."""
         with self._database.change() as database:
             database.execute("UPDATE jobs SET state = 'interrupted' WHERE state IN ('waiting', 'running')")
         files = {file.stem: file for file in pictures.glob("*.png") if not _is_broken(file.name)}
         known = {row["id"] for row in self._database.read("SELECT id FROM pictures")}
         self._adopt([file for id_, file in files.items() if id_ not in known])
+        self._end_complete()
         with self._database.change() as database:
             database.execute("UPDATE pictures SET missing = 0")
             gone = [(id_,) for id_ in known if id_ not in files]
@@ -416,8 +443,7 @@ class Ledger:
                 _put_origins(database, row["id"], request)
 
     def _adopt(self, files: Sequence[Path]) -> None:
-        unfinished = self._database.read("SELECT id, owner, request FROM jobs WHERE state = 'interrupted'")
-        jobs = [(row["id"], row["owner"], request) for row in unfinished if (request := _request(row["request"]))]
+        unfinished = self._unfinished()
         with self._database.change() as database:
             for file in files:
                 try:
@@ -425,10 +451,31 @@ class Ledger:
                 except (NoRecipe, OSError) as error:
                     logger.warning("%s is left out of the gallery: %s", file.name, error)
                     continue
-                job, owner = next(
-                    ((id_, owner) for id_, owner, asked in jobs if _is_of(recipe.request, asked)), ("", "")
+                job = next((each for each in unfinished if each.take(recipe.request)), None) or next(
+                    (each for each in unfinished if each.asked_for(recipe.request)), None
                 )
-                _insert(database, Entry(file, recipe, digest, job, made=made), owner)
+                id_, owner = (job.id, job.owner) if job else ("", "")
+                _insert(database, Entry(file, recipe, digest, id_, made=made), owner)
+
+    def _end_complete(self) -> None:
+        """A job has ended with its last picture, even if the studio ended before that could be written down."""
+        complete = [(time.time(), job.id) for job in self._unfinished() if not job.lacking]
+        with self._database.change() as database:
+            database.executemany("UPDATE jobs SET state = 'done', ended = ? WHERE id = ?", complete)
+
+    def _unfinished(self) -> list[_Unfinished]:
+        """The interrupted jobs that this version can read, with what they lack."""
+        rows = self._database.read("SELECT id, owner, request FROM jobs WHERE state = 'interrupted'")
+        asked = ((row["id"], row["owner"], _request(row["request"])) for row in rows)
+        jobs = {id_: _Unfinished.of(id_, owner, request) for id_, owner, request in asked if request is not None}
+        drawn = self._database.read(
+            "SELECT job, pictures.request FROM pictures JOIN jobs ON jobs.id = job WHERE state = 'interrupted'"
+        )
+        for row in drawn:
+            request = _request(row["request"])
+            if request is not None and row["job"] in jobs:
+                jobs[row["job"]].take(request)
+        return list(jobs.values())
 
     def empty_bin(self, pictures: Path, before: float) -> None:
         """Deletes what was put in the bin before a time, with all that was made of it."""
@@ -506,8 +553,8 @@ def _digest(file: Path) -> str:
 
 
 def _is_of(drawn: Request, asked: Request) -> bool:
-    """Whether ``drawn`` is one of the pictures that were ``asked`` for."""
-    return drawn.TASK == asked.TASK and any(asked.alone(index) == drawn for index in range(asked.count))
+    """Whether ``drawn`` is what was ``asked`` for. Who leaves the precision to the engine is told of the one taken."""
+    return drawn == (asked if asked.precision else replace(asked, precision=drawn.precision))
 
 
 def _request(text: str) -> Request | None:

@@ -10,4 +10,4 @@ from benchmarks.crashes import kill_again_and_again
 def test_nothing_that_was_acknowledged_is_lost_by_a_kill(tmp_path: Path) -> None:
     found = kill_again_and_again(6, tmp_path, seed=7)
     assert found.acknowledged > 0
-    assert (found.lost, found.bad, found.unoffered, found.parts) == ([], [], [], 0)
+    assert (found.lost, found.bad, found.unoffered, found.offered_again, found.parts) == ([], [], [], [], 0)

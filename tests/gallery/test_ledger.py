@@ -145,6 +145,40 @@ def test_jobs_that_had_not_ended_are_offered_to_whoever_asked(tmp_path: Path) ->
     ledger.close()
 
 
+@pytest.mark.parametrize("precision", ["", "exact"], ids=["as asked", "filled in by the engine"])
+@pytest.mark.parametrize("lost", [0, 1, 3], ids=lambda lost: f"{lost} rows lost")
+def test_a_job_all_of_whose_pictures_are_here_is_not_offered_again(tmp_path: Path, lost: int, precision: str) -> None:
+    """The studio was killed between the last picture, which everybody has been told of, and the job's last word."""
+    store, ledger = open_gallery(tmp_path)
+    asked = ask("three houses", seed=5, count=3)
+    for job, pictures in (("whole", (0, 1, 2)), ("half", (0, 2)), ("twice the same", (1, 1, 1)), ("none", ())):
+        ledger.accept(job, ME, replace(asked, prompt=job))
+        ledger.note(job, "running")
+        for number, index in enumerate(pictures):
+            recipe = Recipe(replace(asked, prompt=job, precision=precision).alone(index), "abc")
+            path = store.add(Pixels(1, 1, b"rgb"), recipe)
+            if number >= lost:
+                ledger.add(Entry(path, recipe, "", job))
+    ledger.close()
+    _, again = open_gallery(tmp_path)
+    assert {each.job for each in again.interrupted(ME)} == {"half", "twice the same", "none"}
+    assert again.count(ME, Wanted()) == 8, "each is whoever's who asked for it"
+    again.close()
+
+
+def test_pictures_without_a_row_are_shared_out_among_jobs_that_asked_for_the_same(tmp_path: Path) -> None:
+    store, ledger = open_gallery(tmp_path)
+    asked = ask("a house", seed=5, count=2)
+    for job in ("a", "b"):
+        ledger.accept(job, ME, asked)
+        for index in range(2):
+            store.add(Pixels(1, 1, b"rgb"), Recipe(asked.alone(index), "abc"))
+    ledger.close()
+    _, again = open_gallery(tmp_path)
+    assert again.interrupted(ME) == []
+    again.close()
+
+
 def test_a_second_studio_on_the_same_folder_is_refused(tmp_path: Path, ledger: Ledger) -> None:
     code = f"from pathlib import Path; from studio.gallery.ledger import Ledger; Ledger(Path({str(tmp_path)!r}))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
