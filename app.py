@@ -10,10 +10,11 @@ import threading
 def main() -> int:
     """Serves the page until it is stopped; returns the exit code."""
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # nothing calls home
-    os.environ["FORWARDED_ALLOW_IPS"] = ""  # the guard says whose word for an address counts, not the server
+    os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**9))  # after each event it would sum up all others
     # Imported here, because the engine's process imports this file too, and has no use for a page.
     from studio.errors import StudioError
     from studio.hosting.opening import opened_studio
+    from studio.hosting.serving import Connections, Server, bound_sockets, most_connections, raise_descriptor_limit
     from studio.logs import write_log
     from studio.settings import read_settings
 
@@ -21,22 +22,22 @@ def main() -> int:
         try:
             settings = read_settings(os.environ)
             write_log(settings.log)
+            connections = Connections(most_connections(raise_descriptor_limit()), by_address=not settings.proxies)
+            sockets = bound_sockets(settings.host, settings.port)
             studio = ends.enter_context(opened_studio(settings))
-            from tabs.page import build_page, launch_options  # takes seconds, in which the engine's process starts
+            # takes seconds, in which the engine's process starts
+            from tabs.page import build_page, launch_options
+            from tabs.serving import application, serve
 
-            page, options = build_page(studio), launch_options(studio)
+            page = build_page(studio)
+            serve(page, Server(application(page, launch_options(studio)), sockets, connections))
         except (StudioError, OSError) as error:
             print(f"Latent Studio cannot start: {error}", file=sys.stderr)
             return 2
         is_over = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: is_over.set())
-        try:
-            page.launch(prevent_thread_lock=True, quiet=True, **options)
-        except OSError:
-            print(f"Port {settings.port} is taken; set STUDIO_PORT to another one.", file=sys.stderr)
-            return 2
-        print(f"Latent Studio is at http://{settings.host}:{settings.port}", flush=True)
+        print(f"Latent Studio is at http://{settings.shown_host}:{settings.port}", flush=True)
         is_over.wait()
         studio.client.drain(settings.grace)
         page.close(verbose=False)

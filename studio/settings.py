@@ -1,6 +1,6 @@
 """Settings from the environment. The only reader of ``os.environ`` in the project.
 
-STUDIO_HOST    127.0.0.1   address to serve the page on (else GRADIO_SERVER_NAME, which Spaces sets)
+STUDIO_HOST    127.0.0.1   address to serve the page on, :: for all (else GRADIO_SERVER_NAME, which Spaces sets)
 STUDIO_PORT    7860        port to serve the page on (else GRADIO_SERVER_PORT)
 STUDIO_HOSTS               names by which people reach this server, with commas; localhost and numbers always do
 STUDIO_PROXIES 0           how many proxies of one's own stand in front (1 on Spaces); 0 believes no X-Forwarded-*
@@ -40,6 +40,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from studio.addresses import is_this_machine
 from studio.errors import InvalidRequest
 from studio.logs import FORMS
 from studio.requests.limits import PRECISIONS
@@ -48,7 +49,6 @@ PREFIX = "STUDIO_"
 SPACE_STORAGE = Path("/data")  # where Spaces mounts a volume, unless told otherwise
 ENGINES = ("process", "ray")
 MOST_REPLICAS = 1024
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,11 @@ class Settings:
     ray: str = ""
 
     @property
+    def shown_host(self) -> str:
+        """The host as it stands in the page's address."""
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+    @property
     def keeps(self) -> bool:
         """Whether the data folder outlives a restart; on Spaces, only a volume of its own does."""
         return not self.is_space or _is_mounted(self.data)
@@ -101,10 +106,12 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         raise InvalidRequest(f"{PREFIX}DEVICE", device, "auto, cpu, cuda or cuda:N")
     batch = environment.get(f"{PREFIX}BATCH", "auto")
     is_space = "SPACE_ID" in environment
-    host = environment.get(f"{PREFIX}HOST", environment.get("GRADIO_SERVER_NAME", defaults.host))
+    host = _host(environment.get(f"{PREFIX}HOST", environment.get("GRADIO_SERVER_NAME", "")))
     proxies, hosts = _integer(environment, f"{PREFIX}PROXIES", 1 if is_space else 0, 0, 10), _hosts(environment)
     accounts = environment.get(f"{PREFIX}ACCOUNTS", "")
-    is_alone = host in LOOPBACK and not (is_space or proxies or hosts or accounts)  # for one person on this machine
+    is_alone = is_this_machine(host) and not (
+        is_space or proxies or hosts or accounts
+    )  # for one person on this machine
     root = environment.get(f"{PREFIX}ROOT", "").rstrip("/")
     if root and not re.fullmatch(r"(/[\w.~-]+)+", root):
         raise InvalidRequest(f"{PREFIX}ROOT", root, "a path that begins with /, without a host")
@@ -158,6 +165,12 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 def _is_mounted(folder: Path) -> bool:
     """Whether ``folder`` lies in a volume of its own, which outlives a container's disk."""
     return any(path.is_mount() for path in (folder.absolute(), *folder.absolute().parents[:-1]))
+
+
+def _host(text: str) -> str:
+    """An address as people write it, with or without the brackets of an address in a browser."""
+    host = text.strip()
+    return (host[1:-1] if host.startswith("[") and host.endswith("]") else host) or Settings.host
 
 
 def _hosts(environment: Mapping[str, str]) -> tuple[str, ...]:

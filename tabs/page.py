@@ -37,6 +37,7 @@ from tabs.job import QUICK, Desk, Given, Receiver, Update
 from tabs.picker import ModelPicker
 from tabs.pictures import finished_picture, picture_routes
 from tabs.refusals import in_language
+from tabs.serving import begun
 from tabs.sources import source_routes
 from tabs.words import say
 
@@ -80,7 +81,7 @@ def _task_of(tab: ModuleType) -> str:
 
 
 def build_page(studio: Studio) -> gr.Blocks:
-    """The whole page, ready to be launched with `launch_options`."""
+    """The whole page, ready to become an `application` with `launch_options`."""
     client, library, accounts = studio.client, studio.library, studio.accounts
     desk = Desk(library.store)
     with StudioBlocks(title="Latent Studio", analytics_enabled=False, fill_width=True) as page:
@@ -215,8 +216,6 @@ def launch_options(studio: Studio) -> dict[str, Any]:
     tools = [tools_of(client, library, accounts)] if settings.mcp else []
     return {
         "auth": None if accounts is None else _asking(accounts),
-        "server_name": settings.host,
-        "server_port": settings.port,
         "root_path": settings.root or None,
         "theme": _theme(),
         "css_paths": [STATIC / "page.css"],
@@ -230,7 +229,7 @@ def launch_options(studio: Studio) -> dict[str, Any]:
         "max_threads": 256,  # every page that follows a job holds one
         "state_session_capacity": KEPT_SESSIONS,
         "app_kwargs": {
-            "lifespan": guarded_by(policy_of(settings, accounts), *(each.running for each in tools)),
+            "lifespan": guarded_by(policy_of(settings, accounts), begun, *(each.running for each in tools)),
             "routes": [
                 *picture_routes(library.store),
                 *animation_routes(library.store),

@@ -40,10 +40,15 @@ class Studio:
 
 @contextlib.contextmanager
 def running_studio(
-    data: Path, *, ends: signal.Signals = signal.SIGTERM, program: tuple[str, ...] = ("app.py",), **settings: str
+    data: Path,
+    *,
+    ends: signal.Signals = signal.SIGTERM,
+    program: tuple[str, ...] = ("app.py",),
+    at: str = "127.0.0.1",
+    **settings: str,
 ) -> Iterator[Studio]:
     """``python app.py`` (or another ``program``) on a free port, with the data folder ``data`` and these settings beside
-    the first values; ended by the signal ``ends``."""
+    the first values, looked for ``at`` an address; ended by the signal ``ends``."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -57,7 +62,7 @@ def running_studio(
         environment = {**os.environ, **own, **settings}
         process = subprocess.Popen([sys.executable, *program], cwd=ROOT, env=environment, stdout=log, stderr=log)
         try:
-            url = f"http://127.0.0.1:{port}"
+            url = f"http://{at}:{port}"
             _wait_until_served(url, process, data / "log")
             yield Studio(url, data, process.pid, time.monotonic() - begun)
         finally:

@@ -22,8 +22,10 @@ from typing import Any, TypeAlias
 
 from starlette.requests import Request as HttpRequest
 
+from studio.addresses import counted_as
 from studio.hosting.accounts import Lockout
 from studio.hosting.kept_page import KeptPage
+from studio.hosting.pacing import Pace
 from studio.hosting.routes import MEGABYTE, OPEN, Access
 
 logger = logging.getLogger(__name__)
@@ -114,6 +116,7 @@ class Guard:
         self._lockout = Lockout()
         self._routes = [(_pattern(path), access) for path, access in policy.routes.items()]
         self._open: Counter[str] = Counter()  # requests under way, by address
+        self._pace = Pace()
         self._bodies = 0  # bytes received of requests that are not passed on yet
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -147,6 +150,8 @@ class Guard:
         host = self._check_host(scope)
         self._check_origin(scope, host)
         access = self._access(scope)
+        if access.is_event:
+            await self._take_turn(address)
         person = await self._person(scope, access, address)
         body = await self._body(scope, receive, access)
         scope = {**scope, "headers": self._believed(scope), "client": (address, 0) if address else None, PERSON: person}
@@ -177,6 +182,13 @@ class Guard:
     def _check_room(self, address: str) -> None:
         if self._open[address] > MOST_OF_ADDRESS or self._open.total() > MOST_REQUESTS:
             raise _Refused(503, "Too many requests are under way. Please try again later.")
+
+    async def _take_turn(self, address: str) -> None:
+        wait = self._pace.wait(address, time.monotonic())
+        if wait is None:
+            raise _Refused(503, "Too many requests are under way. Please try again later.")
+        if wait:
+            await asyncio.sleep(wait)
 
     def _check_host(self, scope: Scope) -> str:
         """The host and port that the request is for, as its sender believes."""
@@ -253,13 +265,13 @@ class Guard:
         return b"".join(chunks)
 
     def _address(self, scope: Scope) -> str:
-        """Where the request comes from: what our own outermost proxy saw, if there are any."""
+        """Where the request comes from: what our own outermost proxy saw, if there are any; of IPv6, its network."""
         client = scope.get("client")
         peer = str(client[0]) if client else ""
         forwarded = [each.strip() for value in _values(scope, b"x-forwarded-for") for each in value.split(",")]
         if not self._policy.proxies or not forwarded:
-            return peer
-        return forwarded[-min(self._policy.proxies, len(forwarded))][:64]
+            return counted_as(peer)
+        return counted_as(forwarded[-min(self._policy.proxies, len(forwarded))])
 
     def _believed(self, scope: Scope) -> list[tuple[bytes, bytes]]:
         """The headers without what a stranger may have written of the way that the request has come. A proxy's word

@@ -24,6 +24,7 @@ class Access:
     seconds:      until the answer begins; None for streams, which end when their reader goes
     is_public:    also without logging in, where there are accounts
     counts_tries: an answer of 400 is a wrong try, and too many of them shut the door
+    is_event:     it sets one of the page's handlers to work, so one address has it only so often (`pacing.py`)
     """
 
     methods: tuple[str, ...] = READ
@@ -31,6 +32,7 @@ class Access:
     seconds: float | None = 30.0
     is_public: bool = False
     counts_tries: bool = False
+    is_event: bool = False
 
 
 OPEN: dict[str, Access] = {
@@ -48,16 +50,15 @@ OPEN: dict[str, Access] = {
     "/gradio_api/theme.css": Access(is_public=True),
     "/gradio_api/info": Access(),
     "/gradio_api/info/": Access(),
-    "/gradio_api/startup-events": Access(is_public=True),  # the server asks itself, when it starts
     # its events
-    "/gradio_api/queue/join": Access(("POST",), LARGEST_EVENT),
-    "/gradio_api/run/{api_name}": Access(("POST",), LARGEST_EVENT),  # events that wait in no queue
+    "/gradio_api/queue/join": Access(("POST",), LARGEST_EVENT, is_event=True),
+    "/gradio_api/run/{api_name}": Access(("POST",), LARGEST_EVENT, is_event=True),  # events that wait in no queue
     "/gradio_api/queue/data": Access(("GET",), 0, None),
     "/gradio_api/heartbeat/{session_hash}": Access(("GET",), 0, None),
     "/gradio_api/cancel": Access(("POST",), 64 * KILOBYTE),
     # programs that draw, by plain HTTP: an event's name, then what it brings
-    "/gradio_api/call/{api_name}": Access(("POST",), LARGEST_EVENT),
-    "/gradio_api/call/v2/{api_name}": Access(("POST",), LARGEST_EVENT),
+    "/gradio_api/call/{api_name}": Access(("POST",), LARGEST_EVENT, is_event=True),
+    "/gradio_api/call/v2/{api_name}": Access(("POST",), LARGEST_EVENT, is_event=True),
     "/gradio_api/call/{api_name}/{event_id}": Access(("GET",), 0, None),
     # our own
     "/studio/pictures/{name}": Access(),
@@ -69,7 +70,7 @@ OPEN: dict[str, Access] = {
     "/studio/errands/{name}/file": Access(),
     "/studio/health": Access(READ, 0, 60.0, is_public=True),
     "/metrics": Access(is_public=True),
-    "/studio/mcp": Access(("POST",), LARGEST_EVENT, None),
+    "/studio/mcp": Access(("POST",), LARGEST_EVENT, None, is_event=True),
     "/studio/deviation.png": Access(READ, 0, 120.0),
     "/studio/animations/{kind}": Access(READ, 0, 300.0),
     "/studio/sources": Access(("POST",), LARGEST_PICTURE, 120.0),
@@ -126,6 +127,7 @@ CLOSED: tuple[str, ...] = (
     "/gradio_api/run/{api_name}/",
     "/gradio_api/runs",
     "/gradio_api/runs/",
+    "/gradio_api/startup-events",
     "/gradio_api/stream/{event_id}",
     "/gradio_api/stream/{event_id}/close",
     "/gradio_api/stream/{session_hash}/{run}/{component_id}/playlist-file",
