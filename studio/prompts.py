@@ -2,7 +2,8 @@
 
     (red) (red:1.3) [less]    words that count more, by 1.1 or as said, or less, by 1/1.1; they nest
     BREAK                     what follows is read for itself
-    <lora:name:0.8>           a LoRA and its scale
+    <lora:name:0.8>           a LoRA and its scale; <lora:name:0.5:0.8> and <lora:name:te=0.5:unet=0.8> give that of the
+                              text encoders' layers and that of the U-Net's
     \\( \\) \\[ \\] \\\\          the signs themselves
 
 Nothing in a prompt is an error: what cannot be read as notation is words.
@@ -19,8 +20,11 @@ MORE, LESS = 1.1, 1 / 1.1
 MOST_WEIGHT = 10.0
 MOST_LORAS = 8
 KEPT = 256  # prompts that have been read
-LONGEST_LORA = 200  # characters of a name
-_LORA = re.compile(r"<lora:([^:<>]{1,200})(?::([+-]?\d{0,6}(?:\.\d{0,6})?))?(?::[^<>]{0,200})?>")
+_LORA = re.compile(r"<(?:lora|lyco):([^<>]{1,400})>", re.IGNORECASE)
+_SCALE = re.compile(  # a decimal comma counts, too
+    r"(?:(?P<of>te|unet)\s*=\s*)?(?P<number>[+-]?(?:\d{1,20}(?:[.,]\d{0,20})?|[.,]\d{1,20})(?:e[+-]?\d{1,3})?)?",
+    re.IGNORECASE,
+)
 _TOKEN = re.compile(
     r"\\[()\[\]\\]|[()\[\]]|:\s*([+-]?\d{0,6}(?:\.\d{0,6})?)\s*\)|\bBREAK\b|[^\\()\[\]:B]+|.", re.DOTALL
 )
@@ -36,10 +40,12 @@ class Piece:
 
 @dataclass(frozen=True)
 class Lora:
-    """A LoRA by the name of its file, and how strongly it acts."""
+    """A LoRA by the name of its file, and how strongly it acts; ``text_scale`` on the text encoders, where that is not
+    as on the denoiser."""
 
     name: str
     scale: float = 1.0
+    text_scale: float | None = None
 
 
 @dataclass(frozen=True)
@@ -64,12 +70,37 @@ def read_prompt(text: str) -> Prompt:
 
 def _without_loras(text: str) -> tuple[str, tuple[Lora, ...]]:
     """The text without its LoRAs, and these; of one that is named twice, the scales add up."""
-    scales: dict[str, float] = {}
-    for match in _LORA.finditer(text):
-        name = match[1].strip()
-        scales[name] = scales.get(name, 0.0) + _number(match[2], 1.0)
-    found = tuple(Lora(name, max(-MOST_WEIGHT, min(MOST_WEIGHT, scale))) for name, scale in scales.items())
-    return _LORA.sub("", text), found[:MOST_LORAS]
+    scales: dict[str, tuple[float, float]] = {}
+
+    def take(match: re.Match[str]) -> str:
+        name, *given = _named_lora(match[1])
+        if not name:
+            return match[0]
+        before = scales.get(name, (0.0, 0.0))
+        scales[name] = _bounded(before[0] + given[0]), _bounded(before[1] + given[1])
+        return ""
+
+    plain = _LORA.sub(take, text)
+    found = [Lora(name, unet, None if text == unet else text) for name, (unet, text) in scales.items()]
+    return plain, tuple(found[:MOST_LORAS])
+
+
+def _named_lora(said: str) -> tuple[str, float, float]:
+    """The name in ``said``, and its scales on U-Net and text encoders. A name may hold colons: what is no scale belongs
+    to it, so that nobody's setting is passed over in silence."""
+    name = said
+    scales: list[re.Match[str]] = []
+    while len(scales) < 2 and ":" in name and (match := _SCALE.fullmatch(name.rpartition(":")[2].strip())):
+        scales.insert(0, match)
+        name = name.rpartition(":")[0]
+    plain = [_number(match["number"], 1.0) for match in scales if not match["of"]]
+    named = {match["of"].casefold(): _number(match["number"], 1.0) for match in scales if match["of"]}
+    text = named.get("te", plain[0] if plain else 1.0)
+    return name.strip(), _bounded(named.get("unet", plain[1] if len(plain) > 1 else text)), _bounded(text)
+
+
+def _bounded(weight: float) -> float:
+    return max(-MOST_WEIGHT, min(MOST_WEIGHT, weight))
 
 
 def _sections(text: str) -> list[tuple[Piece, ...]]:
@@ -87,8 +118,7 @@ def _sections(text: str) -> list[tuple[Piece, ...]]:
             sections.append([])
         else:
             words = token[1:] if len(token) == 2 and token[0] == "\\" else token
-            weight = max(-MOST_WEIGHT, min(MOST_WEIGHT, weights[-1]))
-            sections[-1].append(Piece(words, weight))
+            sections[-1].append(Piece(words, _bounded(weights[-1])))
     return [_merged(section) for section in sections]
 
 
@@ -124,6 +154,6 @@ def _merged(section: list[Piece]) -> tuple[Piece, ...]:
 
 def _number(text: str | None, usual: float) -> float:
     try:
-        return float(text) if text else usual
+        return float(text.replace(",", ".")) if text else usual
     except ValueError:
         return usual

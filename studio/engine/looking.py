@@ -16,7 +16,7 @@ from transformers import CLIPTextModel
 
 from studio.errors import PackError
 from studio.images.pixels import Pixels
-from studio.packs.catalogue import ASSETS, IMAGE_ENCODER, STORYBOOK
+from studio.packs.catalogue import ASSETS, IMAGE_ENCODER, STORYBOOK, weights_in
 from studio.packs.clip import TEXT_PROJECTION, Clip, load_clip, mean_over_words
 from studio.packs.hashing import hash_of_files
 from studio.packs.parts import load_model
@@ -35,7 +35,7 @@ class Looker:
     @cached_property
     def name(self) -> str:
         """Of the model: vectors of different names cannot be compared."""
-        files = sorted((self._folder / IMAGE_ENCODER).glob("*.safetensors")) + [self._folder / TEXT_PROJECTION]
+        files = weights_in(self._folder / IMAGE_ENCODER) + [self._folder / TEXT_PROJECTION]
         return f"{STORYBOOK}-{hash_of_files(files)}"
 
     def look(self, items: Sequence[Pixels | str]) -> tuple[bytes, ...]:

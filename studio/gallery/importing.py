@@ -80,7 +80,7 @@ class Importer:
         report, told = Report(), _lines(files)
         names = files.names()
         known = set(names)
-        pictures = [name for name in names if name.lower().endswith(ENDINGS) and not name.startswith((SOURCES, FRAMES))]
+        pictures = [name for name in names if _is_picture(name) and not name.startswith((SOURCES, FRAMES))]
         frames = _frames_by_picture(names)
         for name in pictures:
             try:
@@ -153,6 +153,11 @@ class Importer:
         image: Image = Mask.of(array) if array.ndim == 2 else Pixels.of(array)
         if image.digest == digest:
             self._store.keep(image)
+
+
+def _is_picture(name: str) -> bool:
+    """By its name; the small "._" files that macOS puts beside others are none, whatever they end in."""
+    return name.lower().endswith(ENDINGS) and not PurePosixPath(name).name.startswith("._")
 
 
 class Archive:

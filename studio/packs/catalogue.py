@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from studio.errors import InvalidRequest, PackError
 from studio.packs.original import configuration_of
+from studio.prompts import read_prompt
 from studio.requests.limits import CASCADE_SCALE
 from studio.samplers.catalogue import DEFAULT_SAMPLER, is_for_distilled
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets" / "packs"
+SAFETENSORS = ".safetensors"
 UNSAFE = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 MOST_LATENTS = 512  # a side, of a U-Net's own size
 FACTOR = 8  # pixels a latent, for every autoencoder of the Stable Diffusion family
@@ -188,7 +192,7 @@ def find_pack(name: str) -> PackInfo:
             f"{path.name} is a pickle, which can run any code that its author liked; it is not opened. "
             "Convert it to safetensors, or get it in that form."
         )
-    if path.suffix == ".safetensors" and path.is_file():
+    if is_weights(path) and path.is_file():
         configured = configuration_of(path)
         described = PackInfo("", "", "", size=512) if configured is None else _describe(configured)
         return replace(described, name=path.stem, title=path.stem, source=str(path.resolve()))
@@ -203,13 +207,14 @@ def find_pack(name: str) -> PackInfo:
 def packs_in(folder: Path) -> list[PackState]:
     """The packs in ``folder``, in the order of their names: diffusers folders and single files. One that cannot be used
     is there too, and says why."""
-    found = []
-    for path in _entries(folder):
-        if path.name.startswith(".") or not (path.is_dir() or path.suffix in (".safetensors", *UNSAFE)):
+    found, entries = [], _entries(folder)
+    configured = {path.with_suffix("") for path in entries if is_weights(path)}
+    for path in entries:
+        if path.name.startswith(".") or not (path.is_dir() or is_weights(path) or path.suffix in UNSAFE):
             continue
         if path.name in (LORAS, EMBEDDINGS) or path.name.endswith(VAE):
             continue
-        if path.is_dir() and path.with_suffix(".safetensors").is_file():
+        if path.is_dir() and path in configured:
             continue  # the configuration of the file beside it
         try:
             found.append(PackState(find_pack(str(path))))
@@ -220,7 +225,69 @@ def packs_in(folder: Path) -> list[PackState]:
 
 def lora_names(models: Path) -> list[str]:
     """What a prompt may name of the LoRAs in the folder ``models``."""
-    return [file.stem for file in _entries(models / LORAS) if file.suffix == ".safetensors"]
+    return [name for name in loras_in(models / LORAS) if _can_be_said(name)]
+
+
+def loras_in(folder: Path) -> dict[str, Path]:
+    """The LoRAs in ``folder`` and in those below it, each by the shortest name that is found, and can be said in a
+    prompt: its file's, that with its folders, or that with its ending, too."""
+    names = {file: _names_of(folder, file) for file in weights_in(folder, below=True)}
+    whole = Counter(name for each in names.values() for name in each)
+    at_top = Counter(name for file, each in names.items() if file.parent == folder for name in each)
+    found = {}
+    for file, each in names.items():
+        files = at_top if file.parent == folder else whole
+        found[next((name for name in each if files[name] == 1 and _can_be_said(name)), each[-1])] = file
+    return found
+
+
+def _can_be_said(name: str) -> bool:
+    return [lora.name for lora in read_prompt(f"<lora:{name}:1>").loras] == [name.strip()]
+
+
+def find_lora(folder: Path, name: str) -> Path:
+    """The one called ``name``, with or without its folders and its ending; letters count as equal that are composed in
+    another way, as macOS does. Raises `InvalidRequest` where there is none, or several."""
+    known = loras_in(folder)
+    for alike in (str, _composed):
+        found = [file for file in known.values() if alike(name) in map(alike, _names_of(folder, file))]
+        at_top = [file for file in found if file.parent == folder]
+        for files in (found, at_top):
+            if len(files) == 1:
+                return files[0]
+        if found:
+            shown = ", ".join(each for each, file in known.items() if file in found)
+            raise InvalidRequest("lora", name, f"one of: {shown}")
+    raise InvalidRequest(
+        "lora", name, f"a file in the folder for LoRAs, which holds: {', '.join(sorted(known)) or 'none'}"
+    )
+
+
+def _names_of(folder: Path, file: Path) -> tuple[str, ...]:
+    """What ``file`` may be called by, each name once, the shortest first."""
+    inside = file.relative_to(folder)
+    return tuple(dict.fromkeys((file.stem, inside.with_suffix("").as_posix(), file.name, inside.as_posix())))
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name).strip().replace("\\", "/")
+
+
+def weights_in(folder: Path, below: bool = False) -> list[Path]:
+    """The safetensors files in ``folder``, and in those ``below`` it, by name; nothing where it is not to be read. What
+    begins with a dot is no weights: macOS puts a small "._" file beside each file on other systems' disks."""
+    files = folder.rglob("*") if below else _entries(folder)
+    found = [file for file in files if is_weights(file) and not _is_hidden(file.relative_to(folder))]
+    return sorted(file for file in found if file.is_file())
+
+
+def is_weights(file: Path) -> bool:
+    """By its ending, in letters of either case."""
+    return file.suffix.lower() == SAFETENSORS
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file
 from tokenizers import AddedToken
 
+from studio.packs.catalogue import weights_in
 from studio.packs.inspection import check_tensors, first_line
 
 logger = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ LEGACY_END = 2  # old configurations name a wrong end, and the encoder then take
 def read_embeddings(folder: Path) -> dict[str, list[torch.Tensor]]:
     """The words in ``folder`` and their vectors, [n, width] for each width; a damaged file is left out, and logged."""
     words = {}
-    for file in sorted(folder.glob("*.safetensors")) if folder.is_dir() else ():
+    for file in weights_in(folder):
         try:
             check_tensors(file)
             vectors = [_as_rows(value.float()) for value in load_file(file).values()]

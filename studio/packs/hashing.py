@@ -6,17 +6,19 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from studio.packs.catalogue import weights_in
+
 
 def hash_of_folder(folder: Path) -> str:
     """Of a diffusers folder: its denoiser's, as recipes name it."""
-    files = sorted((folder / "unet").glob("*.safetensors"))
+    files = weights_in(folder / "unet")
     return hash_of_files([file for file in files if ".fp16" not in file.name] or files)
 
 
 def revision_of(source: Path, beside: Sequence[Path] = ()) -> str:
     """Of every weight of a pack, whatever it is for, in its file or folder ``source`` and in those ``beside`` that
     stand in for a part of it: sixteen hexadecimal digits of SHA-256 over the weights' places and hashes."""
-    inside = [source] if source.is_file() else sorted(source.rglob("*.safetensors"))
+    inside = [source] if source.is_file() else weights_in(source, below=True)
     places = {file: str(file.relative_to(source)) for file in inside} | dict.fromkeys(beside, "beside")
     told = "\n".join(f"{place} {_digest(file)}" for file, place in places.items())
     return hashlib.sha256(told.encode()).hexdigest()[:16]

@@ -11,7 +11,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from studio.errors import PackError
-from studio.packs.catalogue import read_json
+from studio.packs.catalogue import read_json, weights_in
 
 LARGEST_JSON = 5_000_000  # bytes of a configuration, or of an index of shards
 LONGEST_LIST = 64  # of a configuration
@@ -55,8 +55,8 @@ def _check_value(path: Path, name: str, value: Any) -> None:
 
 def _files(folder: Path) -> list[Path]:
     """The files with the weights of the model in ``folder``. Raises `PackError` where one is missing."""
-    found = sorted(folder.glob("*.safetensors"))
-    indices = sorted(folder.glob("*.safetensors.index.json"))
+    found = weights_in(folder)
+    indices = sorted(file for file in folder.glob("*.safetensors.index.json") if not file.name.startswith("."))
     if not found:
         pickles = [path for path in folder.glob("*") if path.suffix in (".bin", ".pt", ".ckpt", ".pth")]
         if pickles:

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from studio.errors import PackError
-from studio.packs.catalogue import VAE, read_json
+from studio.packs.catalogue import VAE, is_weights, read_json, weights_in
 from studio.packs.inspection import check_folder, check_keys, check_tensors, first_line, refusal_of
 from studio.packs.linear_decoder import LinearDecoder, PreviewDecoder, TinyDecoder, preview_of
 from studio.samplers.table import NoiseSchedule
@@ -57,7 +57,7 @@ def load_model(kind: Any, folder: Path, dtype: torch.dtype, device: torch.device
 
 def variant_of(folder: Path) -> str | None:
     """ "fp16" where the weights in ``folder`` are there in half precision only, as diffusers names them; else None."""
-    whole = [file for file in folder.glob("*.safetensors") if f".{HALF}" not in file.name]
+    whole = [file for file in weights_in(folder) if f".{HALF}" not in file.name]
     return None if whole else HALF
 
 
@@ -72,7 +72,7 @@ def load_autoencoder(pack: Path, source: Path, dtype: torch.dtype, device: torch
 
 def override_of(source: Path) -> Path | None:
     """The file that stands in for the autoencoder of the pack at ``source``, a folder or a file, if there is one."""
-    override = source.with_name(source.name.removesuffix(".safetensors") + VAE)
+    override = source.with_name((source.stem if is_weights(source) else source.name) + VAE)
     return override if override.is_file() else None
 
 

@@ -14,7 +14,7 @@ import time
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
 
 import numpy as np
@@ -103,6 +103,17 @@ def _known(picture: Picture) -> tuple[object, ...]:
         picture.digest, picture.request, picture.made, picture.seconds, picture.marks, picture.model_hash,
         picture.revision,
     )  # fmt: skip
+
+
+def test_the_files_that_macos_puts_into_archives_are_no_pictures(full: Gallery, empty: Gallery) -> None:
+    content = io.BytesIO(full.export("archive"))
+    with zipfile.ZipFile(content, "a") as archive:
+        for name in [each for each in archive.namelist() if each.endswith(".png")]:
+            path = PurePosixPath(name)
+            for beside in (path.with_name(f"._{path.name}"), PurePosixPath("__MACOSX") / f"._{path.name}"):
+                archive.writestr(str(beside), b"\0\5\x16\7" + bytes(60))
+    report = empty.take(content.getvalue())
+    assert (report.added, report.failed, report.refused) == (len(PROMPTS), 0, [])
 
 
 def test_an_export_makes_an_empty_studio_the_same_gallery(full: Gallery, empty: Gallery) -> None:

@@ -90,6 +90,16 @@ def test_a_whole_file_is_taken_although_it_begins_like_a_pickle(whole: Path, tmp
     assert load_pack(find_pack(str(pack)), CPU)
 
 
+def test_the_files_that_macos_puts_beside_others_are_no_weights(in_shards: Path, tmp_path: Path) -> None:
+    """Its file manager writes a "._" file beside each file on a disk that has no place for what it knows of it."""
+    pack = tmp_path / "pack"
+    shutil.copytree(in_shards, pack)
+    for file in [each for each in pack.rglob("*") if each.is_file()]:
+        file.with_name(f"._{file.name}").write_bytes(b"\0\5\x16\7" + bytes(60))
+    loaded, clean = (load_pack(find_pack(str(folder)), CPU) for folder in (pack, in_shards))
+    assert (loaded.model_hash, loaded.revision) == (clean.model_hash, clean.revision)
+
+
 def _as_pickle(pack: Path) -> None:
     torch.save({"conv_in.weight": torch.zeros(1)}, pack / UNET)
 
