@@ -305,11 +305,12 @@ def guided(request: Prompted, pack: Pack, tiling: Tiling, *others: str, concat: 
         raise InvalidRequest("clip_skip", request.clip_skip, f"0 with {pack.info.title}")
     if concat is None:
         concat = pack.blank_concat(tiling.rows, tiling.columns)
-    prompts = [request.caption, *others, *([request.negative] if request.guidance > 1 else [])]
-    chunks, size = max(map(pack.text.chunks, prompts)), (tiling.height, tiling.width)
     loras = read_prompt(request.caption).loras
     if pack.info.is_quick_with(request.sampler):
         loras += (OWN,)
+    pack.denoiser.put_on(loras)  # which may bring words of their own
+    prompts = [request.caption, *others, *([request.negative] if request.guidance > 1 else [])]
+    chunks, size = max(map(pack.text.chunks, prompts)), (tiling.height, tiling.width)
     conditional, unconditional = (
         pack.condition(words, size, concat, chunks=chunks, skip=request.clip_skip, loras=loras)
         for words in (request.caption, prompts[-1])

@@ -555,6 +555,36 @@ TEMPLATES: dict[str, tuple[str, str]] = {
         "{file} 与此模型包的任何模型都不匹配。",
         "{file} passt zu keinem Modell dieses Pakets.",
     ),
+    "{file} is of the kind {kind}, which cannot be drawn with here; "
+    "LoRA, LoCon, DoRA, LoHa, LoKr and full differences can.": (
+        "{file} 的类型是 {kind}，此处无法使用；支持 LoRA、LoCon、DoRA、LoHa、LoKr 和完整差值。",
+        "{file} ist von der Art {kind}, mit der hier nicht gezeichnet werden kann; "
+        "mit LoRA, LoCon, DoRA, LoHa, LoKr und ganzen Differenzen geht es.",
+    ),
+    "{file} holds {name}, which is no part of a LoRA that is known here.": (
+        "{file} 含有 {name}，不属于此处已知的 LoRA。",
+        "{file} enthält {name}, was zu keinem LoRA gehört, das hier bekannt ist.",
+    ),
+    "{file} is damaged: what it says of its alphas cannot be read.": (
+        "{file} 已损坏：其中关于 alpha 的说明无法读取。",
+        "{file} ist beschädigt: Was darin über die Alphas steht, ist nicht lesbar.",
+    ),
+    "{file} has {count} layers that this pack lacks, such as {name}.": (
+        "{file} 有 {count} 个层是此模型包没有的，例如 {name}。",
+        "{file} hat {count} Schichten, die diesem Paket fehlen, zum Beispiel {name}.",
+    ),
+    "{file} is not whole: {part} of {name} is missing.": (
+        "{file} 不完整：缺少 {name} 的 {part}。",
+        "{file} ist nicht vollständig: {part} von {name} fehlt.",
+    ),
+    "{file} was made for {family}, and this pack is of another family.": (
+        "{file} 是为 {family} 制作的，而此模型包属于另一系列。",
+        "{file} wurde für {family} gemacht, und dieses Paket gehört zu einer anderen Familie.",
+    ),
+    "{file} was made for other models: {name} is of another shape in this pack.": (
+        "{file} 是为其他模型制作的：{name} 在此模型包中形状不同。",
+        "{file} wurde für andere Modelle gemacht: {name} hat in diesem Paket eine andere Form.",
+    ),
     "{file} is damaged: {name} is not finite.": (
         "{file} 已损坏：{name} 不是有限数。",
         "{file} ist beschädigt: {name} ist nicht endlich.",
@@ -769,4 +799,7 @@ def _in_hole(name: str, part: str, language: str) -> str:
     """A field is called as on the page; what a person typed stays."""
     if name == "field":
         return WORDS[part][LANGUAGES.index(language)] if part in WORDS else part
+    if name == "reason":  # a sentence without its end
+        said = in_language(f"{part}.", language)
+        return part if said == f"{part}." else said.rstrip(".。")
     return in_language(part, language) if name in ("expected", "error", "wait", "format") else part

@@ -66,7 +66,7 @@ class Compiled:
         self, model: Any, latents: torch.Tensor, timesteps: torch.Tensor, conditioning: ConditioningBatch
     ) -> torch.Tensor:
         count, bucket = len(latents), bucket_of(len(latents))
-        if bucket is None or conditioning.layout is not None or getattr(model, "peft_config", None):
+        if bucket is None or conditioning.layout is not None or getattr(model, "had_loras", False):
             return self.predict(model, latents, timesteps, conditioning)
         given = _filled_up(latents, bucket), _filled_up(timesteps, bucket), filled_up(conditioning, bucket)
         if not self._is_ready(model, *given):

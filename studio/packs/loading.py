@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+from collections import ChainMap
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import torch
 
 from studio.errors import PackError
 from studio.packs import single_file
-from studio.packs.catalogue import EMBEDDINGS, FEW_STEPS, LORAS, PackInfo, find_pack
+from studio.packs.catalogue import EMBEDDINGS, FEW_STEPS, LORAS, PackInfo, find_pack, weights_in
 from studio.packs.embeddings import read_embeddings, teach
 from studio.packs.hashing import revision_of
 from studio.packs.loras import Loras
@@ -107,15 +108,16 @@ def _compiled(pack: Pack) -> Pack:
     return replace(pack, denoiser=denoiser, upscaler=replace(pack.upscaler, compiles=True))
 
 
-def _extended(pack: Pack, models: Path | None, few_steps: Path) -> Pack:
+def _extended(pack: Pack, models: Path | None, few_steps: Path | None) -> Pack:
     towers = pack.text.towers
+    brought: list[dict[str, str]] = [{} for _ in towers]  # words, by the LoRAs that are on
     if models is not None:
         words = read_embeddings(models / EMBEDDINGS)
         towers = tuple(replace(each, words=teach(each.model, each.tokenizer, words)) for each in towers)
-    loras = Loras(
-        models and models / LORAS, pack.denoiser.unet, [tower.model for tower in towers],
-        few_steps if pack.info.few_steps else None,
-    )  # fmt: skip
+    pairs = zip(towers, brought, strict=True)
+    towers = tuple(replace(tower, words=ChainMap(own, dict(tower.words))) for tower, own in pairs)
+    few_steps = few_steps if pack.info.few_steps else None
+    loras = Loras(models and models / LORAS, pack.denoiser.unet, towers, few_steps, brought)
     denoiser = replace(pack.denoiser, loras=loras)
     upscaler = denoiser if pack.upscaler is pack.denoiser else pack.upscaler
     return replace(pack, text=replace(pack.text, towers=towers), denoiser=denoiser, upscaler=upscaler)
@@ -125,7 +127,7 @@ def bytes_needed(info: PackInfo) -> float:
     """About how much memory a pack takes while it is loaded: its files, which are mapped, and the models made of them,
     in float32 where the files may be float16; what the catalogue says of one that has not been downloaded."""
     source = Path(info.source)
-    files = [source] if source.is_file() else list(source.rglob("*.safetensors")) if source.is_dir() else []
+    files = [source] if source.is_file() else weights_in(source, below=True)
     return 2.0 * sum(file.stat().st_size for file in files) or info.gigabytes * 2**30
 
 

@@ -1,46 +1,70 @@
 """LoRAs (Hu et al. 2022): small files that change what a pack draws, several at once, and none for who did not ask.
 
-Their layers stand beside those of the pack's models and are never merged, so that whoever draws without gets the base
-to the bit; switching them costs a walk through the modules. Only the files that lie in one folder can be asked for.
+What they add is computed beside the pack's layers, by hooks, and never merged, so that whoever draws without gets the
+base to the bit; switching them costs a walk through the layers. Only the files that lie in one folder can be asked for.
 """
 
 from __future__ import annotations
 
 import logging
-import warnings
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers.loaders import StableDiffusionLoraLoaderMixin, StableDiffusionXLLoraLoaderMixin
-from diffusers.utils.peft_utils import delete_adapter_layers, set_adapter_layers, set_weights_and_activate_adapters
-from safetensors.torch import load_file
+from torch.utils.hooks import RemovableHandle
 
 from studio.errors import InvalidRequest, PackError
-from studio.packs.inspection import check_tensors, first_line
+from studio.packs.catalogue import find_lora
+from studio.packs.embeddings import teach
+from studio.packs.inspection import first_line
+from studio.packs.lora_files import LoraFile, family_of, read_lora
+from studio.packs.lora_layers import Difference, Layer, difference
+from studio.packs.lora_names import LayerNames
 from studio.packs.parts import BUILDING
+from studio.packs.text_encoders import Tower
 from studio.prompts import Lora
 
 logger = logging.getLogger(__name__)
 
 KEPT = 12  # files whose layers stay beside the models
 OWN = Lora("<few steps>")  # the pack's, by a name that no prompt can say
+LONGEST_NAME = 80  # of a layer, in a message
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """Of one ``layer``, in the U-Net or a text encoder."""
+
+    layer: Layer
+    difference: Difference
+    is_text: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Adapter:
+    """What a file makes of the models; ``words`` of one's own that it brings, for each text encoder, and how they are
+    written there."""
+
+    changes: tuple[Change, ...]
+    words: tuple[Mapping[str, str], ...] = ()
 
 
 @dataclass(eq=False)
 class Loras:
-    """Those in ``folder``, for a ``unet`` and its ``text_encoders``, and the pack's ``own`` file. One set of them is on
-    at a time; none at first."""
+    """Those in ``folder``, for a ``unet`` and the text encoders in ``towers``, and the pack's ``own`` file. One set of
+    them is on at a time; none at first. ``words`` are, for each tower, those that the LoRAs brought which are on."""
 
     folder: Path | None
     unet: Any
-    text_encoders: Sequence[Any]
+    towers: Sequence[Tower]
     own: Path | None = None
-    _loaded: OrderedDict[str, str] = field(default_factory=OrderedDict)  # name -> what its layers are called
+    words: Sequence[dict[str, str]] = ()
+    _loaded: OrderedDict[str, Adapter] = field(default_factory=OrderedDict)
     _on: tuple[Lora, ...] = ()
+    _hooks: list[RemovableHandle] = field(default_factory=list)
     _count: int = 0
 
     def find(self, name: str) -> Path:
@@ -49,11 +73,7 @@ class Loras:
             return self.own
         if self.folder is None:
             raise InvalidRequest("lora", name, "nothing, as there is no folder for LoRAs here")
-        files = {file.stem: file for file in loras_in(self.folder)}
-        if name not in files:
-            known = ", ".join(sorted(files)) or "none"
-            raise InvalidRequest("lora", name, f"a file in the folder for LoRAs, which holds: {known}")
-        return files[name]
+        return find_lora(self.folder, name)
 
     def put_on(self, loras: tuple[Lora, ...]) -> None:
         """Makes ``loras``, and no others, act from now on. Raises `InvalidRequest` for one that is not there or is for
@@ -61,81 +81,89 @@ class Loras:
         if loras == self._on:
             return
         self._take_off()
-        if not loras:
-            return
-        for lora in loras:
-            self._load(lora.name)
-        names, scales = [self._loaded[lora.name] for lora in loras], [lora.scale for lora in loras]
-        for model in self._models:
-            own = [(name, scale) for name, scale in zip(names, scales, strict=True) if _has(model, name)]
-            if own:
-                set_adapter_layers(model, enabled=True)
-                set_weights_and_activate_adapters(model, [name for name, _ in own], [scale for _, scale in own])
+        adapters = [self._load(lora.name) for lora in loras]
+        acting: dict[Layer, list[tuple[Difference, float]]] = defaultdict(list)
+        for lora, adapter in zip(loras, adapters, strict=True):
+            text_scale = lora.scale if lora.text_scale is None else lora.text_scale
+            for change in adapter.changes:
+                acting[change.layer].append((change.difference, text_scale if change.is_text else lora.scale))
+            for words, brought in zip(self.words, adapter.words, strict=True):
+                words.update(brought)
+        self._hooks = [layer.register_forward_hook(_adding(differences)) for layer, differences in acting.items()]
         self._on = loras
-
-    @property
-    def _models(self) -> tuple[Any, ...]:
-        return self.unet, *self.text_encoders
 
     def _take_off(self) -> None:
         self._on = ()
-        for model in self._models:
-            set_adapter_layers(model, enabled=False)
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = []
+        for words in self.words:
+            words.clear()
 
-    def _load(self, name: str) -> None:
-        if name in self._loaded:
-            self._loaded.move_to_end(name)
-            return
-        file, self._count = self.find(name), self._count + 1
-        layers = f"lora_{self._count}"
-        try:
-            check_tensors(file)
-            with BUILDING, warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # several at once are meant
-                self._add(file, layers)
-        except Exception as error:
-            self._delete(layers)
-            reason = (str(error) if isinstance(error, PackError) else first_line(error)).rstrip(".")
-            logger.info("the LoRA %s cannot be loaded: %s", name, reason)
-            raise InvalidRequest("lora", name, f"a LoRA for this pack's models ({reason})") from None
-        finally:
-            self._take_off()
-        self._loaded[name] = layers
-        if len(self._loaded) > KEPT:
-            self._delete(self._loaded.popitem(last=False)[1])
+    def _load(self, name: str) -> Adapter:
+        if name not in self._loaded:
+            file = self.find(name)
+            try:
+                self._loaded[name] = self._read(file)
+            except Exception as error:
+                reason = (str(error) if isinstance(error, PackError) else first_line(error)).rstrip(".")
+                logger.info("the LoRA %s cannot be loaded: %s", name, reason)
+                raise InvalidRequest("lora", name, f"a LoRA for this pack's models ({reason})") from None
+            self.unet.had_loras = True
+            if len(self._loaded) > KEPT:
+                self._loaded.popitem(last=False)
+        self._loaded.move_to_end(name)
+        return self._loaded[name]
 
-    def _add(self, file: Path, layers: str) -> None:
-        weights = load_file(file)
-        for name, value in weights.items():
-            if not torch.isfinite(value).all():
-                raise PackError(f"{file.name} is damaged: {name} is not finite.")
-        is_xl = len(self.text_encoders) > 1
-        kind: Any = StableDiffusionXLLoraLoaderMixin if is_xl else StableDiffusionLoraLoaderMixin
-        state, alphas = kind.lora_state_dict(weights, unet_config=self.unet.config)
-        if not state or not all("lora" in name for name in state):
-            raise PackError(f"{file.name} holds no LoRA.")
-        plainly: dict[str, Any] = {"adapter_name": layers, "low_cpu_mem_usage": False}
-        kind.load_lora_into_unet(state, alphas, self.unet, **plainly)
-        for number, encoder in enumerate(self.text_encoders):
-            prefix = "text_encoder" if number == 0 else f"text_encoder_{number + 1}"
-            if any(name.startswith(f"{prefix}.") for name in state):
-                kind.load_lora_into_text_encoder(state, alphas, encoder, prefix=prefix, **plainly)
-        if not any(_has(model, layers) for model in self._models):
-            raise PackError(f"{file.name} fits none of this pack's models.")
+    def _read(self, file: Path) -> Adapter:
+        held, names = read_lora(file), LayerNames(self.unet, [tower.model for tower in self.towers])
+        places = {name: names.find(name) for name in held.layers}
+        lacking = [name for name, place in places.items() if place is None]
+        if len(lacking) == len(places):
+            raise PackError(_stranger(file, held) or f"{file.name} fits none of this pack's models.")
+        changes: dict[Layer, Change] = {}  # of a layer that is there under two names, the first counts
+        for name, place in places.items():
+            if place is not None and place[1] not in changes:
+                changes[place[1]] = Change(place[1], _difference(file, held, name, place[1]), is_text=place[0] > 0)
+        if lacking:
+            shown = lacking[0][:LONGEST_NAME]
+            raise PackError(f"{file.name} has {len(lacking)} layers that this pack lacks, such as {shown}.")
+        return Adapter(tuple(changes.values()), self._taught(held))
 
-    def _delete(self, layers: str) -> None:
-        for model in self._models:
-            delete_adapter_layers(model, layers)
-            (getattr(model, "peft_config", None) or {}).pop(layers, None)
+    def _taught(self, held: LoraFile) -> tuple[Mapping[str, str], ...]:
+        """The words that a file brings, as tokens of their own: another file may bring others of the same names."""
+        if not held.words:
+            return tuple({} for _ in self.towers)
+        self._count += 1
+        named = {f"{self._count} {word}": vectors for word, vectors in held.words.items()}
+        with BUILDING:
+            taught = [teach(tower.model, tower.tokenizer, named) for tower in self.towers]
+        return tuple({word.partition(" ")[2]: tokens for word, tokens in each.items()} for each in taught)
 
 
-def loras_in(folder: Path) -> list[Path]:
-    """The files that can be asked for, by name."""
+def _difference(file: Path, held: LoraFile, name: str, layer: Layer) -> Difference:
+    shown = name[:LONGEST_NAME]
     try:
-        return sorted(file for file in folder.iterdir() if file.suffix == ".safetensors" and file.is_file())
-    except OSError:
-        return []
+        return difference(held.layers[name], layer)
+    except KeyError as missing:
+        raise PackError(f"{file.name} is not whole: {missing.args[0]} of {shown} is missing.") from None
+    except (ValueError, RuntimeError, IndexError):
+        raise PackError(
+            _stranger(file, held) or f"{file.name} was made for other models: {shown} is of another shape in this pack."
+        ) from None
 
 
-def _has(model: Any, layers: str) -> bool:
-    return layers in (getattr(model, "peft_config", None) or {})
+def _stranger(file: Path, held: LoraFile) -> str:
+    """What is said of a file for another family of models, if it tells which."""
+    family = family_of(held)
+    return f"{file.name} was made for {family}, and this pack is of another family." if family else ""
+
+
+def _adding(differences: Sequence[tuple[Difference, float]]) -> Callable[..., torch.Tensor]:
+    """A hook that adds ``differences``, each with its scale, to what a layer gives."""
+
+    def add(layer: Layer, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
+        changes = (scale * each(layer, inputs[0], output) for each, scale in differences)
+        return output + torch.stack([change.to(output.dtype) for change in changes]).sum(0)
+
+    return add

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import shutil
+import unicodedata
 from pathlib import Path
+from typing import Literal
 
 import diffusers
 import pytest
 import torch
 import transformers
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from benchmarks import exactness
 from benchmarks.checkpoints import write
 from studio.engine.denoise import step_rows
 from studio.errors import InvalidRequest
-from studio.packs.catalogue import EMBEDDINGS, FEW_STEPS, LORAS, find_pack, packs_in
+from studio.packs.catalogue import EMBEDDINGS, FEW_STEPS, LORAS, find_lora, find_pack, lora_names, packs_in
 from studio.packs.loading import load_pack
 from studio.packs.pack import Pack
+from studio.prompts import read_prompt
 from studio.requests.text_to_image import TextToImage
 from studio.rows import Row
 from studio.tasks import find_task
 
+CPU = torch.device("cpu")
 PLAIN, SOFT, KOHYA = "a red house", "a red house <lora:soft style:0.8>", "a red house <lora:kohya:0.5>"
 
 
@@ -164,6 +168,93 @@ def test_a_word_of_ones_own_stands_for_its_vectors(pack: Pack) -> None:
     assert exactness._relative(_drawn(pack, "a MyCat"), _drawn(pack, "a mycat")) == 0
     assert exactness._relative(_drawn(pack, "a mycat"), _drawn(pack, "a cat")) > 1e-3
     assert torch.equal(_drawn(pack, "mycats"), _drawn(pack, "mycats")), "within a word it is no word"
+
+
+def test_words_that_a_lora_brings_are_there_while_it_is_on(pack: Pack, models: Path) -> None:
+    """In the layouts of several trainers; two files may bring other vectors for the same word."""
+    vectors = torch.randn(2, 3, 32)
+    soft = load_file(models / LORAS / "soft style.safetensors")
+    for at, (name, ending) in enumerate((("one", "string_to_param.*"), ("two", "emb_params"))):
+        save_file({**soft, f"bundle_emb.mydog.{ending}": vectors[at].clone()}, models / LORAS / f"{name}.safetensors")
+    drawn = [_drawn(pack, f"a mydog <lora:{name}:0.8>") for name in ("one", "two", "one")]
+    assert torch.equal(drawn[0], drawn[2])
+    assert exactness._relative(drawn[0], drawn[1]) > 1e-3
+    assert torch.equal(_drawn(pack, "a mydog"), _drawn(load_pack(find_pack(str(models / "tiny")), CPU), "a mydog"))
+    save_file({"emb_params": vectors[0].clone()}, models / EMBEDDINGS / "mydog.safetensors")
+    taught = load_pack(find_pack(str(models / "tiny")), CPU, models=models)
+    (models / EMBEDDINGS / "mydog.safetensors").unlink()
+    assert exactness._relative(_drawn(taught, "a mydog <lora:soft style:0.8>"), drawn[0]) < 1e-6
+
+
+def test_words_that_a_lora_brings_may_make_a_prompt_longer(pack: Pack, models: Path) -> None:
+    """Than its negative one was read in: both are made equally long."""
+    soft = load_file(models / LORAS / "soft style.safetensors")
+    save_file({**soft, "bundle_emb.mydog.clip_l": torch.randn(75, 32)}, models / LORAS / "long.safetensors")
+    row = _row(pack, "a small mydog <lora:long:1>")
+    assert row.guidance.conditional.text.shape == row.guidance.unconditional.text.shape  # type: ignore[union-attr]
+    assert len(row.guidance.conditional.text) == 154
+    (models / LORAS / "long.safetensors").unlink()
+
+
+@pytest.mark.parametrize("prefix", ["lora_te_", "lora_te1_", "text_encoder."])
+def test_one_for_the_text_encoder_alone_acts(pack: Pack, models: Path, prefix: str) -> None:
+    """Whatever part of its layers it has, and as trainers for two text encoders name the first."""
+    name = "text_model.encoder.layers.1.self_attn.q_proj"
+    layer = f"{prefix}{name if prefix.endswith('.') else name.replace('.', '_')}"
+    down, up = torch.randn(2, 32), torch.randn(32, 2)
+    parts = {"lora_down.weight": down, "lora_up.weight": up, "alpha": torch.tensor(1.0)}
+    save_file({f"{layer}.{part}": value for part, value in parts.items()}, models / LORAS / f"{prefix}.safetensors")
+    found = _drawn(pack, f"{PLAIN} <lora:{prefix}:0.5>")
+    other = load_pack(find_pack(str(models / "tiny")), CPU)
+    dict(other.tower.model.named_modules())[name.removeprefix("text_model.")].weight.add_(0.25 * up @ down)
+    assert exactness._relative(found, _drawn(other, PLAIN)) < 1e-5
+    assert exactness._relative(found, _drawn(pack, PLAIN)) > 1e-3
+    half = _drawn(pack, f"{PLAIN} <lora:{prefix}:te=0.5:unet=7>")
+    assert torch.equal(half, found)
+
+
+NAMES = ("plain", "with spaces", "brackets (a) [b] {c}", "colons: a:b", "ends in: 5", "v1.5", "café", "UPPER")
+
+
+def _touch(folder: Path) -> None:
+    for name in NAMES:
+        (folder / f"{name}{'.SAFETENSORS' if name == 'UPPER' else '.safetensors'}").touch()
+    for name in ("a/same", "b/same", "a/own", "a/plain", "b/.hidden/x", "a/._own", "._plain", "a/other<angle>"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.safetensors").touch()
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_every_name_that_is_offered_is_found_as_a_prompt_says_it(tmp_path: Path, form: Literal["NFC", "NFD"]) -> None:
+    """macOS writes names in decomposed Unicode, keyboards in composed; and it puts "._" files beside others."""
+    folder = tmp_path / LORAS
+    folder.mkdir()
+    _touch(folder)
+    (folder / "café.safetensors").rename(folder / unicodedata.normalize("NFD", "café.safetensors"))
+    offered = lora_names(tmp_path)
+    composed = {unicodedata.normalize("NFC", name) for name in offered}
+    assert composed == {*NAMES, "a/same", "b/same", "own", "a/plain", "ends in: 5.safetensors"} - {"ends in: 5"}
+    for name in offered:
+        (lora,) = read_prompt(unicodedata.normalize(form, f"<lora:{name}: 0.8>")).loras
+        found = find_lora(folder, lora.name).relative_to(folder)
+        assert lora.scale == 0.8
+        assert name in (found.stem, found.with_suffix("").as_posix(), found.name)
+    (folder / "UPPER.safetensors").touch()
+    assert {"UPPER.SAFETENSORS", "UPPER.safetensors"} < set(lora_names(tmp_path)), "two that differ in their endings"
+
+
+def test_names_may_be_said_with_their_folders_and_endings(tmp_path: Path) -> None:
+    _touch(tmp_path)
+    for said, file in (
+        ("plain", "plain"), ("plain.safetensors", "plain"), ("a/plain", "a/plain"), ("a\\same", "a/same"),
+        ("b/same.safetensors", "b/same"), ("own", "a/own"), ("a/own.safetensors", "a/own"),
+    ):  # fmt: skip
+        assert find_lora(tmp_path, said) == tmp_path / f"{file}.safetensors"
+    with pytest.raises(InvalidRequest, match="expected one of: a/same, b/same"):
+        find_lora(tmp_path, "same")
+    for none in ("._plain", "x", "../plain", "a", "", "/etc/passwd", str(tmp_path / "plain")):
+        with pytest.raises(InvalidRequest, match=r"which holds: .*a/plain"):
+            find_lora(tmp_path, none)
 
 
 def test_the_folders_beside_the_packs_are_no_packs(models: Path) -> None:
