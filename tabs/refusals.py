@@ -555,6 +555,18 @@ TEMPLATES: dict[str, tuple[str, str]] = {
         "{file} 与此模型包的任何模型都不匹配。",
         "{file} passt zu keinem Modell dieses Pakets.",
     ),
+    "{file} was trained on EDM's noise levels, which are not served so far.": (
+        "{file} 是按 EDM 的噪声水平训练的，目前尚不支持。",
+        "{file} wurde mit den Rauschstufen von EDM trainiert, die es hier noch nicht gibt.",
+    ),
+    "The pack's noise schedule ends in noise alone, of which a model that predicts noise knows nothing.": (
+        "模型包的噪声调度以纯噪声结束，而预测噪声的模型对此一无所知。",
+        "Der Rauschplan des Pakets endet in reinem Rauschen, von dem ein Modell nichts weiß, das Rauschen vorhersagt.",
+    ),
+    "more of them with {sampler} and this model": (
+        "使用 {sampler} 和此模型时需要更多",
+        "mehr davon mit {sampler} und diesem Modell",
+    ),
     "{file} is of the kind {kind}, which cannot be drawn with here; "
     "LoRA, LoCon, DoRA, LoHa, LoKr and full differences can.": (
         "{file} 的类型是 {kind}，此处无法使用；支持 LoRA、LoCon、DoRA、LoHa、LoKr 和完整差值。",

@@ -9,12 +9,14 @@ import json
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 from studio.errors import InvalidRequest, PackError
-from studio.packs.original import configuration_of
+from studio.packs.original import configuration_of, marks_of
 from studio.prompts import read_prompt
 from studio.requests.limits import CASCADE_SCALE
 from studio.samplers.catalogue import DEFAULT_SAMPLER, is_for_distilled
@@ -95,6 +97,11 @@ TASKS: dict[str, tuple[str, ...]] = {  # of the families that cannot do what mos
 # timestep_spacing of "trailing" (SDXL Turbo, SDXL Lightning).
 DISTILLED = {"LCMScheduler": "LCM", "TCDScheduler": "TCD"}
 TURBO = {"EulerDiscreteScheduler": "Euler", "EulerAncestralDiscreteScheduler": "Euler a"}
+
+# Good first values of models whose noise schedule ends in noise alone, where other schedules spend most of their steps.
+ZERO_SNR: Mapping[str, Any] = MappingProxyType(
+    {"sampler": "Euler", "schedule": "SGM Uniform", "steps": 28, "guidance": 5.0}
+)
 
 Status: TypeAlias = Literal["available", "loading", "resident", "failed"]
 
@@ -195,7 +202,8 @@ def find_pack(name: str) -> PackInfo:
     if is_weights(path) and path.is_file():
         configured = configuration_of(path)
         described = PackInfo("", "", "", size=512) if configured is None else _describe(configured)
-        return replace(described, name=path.stem, title=path.stem, source=str(path.resolve()))
+        trained = ZERO_SNR if marks_of(path).zero_snr else {}
+        return replace(described, name=path.stem, title=path.stem, source=str(path.resolve()), **trained)
     if match := HUB_ID.fullmatch(name):
         return PackInfo(match["name"], match["name"], match["id"], size=512, revision=match["commit"])
     raise PackError(
@@ -345,14 +353,17 @@ def _family(folder: Path, unet: dict[str, Any]) -> str:
 
 
 def _first_values(folder: Path, unet: dict[str, Any]) -> dict[str, Any]:
-    """What a distilled model wants, as far as its scheduler tells: few steps, its own sampler and no guidance."""
+    """What a model wants, as far as its scheduler tells: a distilled one few steps, its own sampler and no guidance."""
     path = folder / "scheduler" / "scheduler_config.json"
     scheduler = read_json(path) if path.is_file() else {}
     kind = str(scheduler.get("_class_name", ""))
     if kind in DISTILLED:
         embeds_guidance = unet.get("time_cond_proj_dim") is not None
         return {"sampler": DISTILLED[kind], "steps": 4, "guidance": 8.0 if embeds_guidance else 1.0}
-    if kind in TURBO and scheduler.get("timestep_spacing") == "trailing":
+    if scheduler.get("rescale_betas_zero_snr"):
+        return {**ZERO_SNR, "sampler": TURBO.get(kind, ZERO_SNR["sampler"])}
+    is_plain = scheduler.get("prediction_type") != "v_prediction"  # as those that were distilled are
+    if kind in TURBO and scheduler.get("timestep_spacing") == "trailing" and is_plain:
         return {"sampler": TURBO[kind], "schedule": "SGM Uniform", "steps": 4, "guidance": 1.0}
     return {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -15,6 +16,11 @@ FAMILIES = (
     (TELLING.format(block=4), 2048, "stable-diffusion-xl"),
 )
 
+PREDICTIONS = {
+    "v": "v_prediction", "v_prediction": "v_prediction", "v-prediction": "v_prediction", "epsilon": "epsilon",
+    "eps": "epsilon",
+}  # fmt: skip
+
 
 def configuration_of(file: Path) -> Path | None:
     """The folder with the configuration of a checkpoint: one of the same name beside it, else its family's; None where
@@ -24,6 +30,35 @@ def configuration_of(file: Path) -> Path | None:
         return own
     family = family_of(file)
     return None if family is None else CONFIGURATIONS / family
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What a checkpoint says of its training: what it predicts, "v_prediction" or "epsilon", None where it says
+    nothing; whether its noise schedule ends in noise alone; whether it was trained on EDM's noise levels (Karras et
+    al. 2022)."""
+
+    prediction: str | None = None
+    zero_snr: bool = False
+    is_edm: bool = False
+
+
+def marks_of(file: Path) -> Marks:
+    """By the empty tensors that ComfyUI marks files with, and by what trainers write into the header."""
+    try:
+        with safe_open(file, framework="numpy") as tensors:
+            names, told = set(tensors.keys()), tensors.metadata() or {}
+    except (SafetensorError, OSError, ValueError):
+        return Marks()  # what is wrong with it is said when it is loaded
+    prediction = PREDICTIONS.get(told.get("modelspec.prediction_type", "").lower())
+    if "v_pred" in names or _is_true(told.get("ss_v_parameterization")):
+        prediction = "v_prediction"
+    zero_snr = "ztsnr" in names or _is_true(told.get("ss_zero_terminal_snr"))
+    return Marks(prediction, zero_snr, is_edm=any(name.startswith("edm_") for name in names))
+
+
+def _is_true(text: str | None) -> bool:
+    return (text or "").lower() in ("true", "1")
 
 
 def family_of(file: Path) -> str | None:

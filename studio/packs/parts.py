@@ -100,7 +100,7 @@ def read_schedule(folder: Path) -> NoiseSchedule:
 
 def schedule_of(config: dict[str, Any]) -> NoiseSchedule:
     """From a diffusers scheduler's configuration. Raises `PackError` for a schedule that has no betas of its own."""
-    if config.get("rescale_betas_zero_snr") or config.get("trained_betas") or "beta_start" not in config:
+    if config.get("trained_betas") or "beta_start" not in config:
         raise PackError("The pack's noise schedule is of a kind that is not served so far.")
     schedule = NoiseSchedule(
         prediction=config.get("prediction_type", "epsilon"),
@@ -108,12 +108,17 @@ def schedule_of(config: dict[str, Any]) -> NoiseSchedule:
         beta_end=config.get("beta_end", 0.02),
         beta_schedule=config.get("beta_schedule", "linear"),
         train_steps=config.get("num_train_timesteps", 1000),
+        zero_snr=bool(config.get("rescale_betas_zero_snr")),
     )
     betas = schedule.beta_start, schedule.beta_end
     if schedule.prediction not in PREDICTIONS or schedule.beta_schedule not in BETA_SCHEDULES:
         raise PackError("The pack's noise schedule is of a kind that is not served so far.")
     if not all(isinstance(beta, float) and 0 < beta < 1 for beta in betas) or not _is_count(schedule.train_steps):
         raise PackError("The pack's noise schedule has betas or a number of steps that cannot be right.")
+    if schedule.zero_snr and schedule.prediction == "epsilon":
+        raise PackError(
+            "The pack's noise schedule ends in noise alone, of which a model that predicts noise knows nothing."
+        )
     return schedule
 
 

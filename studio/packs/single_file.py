@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from diffusers import UNet2DConditionModel
 from diffusers.loaders.single_file_utils import create_diffusers_clip_model_from_ldm
-from safetensors import safe_open
 from safetensors.torch import load_file
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
@@ -18,15 +17,15 @@ from studio.packs.catalogue import PackInfo, read_json
 from studio.packs.hashing import hash_of_files
 from studio.packs.inspection import check_config, check_keys, check_tensors, first_line
 from studio.packs.linear_decoder import preview_of
-from studio.packs.original import configuration_of
+from studio.packs.original import configuration_of, marks_of
 from studio.packs.pack import Pack
-from studio.packs.parts import BUILDING, autoencoder_dtype, override_of, read_autoencoder, read_schedule, schedule_of
+from studio.packs.parts import BUILDING, autoencoder_dtype, override_of, read_autoencoder, schedule_of
 from studio.packs.stable_diffusion import Checkpoint, assembled, is_xl, two_encoders
 from studio.packs.text_encoders import TextEncoders, Tower
 from studio.packs.tokenizers import clip_tokenizer, load_tokenizer
+from studio.samplers.table import NoiseSchedule
 
 FIRST_LAYER = "model.diffusion_model.input_blocks.0.0.weight"
-PREDICTIONS = {"v": "v_prediction", "v_prediction": "v_prediction", "epsilon": "epsilon", "eps": "epsilon"}
 
 
 def load(info: PackInfo, file: Path, device: torch.device, dtype: torch.dtype) -> Pack:
@@ -57,9 +56,7 @@ def _read(file: Path, folder: Path, device: torch.device, dtype: torch.dtype) ->
         unet = UNet2DConditionModel.from_single_file(weights, subfolder="unet", dtype=dtype, **channels, **config)
     autoencoder = read_autoencoder(override_of(file) or file, folder, autoencoder_dtype(dtype))
     text = _read_text(file, weights, folder, unet, dtype, device)
-    return Checkpoint(
-        unet, autoencoder, text, _schedule(file, weights, folder), preview_of(autoencoder), hash_of_files([file])
-    )
+    return Checkpoint(unet, autoencoder, text, _schedule(file, folder), preview_of(autoencoder), hash_of_files([file]))
 
 
 def _read_text(
@@ -87,15 +84,18 @@ def _read_text(
     return two_encoders(first, tokenizer, second, second_tokenizer, empty_is_zero=True)
 
 
-def _schedule(file: Path, weights: dict[str, torch.Tensor], folder: Path) -> Any:
-    """The family's noise schedule; what the file itself says of its prediction counts more."""
-    with safe_open(file, framework="numpy") as tensors:
-        said = (tensors.metadata() or {}).get("modelspec.prediction_type", "")
-    said = "v" if "v_pred" in weights else said
-    if said not in PREDICTIONS:
-        return read_schedule(folder)
+def _schedule(file: Path, folder: Path) -> NoiseSchedule:
+    """The family's noise schedule; what the file itself says of its training counts more. A schedule that ends in noise
+    alone is said of models that predict v, and means nothing for others, as in ComfyUI. Raises `PackError`."""
+    marks = marks_of(file)
+    if marks.is_edm:
+        raise PackError(f"{file.name} was trained on EDM's noise levels, which are not served so far.")
     config = read_json(folder / "scheduler" / "scheduler_config.json")
-    return schedule_of({**config, "prediction_type": PREDICTIONS[said]})
+    if marks.prediction is not None:
+        config["prediction_type"] = marks.prediction
+    if marks.zero_snr and config.get("prediction_type") == "v_prediction":
+        config["rescale_betas_zero_snr"] = True
+    return schedule_of(config)
 
 
 def _tokenizer(folder: Path, padding: int) -> Any:

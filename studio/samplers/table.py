@@ -21,33 +21,49 @@ from typing import Any
 
 import diffusers
 import torch
+from diffusers.schedulers.scheduling_ddim import rescale_zero_terminal_snr
 from torch.overrides import TorchFunctionMode
 
 from studio.errors import InvalidRequest
-from studio.samplers.catalogue import Sampler
+from studio.samplers.catalogue import SPACING, Sampler
 
 WIDTH = 16  # of a basis vector: latent, output, noise and at most WIDTH - 3 remembered vectors
+TERMINAL_SIGNAL = 2.0**-24  # squared, of a schedule without any
 LATENT, OUTPUT, NOISE = 0, WIDTH - 2, WIDTH - 1  # which basis vector stands for what; memory lies between
 
 
 @dataclass(frozen=True)
 class NoiseSchedule:
-    """The forward process a denoiser was trained on, and what it predicts ("epsilon", "v_prediction", "sample")."""
+    """The forward process a denoiser was trained on, and what it predicts ("epsilon", "v_prediction", "sample").
+
+    ``zero_snr``: at its last time there is noise alone (Lin et al. 2024, "Common diffusion noise schedules and sample
+    steps are flawed", section 3.1)."""
 
     prediction: str = "epsilon"
     beta_start: float = 0.00085
     beta_end: float = 0.012
     beta_schedule: str = "scaled_linear"
     train_steps: int = 1000
+    zero_snr: bool = False
 
     def scheduler_config(self) -> dict[str, Any]:
-        return {
+        config = {
             "prediction_type": self.prediction,
             "beta_start": self.beta_start,
             "beta_end": self.beta_end,
             "beta_schedule": self.beta_schedule,
             "num_train_timesteps": self.train_steps,
         }
+        return {**config, "trained_betas": zero_snr_betas(config)} if self.zero_snr else config
+
+
+def zero_snr_betas(config: dict[str, Any]) -> list[float]:
+    """The betas of a diffusers ``config``, rescaled to a terminal signal of 2^-24 instead of nothing, as diffusers has
+    it in the schedulers that can rescale: most divide by it."""
+    betas = rescale_zero_terminal_snr(diffusers.DDPMScheduler(**config).betas.double())
+    kept = torch.cumprod(1 - betas, 0)
+    kept[-1] = TERMINAL_SIGNAL
+    return (1 - kept / torch.cat([torch.ones_like(kept[:1]), kept[:-1]])).tolist()
 
 
 @dataclass(frozen=True)
@@ -169,6 +185,8 @@ def make_scheduler(
     if not sampler.fewest_steps <= steps <= sampler.most_steps:
         raise InvalidRequest("steps", steps, f"{sampler.fewest_steps} to {sampler.most_steps} with {sampler.name}")
     scheduler = getattr(diffusers, sampler.scheduler)(**{**schedule.scheduler_config(), **sampler.options})
+    if schedule.zero_snr and scheduler.config.get(SPACING) == "leading":  # which never sees the last time
+        scheduler = type(scheduler).from_config(scheduler.config, **{SPACING: "trailing"})
     scheduler.set_timesteps(steps)
     if hasattr(scheduler, "set_begin_index"):
         scheduler.set_begin_index(first_call)
@@ -192,6 +210,10 @@ def trace(
     scheduler, timesteps = make_scheduler(sampler, schedule, steps, first_call)
     options = step_options(sampler, eta)
     calls = [_trace_call(scheduler, timestep, options) for timestep in timesteps]
+    if not all(
+        torch.isfinite(call.weights).all() for call in calls
+    ):  # strides so wide that roots of rounding are taken
+        raise InvalidRequest("steps", steps, f"more of them with {sampler.name} and this model")
     memory = max(call.weights.shape[0] - 1 for call in calls)
     return SamplerTable(
         timesteps=torch.tensor([call.timestep for call in calls], dtype=torch.float32),
