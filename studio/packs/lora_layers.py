@@ -106,8 +106,10 @@ def difference(parts: Parts, layer: Layer) -> Difference:
     `RuntimeError` where their shapes do not fit it."""
     parts = {name: part.to(layer.weight.device) for name, part in parts.items()}
     made = _plain(parts, layer.weight.shape)
-    if _rows(made.weight(layer)).shape != _rows(layer.weight).shape:
-        raise ValueError("another shape")
+    if made.build is not None:
+        shape = made.build(*(each.to("meta") for each in made.factors)).shape  # nothing is computed
+        if shape[0] != len(layer.weight) or shape.numel() != layer.weight.numel():
+            raise ValueError("another shape")
     bias = next((parts[name] for name in ("diff_b", "b_norm") if name in parts), made.bias)
     if bias is not None:
         made = replace(made, bias=bias.reshape(len(layer.weight)))

@@ -20,7 +20,7 @@ from studio.errors import InvalidRequest, PackError
 from studio.packs.catalogue import find_lora
 from studio.packs.embeddings import teach
 from studio.packs.inspection import first_line
-from studio.packs.lora_files import LoraFile, family_of, read_lora
+from studio.packs.lora_files import WIDTHS, LoraFile, family_of, read_lora
 from studio.packs.lora_layers import Difference, Layer, difference
 from studio.packs.lora_names import LayerNames
 from studio.packs.parts import BUILDING
@@ -120,15 +120,32 @@ class Loras:
         places = {name: names.find(name) for name in held.layers}
         lacking = [name for name, place in places.items() if place is None]
         if len(lacking) == len(places):
-            raise PackError(_stranger(file, held) or f"{file.name} fits none of this pack's models.")
+            raise PackError(self._stranger(file, held) or f"{file.name} fits none of this pack's models.")
         changes: dict[Layer, Change] = {}  # of a layer that is there under two names, the first counts
         for name, place in places.items():
             if place is not None and place[1] not in changes:
-                changes[place[1]] = Change(place[1], _difference(file, held, name, place[1]), is_text=place[0] > 0)
+                changes[place[1]] = Change(place[1], self._difference(file, held, name, place[1]), place[0] > 0)
         if lacking:
-            shown = lacking[0][:LONGEST_NAME]
-            raise PackError(f"{file.name} has {len(lacking)} layers that this pack lacks, such as {shown}.")
+            some = f"{file.name} has {len(lacking)} layers that this pack lacks, such as {lacking[0][:LONGEST_NAME]}."
+            raise PackError(self._stranger(file, held) or some)
         return Adapter(tuple(changes.values()), self._taught(held))
+
+    def _difference(self, file: Path, held: LoraFile, name: str, layer: Layer) -> Difference:
+        shown = name[:LONGEST_NAME]
+        try:
+            return difference(held.layers[name], layer)
+        except KeyError as missing:
+            raise PackError(f"{file.name} is not whole: {missing.args[0]} of {shown} is missing.") from None
+        except (ValueError, RuntimeError, IndexError):
+            other = f"{file.name} was made for other models: {shown} is of another shape in this pack."
+            raise PackError(self._stranger(file, held) or other) from None
+
+    def _stranger(self, file: Path, held: LoraFile) -> str:
+        """What is said of a file for another family of models, if it tells which."""
+        family, width = family_of(held), self.unet.config.cross_attention_dim
+        if not family or (isinstance(width, int) and family == WIDTHS.get(width)):
+            return ""
+        return f"{file.name} was made for {family}, and this pack is of another family."
 
     def _taught(self, held: LoraFile) -> tuple[Mapping[str, str], ...]:
         """The words that a file brings, as tokens of their own: another file may bring others of the same names."""
@@ -139,24 +156,6 @@ class Loras:
         with BUILDING:
             taught = [teach(tower.model, tower.tokenizer, named) for tower in self.towers]
         return tuple({word.partition(" ")[2]: tokens for word, tokens in each.items()} for each in taught)
-
-
-def _difference(file: Path, held: LoraFile, name: str, layer: Layer) -> Difference:
-    shown = name[:LONGEST_NAME]
-    try:
-        return difference(held.layers[name], layer)
-    except KeyError as missing:
-        raise PackError(f"{file.name} is not whole: {missing.args[0]} of {shown} is missing.") from None
-    except (ValueError, RuntimeError, IndexError):
-        raise PackError(
-            _stranger(file, held) or f"{file.name} was made for other models: {shown} is of another shape in this pack."
-        ) from None
-
-
-def _stranger(file: Path, held: LoraFile) -> str:
-    """What is said of a file for another family of models, if it tells which."""
-    family = family_of(held)
-    return f"{file.name} was made for {family}, and this pack is of another family." if family else ""
 
 
 def _adding(differences: Sequence[tuple[Difference, float]]) -> Callable[..., torch.Tensor]:

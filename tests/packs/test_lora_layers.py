@@ -371,6 +371,7 @@ def test_every_way_to_write_alpha_is_read(
         (_q(**{"lora_down.weight": DOWN, "lora_up.weight": UP[:, :3]}), "made for other models"),
         (_q(**{"lora_down.weight": DOWN[:, :8], "lora_up.weight": UP}), "made for other models"),
         (_q(**LORA, dora_scale=torch.ones(9, 1)), "made for other models"),
+        ({**_q(**LORA), "lora_te2_x.lora_down.weight": DOWN}, "made for Stable Diffusion XL"),
         ({"lora_unet_x_attn2_to_k.lora_down.weight": torch.ones(4, 2048)}, "made for Stable Diffusion XL"),
         ({"lora_unet_double_blocks_0_img_attn_qkv.lora_down.weight": DOWN}, "made for FLUX"),
         ({"emb_params": torch.ones(2, 32)}, "holds no LoRA"),

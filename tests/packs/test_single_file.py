@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from benchmarks import exactness
 from benchmarks.checkpoints import original_unet, write, write_original
 from studio.errors import PackError
-from studio.packs.catalogue import VAE, find_pack
+from studio.packs.catalogue import VAE, find_pack, packs_in
 from studio.packs.loading import load_pack, models_of
 from studio.packs.original import CONFIGURATIONS, FAMILIES, family_of
 from studio.packs.pack import Pack
@@ -93,6 +93,19 @@ def test_a_file_of_a_published_family_is_known_by_its_header(family: str, tmp_pa
     assert find_pack(str(file)).size == {"1": 512, "2": 768, "l": 1024}[family[-1]]
     with pytest.raises(PackError, match="does not hold what its family"):
         load_pack(find_pack(str(file)), CPU)
+
+
+def test_files_are_offered_whatever_the_case_of_their_ending(tmp_path: Path) -> None:
+    """A folder of a file's name, dots and all, is its configuration; what begins with a dot is no model."""
+    for name in ("LOUD.SAFETENSORS", "v1.5.safetensors", "._v1.5.safetensors"):
+        save_file({"x": torch.zeros(1)}, tmp_path / name)
+    for name in ("v1.5", "LOUD"):
+        (tmp_path / name / "unet").mkdir(parents=True)
+        (tmp_path / name / "unet" / "config.json").write_text("{}")
+    assert [(state.info.name, state.status) for state in packs_in(tmp_path)] == [
+        ("LOUD", "available"), ("v1.5", "available"),
+    ]  # fmt: skip
+    assert find_pack(str(tmp_path / "LOUD.SAFETENSORS")).name == "LOUD"
 
 
 @pytest.mark.parametrize("said", ["v", "epsilon"])
