@@ -239,7 +239,8 @@ class LocalClient:
         refusal: StudioError | None = None
         try:
             info = self._info_of(request.pack)
-        except PackError as error:
+            request.check_sampling()
+        except (PackError, InvalidRequest) as error:
             refusal = error
         job = _Job(Submit(name, request, info, owner, {each.digest: each for each in images}, address), keep)
         with self._lock:

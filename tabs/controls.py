@@ -323,7 +323,7 @@ class SamplingControls:
 def _schedules(sampler: str) -> list[tuple[str, str]]:
     """What is said and what is meant. Raises `InvalidRequest` for a sampler that is none."""
     check_text("sampler", sampler)
-    return [(say("schedule_own"), ""), *((name, name) for name in find_sampler(sampler).schedules)]
+    return [(say("schedule_own"), ""), *((name, name) for name in find_sampler(sampler).offered)]
 
 
 def _slider(name: str, least: float, most: float, value: float, step: float) -> gr.Slider:

@@ -85,7 +85,7 @@ def draft_of(request: TextToImage, pack: PackInfo) -> TextToImage:
         max(LEAST_SIDE, round(side * scale / STEP_OF_SIDES) * STEP_OF_SIDES) for side in (request.width, request.height)
     )
     draft = replace(
-        request, width=width, height=height, steps=STEPS, count=1, cascade=False, image="",
+        request, width=width, height=height, steps=max(STEPS, request.fewest_steps), count=1, cascade=False, image="",
         strength=TextToImage.strength, variation=0.0, trajectory=True,
     )  # fmt: skip  # with its steps kept, what it is heading for is decoded in full
     if not pack.is_quick_with(QUICK_SAMPLER):

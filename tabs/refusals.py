@@ -41,6 +41,10 @@ TEMPLATES: dict[str, tuple[str, str]] = {
         "ein Vielfaches von {multiple}: zwei Bilder nebeneinander",
     ),
     "{least} to {most} with {sampler}": ("使用 {sampler} 时 {least} 到 {most}", "{least} bis {most} mit {sampler}"),
+    "{least} to {most} with {sampler} on {schedule}": (
+        "使用 {sampler}（{schedule}）时 {least} 到 {most}",
+        "{least} bis {most} mit {sampler} auf {schedule}",
+    ),
     "{least} to {most} of them": ("{least} 到 {most} 个", "{least} bis {most} davon"),
     "the name that an answer gave, or nothing": (
         "某个应答给出的名称，或留空",

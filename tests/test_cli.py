@@ -48,6 +48,7 @@ def test_pictures_are_written_with_one_json_line_each_and_can_be_made_again(
         ("--steps", "0", "steps is 0"), ("--steps", "many", "steps is 'many'"), ("--guidance", "nan", "guidance is nan"),
         ("--width", "100", "width is 100"), ("--seed", "-1", "seed is -1"), ("--sampler", "Restart", "sampler is 'Restart'"),
         ("--count", "17", "count is 17"),  ("--pack", "nowhere", "no pack 'nowhere'"),
+        ("--sampler", "DPM2 a", "steps is 3; expected 9 to 150 with DPM2 a."),
     ],
 )  # fmt: skip
 def test_what_cannot_be_asked_for_is_one_line_and_exit_code_2(

@@ -139,6 +139,12 @@ def test_a_job_is_stopped_at_once_while_the_engine_is_still_starting(toy_pack: P
         assert _all(client, stopped) == [Cancelled(stopped)]
 
 
+def test_what_would_end_in_noise_is_refused_before_it_is_drawn(client: LocalClient) -> None:
+    (event,) = _all(client, client.submit(_ask(steps=1, sampler="DDIM")))
+    assert isinstance(event, Failed)
+    assert str(event.error) == "steps is 1; expected 2 to 150 with DDIM."
+
+
 def test_an_unknown_job_is_an_error_and_cancelling_it_is_none(client: LocalClient) -> None:
     client.cancel("nobody")
     with pytest.raises(UnknownJob):

@@ -86,6 +86,32 @@ def test_steps_are_checked_against_the_sampler() -> None:
         ask(sampler=name, steps=sampler.fewest_steps)
 
 
+@pytest.mark.parametrize(
+    ("sampler", "schedule", "steps", "nearest"),
+    [
+        ("DDIM", "", 1, "2 to 150 with DDIM"),
+        ("DEIS", "Karras", 1, "2 to 150 with DEIS on Karras"),
+        ("SA-Solver", "Beta", 20, "33 to 150 with SA-Solver on Beta"),
+        ("Euler", "", 1, "2 to 150 with Euler"),
+        ("PLMS", "Uniform", 50, "one of: SGM Uniform"),
+    ],
+)
+def test_what_would_end_in_noise_is_refused_with_the_nearest_value_and_still_read(
+    sampler: str, schedule: str, steps: int, nearest: str
+) -> None:
+    """Earlier versions drew it, and their pictures stay in the gallery."""
+    request = ask(sampler=sampler, schedule=schedule, steps=steps)
+    assert from_mapping(to_mapping(request)) == request
+    with pytest.raises(InvalidRequest, match=f"{nearest}\\.$"):
+        request.check_sampling()
+
+
+def test_the_fewest_steps_that_are_offered_are_taken() -> None:
+    for name, sampler in SAMPLERS.items():
+        for schedule in ("", *sampler.offered):
+            ask(sampler=name, schedule=schedule, steps=sampler.fewest(schedule)).check_sampling()
+
+
 def test_a_samplers_name_is_taken_in_any_case_and_kept_in_the_catalogues() -> None:
     assert ask(sampler="euler A").sampler == "Euler a"
 

@@ -56,6 +56,7 @@ def draw(request: Request, images: Sequence[Image], settings: Settings) -> Itera
 
     The engine serves one job, so it does not spend seconds on finding the best size of a call.
     """
+    request.check_sampling()  # before an engine is started for nothing
     films: dict[int, list[bytes]] = {}
     collected = Trajectories()
 

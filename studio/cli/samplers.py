@@ -16,6 +16,7 @@ def add(commands: Commands) -> None:
 def run(given: argparse.Namespace, settings: Settings) -> int:
     for sampler in SAMPLERS.values():
         note = " (distilled models only)" if sampler.distilled else ""
+        note += f" ({sampler.fewest('')} steps or more)" if sampler.fewest("") > 1 else ""
         print(
             f"{sampler.name}\t{sampler.calls} model call{'s' * (sampler.calls > 1)} a step\t{sampler.description}{note}"
         )

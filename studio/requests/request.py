@@ -88,6 +88,24 @@ class Request:
             raise InvalidRequest("schedule", self.schedule, expected)
 
     @property
+    def fewest_steps(self) -> int:
+        """Fewer than these leave noise, or overshoot, with its sampler and schedule."""
+        return find_sampler(self.sampler).fewest(self.schedule)
+
+    def check_sampling(self) -> None:
+        """Raises `InvalidRequest` for fewer than `fewest_steps`, and for a schedule that is never good. Whoever takes a
+        request in to be drawn asks this; what an earlier version drew can still be read."""
+        sampler = find_sampler(self.sampler)
+        if self.steps >= self.fewest_steps:
+            return
+        if self.schedule and self.schedule not in sampler.offered:
+            raise InvalidRequest("schedule", self.schedule, f"one of: {', '.join(sampler.offered)}")
+        expected = f"{self.fewest_steps} to {sampler.most_steps} with {sampler.name}"
+        if self.schedule:
+            expected = f"{self.fewest_steps} to {sampler.most_steps} with {sampler.name} on {self.schedule}"
+        raise InvalidRequest("steps", self.steps, expected)
+
+    @property
     def named(self) -> dict[str, str]:
         """The digests of the images that it is made from, by their fields."""
         return {name: getattr(self, name) for name in self.IMAGES}

@@ -25,7 +25,7 @@ from diffusers.schedulers.scheduling_ddim import rescale_zero_terminal_snr
 from torch.overrides import TorchFunctionMode
 
 from studio.errors import InvalidRequest
-from studio.samplers.catalogue import SPACING, Sampler
+from studio.samplers.catalogue import MOST_STEPS, SPACING, Sampler
 
 WIDTH = 16  # of a basis vector: latent, output, noise and at most WIDTH - 3 remembered vectors
 TERMINAL_SIGNAL = 2.0**-24  # squared, of a schedule without any
@@ -190,12 +190,28 @@ def make_scheduler(
     scheduler.set_timesteps(steps)
     if hasattr(scheduler, "set_begin_index"):
         scheduler.set_begin_index(first_call)
-    return scheduler, scheduler.timesteps[first_call:]
+    timesteps = scheduler.timesteps
+    if not hasattr(scheduler, "sigmas"):  # rounding gives trailing spacing one more time, -1, for 61 steps and others
+        timesteps = timesteps[timesteps >= 0]
+    if isinstance(scheduler, diffusers.PNDMScheduler) and first_call:
+        return scheduler, _plms_timesteps(timesteps, first_call)
+    return scheduler, timesteps[first_call:]
 
 
-def step_options(sampler: Sampler, eta: float) -> dict[str, Any]:
-    """What to pass to the scheduler's ``step`` beside the tensors."""
-    return {**sampler.step_options, "eta": eta} if sampler.eta else dict(sampler.step_options)
+def _plms_timesteps(whole: torch.Tensor, first_call: int) -> torch.Tensor:
+    """PLMS takes its first step twice, wherever it begins: in its list [t0, t1, t1, t2, ...] the second time stands
+    twice, which its second call relies on. So from t2 on it is called with [t2, t3, t3, ...]."""
+    rest = whole[first_call + 1 :]
+    return torch.cat([rest[:2], rest[1:]])
+
+
+def step_options(sampler: Sampler, eta: float, call: int = MOST_STEPS) -> dict[str, Any]:
+    """What to pass to the scheduler's ``step`` beside the tensors, at model call ``call`` counted from where it begins,
+    which matters where that is in the middle."""
+    options = {**sampler.step_options, "eta": eta} if sampler.eta else dict(sampler.step_options)
+    if "order" in options:  # a scheduler that is told takes its place in the whole list for how much it remembers
+        options["order"] = min(options["order"], call + 1)
+    return options
 
 
 def trace(
@@ -208,11 +224,11 @@ def trace(
     cannot take.
     """
     scheduler, timesteps = make_scheduler(sampler, schedule, steps, first_call)
-    options = step_options(sampler, eta)
-    calls = [_trace_call(scheduler, timestep, options) for timestep in timesteps]
-    if not all(
-        torch.isfinite(call.weights).all() for call in calls
-    ):  # strides so wide that roots of rounding are taken
+    calls = [
+        _trace_call(scheduler, timestep, step_options(sampler, eta, call)) for call, timestep in enumerate(timesteps)
+    ]
+    if not all(torch.isfinite(call.weights).all() for call in calls):
+        # strides so wide that roots of rounding are taken
         raise InvalidRequest("steps", steps, f"more of them with {sampler.name} and this model")
     memory = max(call.weights.shape[0] - 1 for call in calls)
     return SamplerTable(

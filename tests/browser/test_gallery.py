@@ -44,7 +44,7 @@ def test_a_picture_is_found_used_again_deleted_and_brought_back(
 ) -> None:
     page = open_page(**PEOPLE[person])
     word = f"x{time.monotonic_ns()}"  # that no other picture has
-    set_steps(page, 3, "Heun", tab=TEXT)
+    set_steps(page, 5, "Heun", tab=TEXT)
     write(page, f"a red house {word}")
     _, request = generate(page, studio, TEXT)
     write(page, "something else")

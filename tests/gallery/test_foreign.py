@@ -157,6 +157,17 @@ def test_swarmui() -> None:
     assert reading.lost == ("model: sdxl", "size: 1024x1001", "refinermethod: PostApply")
 
 
+def test_steps_that_would_end_in_noise_become_the_nearest_that_do_not() -> None:
+    text = "x\nSteps: 4, Sampler: DPM2 a, CFG scale: 7, Seed: 1, Size: 512x512"
+    reading, request = _read(_png(parameters=text))
+    assert (request.sampler, request.steps) == ("DPM2 a", 9)
+    assert reading.lost == ("steps: 4",)
+    text = "x\nSteps: 20, Sampler: DDIM, Schedule type: Uniform, CFG scale: 7, Seed: 1, Size: 512x512"
+    reading, request = _read(_png(parameters=text))
+    assert (request.sampler, request.schedule, request.steps) == ("DDIM", "", 20)
+    assert reading.lost == ("schedule: Uniform",)
+
+
 def test_what_this_studio_lacks_is_named() -> None:
     text = (
         "x\nSteps: 900, Sampler: Restart, Schedule type: Turbo, CFG scale: nan, Seed: -1, Size: 9999x9999, Tiling: True"

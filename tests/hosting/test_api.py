@@ -139,6 +139,8 @@ def test_the_gallery_is_searched_and_exported(studio: Studio, client: Client, ho
         ("/text_to_image", {"prompt": "a", "owner": "x"}, "owner"),
         ("/text_to_image", {"prompt": "a", "owner": ["x"]}, "owner"),
         ("/text_to_image", {"prompt": "a", "sampler": "none"}, "sampler"),
+        ("/text_to_image", {"prompt": "a", "sampler": "DDIM", "steps": 1}, "2 to 150 with DDIM"),
+        ("/text_to_image", {"prompt": "a", "sampler": "DDIM", "schedule": "Uniform"}, "one of: SGM Uniform"),
         ("/layout_to_image", {"boxes": "all"}, "boxes"),
         ("/layout_to_image", {"boxes": [{"phrase": "a", "box": [0, 0, 2, 1]}]}, "box"),
         ("/inpaint", {"image": "!", "mask": "!", "prompt": "a"}, "image"),

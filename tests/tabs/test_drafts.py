@@ -64,6 +64,11 @@ def test_a_draft_has_the_shape_of_the_picture_and_no_more_pixels_than_the_model_
     assert (draft.prompt, draft.seed, draft.sampler) == ("a house", 7, request.sampler)
 
 
+def test_a_sampler_that_needs_more_steps_gets_them_for_a_draft() -> None:
+    request = ask(sampler="SA-Solver", schedule="Beta", steps=40)
+    draft_of(request, PACK).check_sampling()
+
+
 def test_a_model_with_layers_for_few_steps_drafts_by_them_to_the_end() -> None:
     request = ask(schedule="Karras", guidance=7.0)
     draft = draft_of(request, replace(PACK, few_steps=True))

@@ -14,6 +14,7 @@ from studio.packs.catalogue import PackInfo
 from studio.requests.limits import SIDE_MULTIPLE
 from studio.requests.request import Request
 from studio.requests.text_to_image import TextToImage
+from studio.samplers.catalogue import find_sampler
 
 LONGEST_FACT = 4000  # characters that are shown of anything
 LONGEST_SHORT = 160  # characters of one thing that is named
@@ -74,6 +75,12 @@ def as_request(facts: Facts, packs: Sequence[PackInfo]) -> Reading:
     if facts.schedule:
         take("schedule", facts.schedule, lambda: _sampling(facts, _schedule(facts.schedule)))
     take("steps", facts.steps, lambda: {"steps": _whole(facts.steps)})
+    if request.schedule not in ("", *find_sampler(request.sampler).offered):
+        lost.append(f"schedule: {short(facts.schedule)}")
+        request = replace(request, schedule="")
+    if request.steps < request.fewest_steps:  # with this sampler and schedule; the nearest that is good
+        lost.append(f"steps: {request.steps}")
+        request = replace(request, steps=request.fewest_steps)
     take("guidance", facts.guidance, lambda: {"guidance": _guidance(facts.guidance)})
     size = f"{facts.width}x{facts.height}" if facts.width and facts.height else ""
     take("size", size, lambda: {"width": _side(facts.width), "height": _side(facts.height)})
