@@ -42,6 +42,22 @@ def test_pictures_are_written_with_one_json_line_each_and_can_be_made_again(
     )  # of a toy that exaggerates: it was one of two in a batch, and is now alone
 
 
+def test_several_pictures_are_made_again_one_after_the_other(
+    toy_pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _draw(toy_pack, tmp_path, "--count", "2") == 0
+    capsys.readouterr()
+    pictures = [str(tmp_path / f"{number}.png") for number in (1, 0)]
+    replay = ["replay", *pictures, "--pack", str(toy_pack), "--out", str(tmp_path / "again")]
+    assert main(replay) == 0
+    assert [json.loads(line)["picture"] for line in capsys.readouterr().out.splitlines()] == pictures
+    for number in (0, 1):
+        before, after = (read_recipe(folder / f"{number}.png") for folder in (tmp_path, tmp_path / "again"))
+        assert after.request == before.request
+    assert main(["replay", pictures[0], *replay[1:]]) == 2
+    assert "same name" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [

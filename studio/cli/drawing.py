@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from studio.client import LocalClient
 from studio.engine.batching import Limits
@@ -21,6 +22,8 @@ from studio.images.pixels import Image
 from studio.recorder import Trajectories
 from studio.requests.request import Request
 from studio.settings import Settings
+
+Draw: TypeAlias = Callable[[Request, Sequence[Image]], Iterator[tuple[Drawn, list[bytes]]]]
 
 
 def draw_and_write(request: Request, images: Sequence[Image], given: argparse.Namespace, settings: Settings) -> int:
@@ -52,9 +55,16 @@ def draw_and_write(request: Request, images: Sequence[Image], given: argparse.Na
 
 def draw(request: Request, images: Sequence[Image], settings: Settings) -> Iterator[tuple[Drawn, list[bytes]]]:
     """Draws ``request`` in an engine process of its own: each picture, and the frames of its film if one was asked
-    for. Raises the error that the job ends with, if any.
+    for. Raises the error that the job ends with, if any."""
+    with engine(settings) as draw_there:
+        yield from draw_there(request, images)
 
-    The engine serves one job, so it does not spend seconds on finding the best size of a call.
+
+@contextlib.contextmanager
+def engine(settings: Settings) -> Iterator[Draw]:
+    """An engine process that draws one request after the other, as `draw` does.
+
+    It serves one job at a time, so it does not spend seconds on finding the best size of a call.
     """
     request.check_sampling()  # before an engine is started for nothing
     films: dict[int, list[bytes]] = {}
@@ -66,15 +76,19 @@ def draw(request: Request, images: Sequence[Image], settings: Settings) -> Itera
         return collected.see(event)
 
     with LocalClient(replace(settings, batch=settings.batch or round(Limits.inputs)), record) as client:
-        for event in itertools.chain.from_iterable(client.events(client.submit(request, images=images))):
-            if isinstance(event, Started):
-                _warn(event)
-            elif isinstance(event, Drawn):
-                yield event, films[event.index]
-            elif isinstance(event, Failed):
-                raise event.error
-            elif isinstance(event, Cancelled):
-                raise StudioError("The job was cancelled.")
+
+        def draw_there(request: Request, images: Sequence[Image]) -> Iterator[tuple[Drawn, list[bytes]]]:
+            for event in itertools.chain.from_iterable(client.events(client.submit(request, images=images))):
+                if isinstance(event, Started):
+                    _warn(event)
+                elif isinstance(event, Drawn):
+                    yield event, films[event.index]
+                elif isinstance(event, Failed):
+                    raise event.error
+                elif isinstance(event, Cancelled):
+                    raise StudioError("The job was cancelled.")
+
+        yield draw_there
 
 
 def _warn(started: Started) -> None:
