@@ -431,6 +431,22 @@ TEMPLATES: dict[str, tuple[str, str]] = {
         "另一个工作室正在使用文件夹 {folder}；请用 STUDIO_DATA 指定其他文件夹。",
         "Ein anderes Studio benutzt den Ordner {folder}; geben Sie diesem mit STUDIO_DATA einen anderen.",
     ),
+    "Port {port} is taken; set STUDIO_PORT to another one.": (
+        "端口 {port} 已被占用；请把 STUDIO_PORT 设为其他端口。",
+        "Port {port} ist vergeben; setzen Sie STUDIO_PORT auf einen anderen.",
+    ),
+    "Port {port} is not for everybody; set STUDIO_PORT to one above 1023.": (
+        "端口 {port} 不对所有人开放；请把 STUDIO_PORT 设为大于 1023 的端口。",
+        "Port {port} steht nicht allen frei; setzen Sie STUDIO_PORT auf einen über 1023.",
+    ),
+    "an address or a name of this machine": (
+        "本机的地址或名称",
+        "eine Adresse oder ein Name dieses Rechners",
+    ),
+    "The page cannot be served; the log says why.": (
+        "无法提供页面；日志中有原因。",
+        "Die Seite kann nicht bereitgestellt werden; das Protokoll sagt, warum.",
+    ),
     "The data folder was written by a newer version of the studio; update this one.": (
         "数据文件夹由更新版本写入；请更新本程序。",
         "Der Datenordner stammt von einer neueren Version; aktualisieren Sie diese.",
