@@ -56,6 +56,7 @@ def draw_and_write(request: Request, images: Sequence[Image], given: argparse.Na
 def draw(request: Request, images: Sequence[Image], settings: Settings) -> Iterator[tuple[Drawn, list[bytes]]]:
     """Draws ``request`` in an engine process of its own: each picture, and the frames of its film if one was asked
     for. Raises the error that the job ends with, if any."""
+    request.check_sampling()  # before an engine is started for nothing
     with engine(settings) as draw_there:
         yield from draw_there(request, images)
 
@@ -66,7 +67,6 @@ def engine(settings: Settings) -> Iterator[Draw]:
 
     It serves one job at a time, so it does not spend seconds on finding the best size of a call.
     """
-    request.check_sampling()  # before an engine is started for nothing
     films: dict[int, list[bytes]] = {}
     collected = Trajectories()
 
