@@ -42,6 +42,9 @@ class ForwardProcess(Prompted):
         check_number("begin", self.begin, 0.0, 1.0)
         check_number("end", self.end, 0.0, 1.0)
 
+    def check_sampling(self) -> None:
+        """No sampler takes a step."""
+
     @property
     def shows(self) -> str:
         return ""

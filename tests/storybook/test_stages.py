@@ -342,7 +342,7 @@ def test_a_stage_with_a_time_limit_has_cooled_down_when_its_time_is_over(
     The clock here goes on by as much each time that it is looked at.
     """
     looks = itertools.count()
-    clock = SimpleNamespace(monotonic=lambda: next(looks) / 20_000, time=time.time)
+    clock = SimpleNamespace(monotonic=lambda: next(looks) / 20_000, time=time.time, process_time=time.process_time)
     monkeypatch.setattr(run_module, "time", clock)
     assert learning_rate(300, 1000, 1.0, spent=0.5) == 1.0
     assert learning_rate(300, 1000, 1.0, spent=0.9) == pytest.approx(0.4)
