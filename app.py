@@ -13,7 +13,7 @@ def main() -> int:
     os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**9))  # after each event it would sum up all others
     # Imported here, because the engine's process imports this file too, and has no use for a page.
     from studio.errors import StudioError
-    from studio.hosting.opening import opened_studio
+    from studio.hosting.bootstrap import opened_studio
     from studio.hosting.serving import Connections, Server, bound_sockets, most_connections, raise_descriptor_limit
     from studio.logs import write_log
     from studio.settings import read_settings
@@ -39,7 +39,7 @@ def main() -> int:
             signal.signal(number, lambda *_: is_over.set())
         print(f"Latent Studio is at http://{settings.shown_host}:{settings.port}", flush=True)
         is_over.wait()
-        studio.client.drain(settings.grace)
+        studio.backends.client.drain(settings.grace)
         page.close(verbose=False)
     return 0
 

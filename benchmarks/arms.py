@@ -8,15 +8,15 @@ from typing import Any, Protocol
 
 import torch
 
-from studio.engine.batching import Limits
 from studio.engine.engine import Engine
+from studio.engine.row import Row
+from studio.engine.scheduler import Limits
 from studio.events import Cancelled, Event, Failed, Finished, Previewed
-from studio.packs.conditioning import ConditioningBatch, stack
-from studio.packs.pack import Pack
+from studio.models.conditioning import ConditioningBatch, stack
+from studio.models.model import Pack
 from studio.requests.text_to_image import TextToImage
-from studio.rows import Row
-from studio.samplers.catalogue import find_sampler
-from studio.samplers.table import make_scheduler, step_options
+from studio.sampling.catalogue import find_sampler
+from studio.sampling.table import make_scheduler, step_options
 
 
 @dataclass(frozen=True)

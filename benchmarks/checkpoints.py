@@ -21,10 +21,10 @@ from safetensors.torch import save_file
 from torch import nn
 from transformers import CLIPTextConfig, CLIPVisionConfig
 
-from studio.packs.catalogue import IMAGE_PROMPT
-from studio.packs.clip import PREPROCESSING
-from studio.packs.image_prompt import ImageAttention, add_image_attention, published
-from studio.packs.tokenizers import clip_tokenizer
+from studio.models.adapters.clip import PREPROCESSING
+from studio.models.adapters.ip_adapter import ImageAttention, add_image_attention, published
+from studio.models.catalogue import IMAGE_PROMPT
+from studio.models.text.tokenizers import clip_tokenizer
 
 BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 WIDTH, SECOND_WIDTH = 32, 48  # of text encoders; in a single file the two are told apart by it

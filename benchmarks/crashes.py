@@ -37,10 +37,10 @@ from studio.gallery.containers import read_recipe
 from studio.gallery.database import FILE
 from studio.gallery.exports import Options, find_form
 from studio.gallery.importing import Archive, Importer
+from studio.gallery.recorder import Recorder
 from studio.gallery.wanted import Wanted
 from studio.images.pixels import Pixels
-from studio.packs.catalogue import find_pack
-from studio.recorder import Recorder
+from studio.models.catalogue import find_pack
 from studio.requests.text_to_image import TextToImage
 
 ROOT = Path(__file__).parents[1]

@@ -34,21 +34,21 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from benchmarks import checkpoints
-from studio.engine.denoise import Move, step_rows
+from studio.engine.row import Row
+from studio.engine.step import Move, step_rows
 from studio.images.pixels import Mask, Pixels
-from studio.packs.catalogue import IMAGE_PROMPT, find_pack
-from studio.packs.loading import load_pack
-from studio.packs.pack import Pack
-from studio.packs.parts import read_schedule
+from studio.models.catalogue import IMAGE_PROMPT, find_pack
+from studio.models.loading import load_pack
+from studio.models.model import Pack
+from studio.models.weights.networks import read_schedule
 from studio.requests.inpaint import Inpaint
 from studio.requests.layout_to_image import LayoutToImage
 from studio.requests.request import Request
 from studio.requests.super_resolve import SuperResolve
 from studio.requests.text_to_image import TextToImage
 from studio.requests.vary import Vary
-from studio.rows import Row
-from studio.samplers.catalogue import find_sampler
-from studio.samplers.table import make_scheduler
+from studio.sampling.catalogue import find_sampler
+from studio.sampling.table import make_scheduler
 from studio.tasks import find_task
 from studio.tasks.super_resolve import another_seed
 

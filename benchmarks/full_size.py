@@ -24,10 +24,10 @@ from benchmarks.models import FAMILIES, random_pack
 from studio.engine.engine import Engine
 from studio.errors import StudioError
 from studio.events import Failed, Previewed
-from studio.packs.pack import Pack
+from studio.models.model import Pack
 from studio.requests.text_to_image import TextToImage
-from studio.samplers.catalogue import find_sampler
-from studio.samplers.table import make_scheduler
+from studio.sampling.catalogue import find_sampler
+from studio.sampling.table import make_scheduler
 
 SIDE, STEPS, SAMPLER, GUIDANCE, PROMPT = 512, 2, "Euler", 7.5, "a red house by the sea"
 ARMS = ("ours", "diffusers")

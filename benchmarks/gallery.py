@@ -29,8 +29,8 @@ from studio.gallery.recipe import Recipe
 from studio.gallery.wanted import Wanted
 from studio.images.pixels import Pixels
 from studio.requests.text_to_image import TextToImage
-from tabs.exports import _thumbnail
 from tabs.gallery import _shown
+from tabs.routes.exports import _thumbnail
 
 OWNER = "a" * 32
 REPEATS = 20

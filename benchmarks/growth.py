@@ -26,12 +26,12 @@ import psutil
 from benchmarks.arms import OurEngine
 from benchmarks.serving import machine, serve
 from benchmarks.workload import Visit, any_request
-from studio.engine.batching import Limits
 from studio.engine.engine import Engine
-from studio.packs.catalogue import STORYBOOK, find_pack
-from studio.packs.loading import load_pack, pick_device
-from studio.packs.pack import Denoiser, Pack
-from studio.packs.precision import pick_precision
+from studio.engine.scheduler import Limits
+from studio.models.acceleration.precision import pick_precision
+from studio.models.catalogue import STORYBOOK, find_pack
+from studio.models.loading import load_pack, pick_device
+from studio.models.model import Denoiser, Pack
 from studio.requests.text_to_image import TextToImage
 
 OWNERS = 500  # who have all that waits between them

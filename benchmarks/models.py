@@ -12,17 +12,17 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-from studio.packs.catalogue import FACTOR, STORYBOOK, PackInfo, find_pack
-from studio.packs.conditioning import ConditioningBatch
-from studio.packs.linear_decoder import preview_of
-from studio.packs.loading import load_pack
-from studio.packs.original import CONFIGURATIONS
-from studio.packs.pack import Denoiser, Pack
-from studio.packs.parts import read_schedule
-from studio.packs.precision import make_fast, pick_dtype
-from studio.packs.stable_diffusion import Checkpoint, assembled, is_xl, two_encoders
-from studio.packs.text_encoders import TextEncoders, Tower
-from studio.packs.tokenizers import clip_tokenizer
+from studio.models.acceleration.precision import make_fast, pick_dtype
+from studio.models.autoencoders.previews import preview_of
+from studio.models.catalogue import FACTOR, STORYBOOK, PackInfo, find_pack
+from studio.models.conditioning import ConditioningBatch
+from studio.models.families.stable_diffusion import Checkpoint, assembled, is_xl, two_encoders
+from studio.models.loading import load_pack
+from studio.models.model import Denoiser, Pack
+from studio.models.text.encoders import TextEncoders, Tower
+from studio.models.text.tokenizers import clip_tokenizer
+from studio.models.weights.networks import read_schedule
+from studio.models.weights.original import CONFIGURATIONS
 from studio.prompts import Lora
 from studio.requests.limits import EXACT, FAST
 

@@ -15,11 +15,11 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
-from studio.client import LocalClient
+from studio.backends.client import LocalClient
+from studio.backends.placing import Scale
+from studio.backends.ray import RayEngines
 from studio.events import Finished
-from studio.hosting.placing import Scale
-from studio.hosting.ray_engines import RayEngines
-from studio.packs.catalogue import STORYBOOK, find_pack
+from studio.models.catalogue import STORYBOOK, find_pack
 from studio.requests.text_to_image import TextToImage
 from studio.settings import Settings
 

@@ -25,8 +25,8 @@ import torch
 from diffusers.utils import logging as diffusers_logging
 from numpy.typing import NDArray
 
-from studio.samplers.catalogue import MOST_STEPS, SAMPLERS, Sampler
-from studio.samplers.table import NoiseSchedule, SamplerTable, trace
+from studio.sampling.catalogue import MOST_STEPS, SAMPLERS, Sampler
+from studio.sampling.table import NoiseSchedule, SamplerTable, trace
 
 # Of latents, whose deviation is about 1. Every sampler may leave what the training's lowest level has, 0.029, and some
 # stop there, as the original code does. Storybook's decoder makes 0.8 of 255 levels of that (root mean square), 1.3 of

@@ -37,9 +37,9 @@ from benchmarks.models import FAMILIES, Counted, load
 from benchmarks.report import as_markdown, plot
 from benchmarks.workload import Visit, visits
 from studio.engine.calibration import calibrate
-from studio.packs.catalogue import STORYBOOK
-from studio.packs.loading import pick_device
-from studio.packs.pack import Pack
+from studio.models.catalogue import STORYBOOK
+from studio.models.loading import pick_device
+from studio.models.model import Pack
 from studio.requests.limits import EXACT, FAST
 from studio.requests.text_to_image import TextToImage
 

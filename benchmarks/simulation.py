@@ -3,7 +3,7 @@ without drawing anything.
 
     python -m benchmarks.simulation --replicas 1 2 4 8 16 32 64 --people 100000
 
-What is real: `studio.hosting.placing`, which decides where every job goes, and the seconds of a call by its number of
+What is real: `studio.backends.placing`, which decides where every job goes, and the seconds of a call by its number of
 inputs, measured on this machine's U-Net at the start (or given, for another machine). What is not: everything else.
 People come as a Poisson process, as many for each engine as make it busy for ``load`` of its time; their packs are as
 popular as Zipf's law has it, and an engine holds a few of them. The other arm gives each job to the next engine.
@@ -26,11 +26,11 @@ import numpy as np
 import torch
 
 from benchmarks.serving import machine
-from studio.hosting.placing import Demand, Placement, Site
-from studio.packs.catalogue import STORYBOOK, find_pack
-from studio.packs.conditioning import stack
-from studio.packs.loading import load_pack, pick_device
-from studio.packs.precision import pick_precision
+from studio.backends.placing import Demand, Placement, Site
+from studio.models.acceleration.precision import pick_precision
+from studio.models.catalogue import STORYBOOK, find_pack
+from studio.models.conditioning import stack
+from studio.models.loading import load_pack, pick_device
 
 PACKS, HELD = 8, 3  # there are, and are in one engine's memory
 LOADING_SECONDS = 15.0

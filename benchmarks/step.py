@@ -14,12 +14,13 @@ from unittest.mock import patch
 
 import torch
 
-from studio.engine import denoise, engine
-from studio.engine.batching import Limits
+from studio.engine import engine
+from studio.engine import step as denoise
 from studio.engine.engine import Engine
-from studio.packs.catalogue import STORYBOOK, find_pack
-from studio.packs.loading import load_pack, pick_device
-from studio.packs.pack import Denoiser, Pack
+from studio.engine.scheduler import Limits
+from studio.models.catalogue import STORYBOOK, find_pack
+from studio.models.loading import load_pack, pick_device
+from studio.models.model import Denoiser, Pack
 from studio.requests.text_to_image import TextToImage
 
 PARTS: dict[str, tuple[object, str]] = {

@@ -27,8 +27,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.serving import machine
-from studio.packs.catalogue import STORYBOOK, find_pack
-from studio.packs.loading import load_pack
+from studio.models.catalogue import STORYBOOK, find_pack
+from studio.models.loading import load_pack
 
 Shape = tuple[int, int, int]  # of a matrix product: rows, inner, columns
 Call = Callable[[], torch.Tensor]
@@ -121,7 +121,7 @@ def arms(unet: Any, count: int) -> Iterator[tuple[str, Call]]:
 
 
 def _traced(model: Plain, given: tuple[torch.Tensor, ...]) -> Any:
-    """As `studio.packs.tracing` calls it."""
+    """As `studio.models.acceleration.tracing` calls it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return torch.jit.trace(model, given, check_trace=False)

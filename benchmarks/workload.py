@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from studio.packs.pack import Pack
+from studio.models.model import Pack
 from studio.requests.text_to_image import TextToImage
-from studio.samplers.catalogue import DEFAULT_SAMPLER
+from studio.sampling.catalogue import DEFAULT_SAMPLER
 
 SAMPLERS = ("Euler a", "DDIM", "UniPC Karras", "Heun", "DPM++ 2M SDE Karras", "PLMS", "DEIS", "Euler Karras")
 STEPS = (12, 15, 25, 30, 50)

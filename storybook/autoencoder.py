@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from storybook import critic, dataset, grids
 from storybook.run import Options, Run, options, pick_autocast
-from studio.packs.first_stage import to_pictures
+from studio.models.autoencoders.autoencoder import to_pictures
 
 KL_WEIGHT = 5e-4  # on the mean over latent values; enough to keep the latents smooth, too little to blur
 EDGE_WEIGHT = 0.5

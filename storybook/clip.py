@@ -29,8 +29,8 @@ from storybook.presets import Preset
 from storybook.run import Options, Run, options, pick_autocast
 from storybook.tokenizer import stored_tokenizer, tokenise
 from storybook.world import LANGUAGES, arranged, caption, scene
-from studio.packs.clip import mean_over_words
-from studio.packs.first_stage import to_pictures
+from studio.models.adapters.clip import mean_over_words
+from studio.models.autoencoders.autoencoder import to_pictures
 
 FIRST_LOGIT_SCALE = 2.659  # the logarithm of 1 / 0.07 (Radford et al. 2021, section 2.5)
 LARGEST_LOGIT_SCALE = 4.605  # of 100, likewise

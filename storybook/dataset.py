@@ -21,7 +21,7 @@ from tqdm import tqdm
 from storybook.presets import Preset
 from storybook.world import Scene, render, scene
 from storybook.world.scene import Box
-from studio.packs.first_stage import to_pictures
+from studio.models.autoencoders.autoencoder import to_pictures
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")

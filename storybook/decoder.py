@@ -15,7 +15,7 @@ from torch import nn
 from storybook import autoencoder, critic, dataset, grids
 from storybook.autoencoder import INSIDE, psnr, reconstruction_loss
 from storybook.run import CHECKPOINT, Options, Run, options, pick_autocast
-from studio.packs.first_stage import to_pictures
+from studio.models.autoencoders.autoencoder import to_pictures
 
 NOISY, LARGEST_NOISE = 0.5, 0.15  # the share of latents with noise, and its largest deviation; latents have 1
 

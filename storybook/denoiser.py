@@ -34,7 +34,7 @@ from storybook.prompts import SHEET
 from storybook.run import Options, Run, options, pick_autocast, pick_layout, steps_done
 from storybook.tokenizer import stored_tokenizer, tokenise
 from storybook.world import LANGUAGES, scene
-from studio.packs.first_stage import to_pictures
+from studio.models.autoencoders.autoencoder import to_pictures
 
 NOISE = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 EMPTY_PROMPTS = 0.10

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from studio.engine.engine import Engine
 from studio.events import Drawn, Failed
 from studio.images.pixels import Image
-from studio.packs.pack import Pack
+from studio.models.model import Pack
 from studio.requests.request import Request
 
 TOGETHER = 24  # requests in the engine at once; less than its queue takes

@@ -33,12 +33,12 @@ from storybook.drawing import draw
 from storybook.run import default_folder
 from storybook.scoring import accuracies, frechet_distance
 from storybook.world import LANGUAGES, Scene, caption, scene
-from studio.packs.catalogue import STORYBOOK, PackInfo, find_pack
-from studio.packs.first_stage import to_pictures
-from studio.packs.loading import load_pack, pick_device
-from studio.packs.pack import Pack
+from studio.models.autoencoders.autoencoder import to_pictures
+from studio.models.catalogue import STORYBOOK, PackInfo, find_pack
+from studio.models.loading import load_pack, pick_device
+from studio.models.model import Pack
 from studio.requests.text_to_image import TextToImage
-from studio.samplers.catalogue import DEFAULT_SAMPLER, SAMPLERS
+from studio.sampling.catalogue import DEFAULT_SAMPLER, SAMPLERS
 
 FIRST_SCENE = dataset.UNSEEN + 10_000  # contact sheets and training's own probes use those before
 READER_SCENES = 1000

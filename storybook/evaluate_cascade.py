@@ -32,13 +32,13 @@ from storybook.world import LANGUAGES
 from studio.images.consistency import averaged
 from studio.images.pixels import Pixels
 from studio.images.resizing import resized
-from studio.packs.catalogue import STORYBOOK, find_pack
-from studio.packs.first_stage import to_pictures
-from studio.packs.loading import load_pack, pick_device
-from studio.packs.pack import Pack
+from studio.models.autoencoders.autoencoder import to_pictures
+from studio.models.catalogue import STORYBOOK, find_pack
+from studio.models.loading import load_pack, pick_device
+from studio.models.model import Pack
 from studio.requests.super_resolve import SuperResolve
-from studio.samplers.catalogue import DEFAULT_SAMPLER
-from studio.stages import SECOND_SAMPLER, SECOND_STEPS
+from studio.sampling.catalogue import DEFAULT_SAMPLER
+from studio.tasks.cascade import SECOND_SAMPLER, SECOND_STEPS
 
 FIRST_RENDER = FIRST_SCENE + 1_200_000
 

@@ -30,9 +30,9 @@ from studio.images.consistency import averaged
 from studio.images.deviation import heat, standard_deviation
 from studio.images.pixels import Pixels
 from studio.images.resizing import resized
-from studio.packs.catalogue import STORYBOOK, PackInfo, find_pack
-from studio.packs.loading import load_pack, pick_device
-from studio.packs.pack import Pack
+from studio.models.catalogue import STORYBOOK, PackInfo, find_pack
+from studio.models.loading import load_pack, pick_device
+from studio.models.model import Pack
 from studio.requests.super_resolve import SuperResolve
 
 FIRST_CASE = FIRST_SCENE + 800_000

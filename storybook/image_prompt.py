@@ -23,8 +23,8 @@ from storybook import autoencoder, clip, dataset, denoiser, grids, text_encoder
 from storybook.caption_tokens import caption_tokens
 from storybook.run import Options, Run, options, pick_autocast, pick_layout, steps_done
 from storybook.tokenizer import stored_tokenizer, tokenise
-from studio.packs.first_stage import to_pictures
-from studio.packs.image_prompt import HEAD, ImagePrompts, add_image_attention
+from studio.models.adapters.ip_adapter import HEAD, ImagePrompts, add_image_attention
+from studio.models.autoencoders.autoencoder import to_pictures
 
 TOKENS = 16
 WORDLESS = 0.5  # the share of samples without words

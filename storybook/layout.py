@@ -29,7 +29,7 @@ from storybook.run import Options, Run, options, pick_autocast, pick_layout, ste
 from storybook.tokenizer import stored_tokenizer, tokenise
 from storybook.world import LANGUAGES, arranged, caption, phrase
 from studio.images.boxes import MOST_BOXES, Boxed, composed
-from studio.packs.first_stage import to_pictures
+from studio.models.autoencoders.autoencoder import to_pictures
 
 NOTHING = 0.10  # the share of samples without words and boxes, for guidance
 COMPOSED = 0.20  # with the phrases alone in place of a caption

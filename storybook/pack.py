@@ -35,14 +35,14 @@ from storybook import (
 )
 from storybook.run import CHECKPOINT, Options, options, steps_done
 from storybook.tokenizer import captions, stored_tokenizer
-from studio.packs.catalogue import ASSETS, FEW_STEPS, IMAGE_ENCODER, IMAGE_PROMPT, STORYBOOK, SUPER_RESOLUTION
-from studio.packs.clip import PREPROCESSING, TEXT_PROJECTION
-from studio.packs.first_stage import to_pictures
-from studio.packs.image_prompt import published
-from studio.packs.linear_decoder import fit
-from studio.packs.parts import PREVIEW_FILE
-from studio.packs.thesaurus import THESAURUS_FILE
-from studio.packs.vocabulary import write_vocabulary
+from studio.models.adapters.clip import PREPROCESSING, TEXT_PROJECTION
+from studio.models.adapters.ip_adapter import published
+from studio.models.autoencoders.autoencoder import to_pictures
+from studio.models.autoencoders.previews import fit
+from studio.models.catalogue import ASSETS, FEW_STEPS, IMAGE_ENCODER, IMAGE_PROMPT, STORYBOOK, SUPER_RESOLUTION
+from studio.models.text.thesaurus import THESAURUS_FILE
+from studio.models.text.vocabulary import write_vocabulary
+from studio.models.weights.networks import PREVIEW_FILE
 
 # In the order in which they build on each other.
 STAGES = (autoencoder, decoder, text_encoder, denoiser, layout, vq_autoencoder, upscaler, clip, image_prompt, few_steps)

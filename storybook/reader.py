@@ -29,8 +29,8 @@ from storybook.run import Options, Run, options, pick_autocast
 from storybook.scoring import Reading, accuracies
 from storybook.world import Group, Scene, Thing, scene
 from storybook.world.scene import COLOURS, GROUNDS, KINDS, TIMES, WEATHERS
-from studio.packs.catalogue import ASSETS
-from studio.packs.first_stage import to_pictures
+from studio.models.autoencoders.autoencoder import to_pictures
+from studio.models.catalogue import ASSETS
 
 SHIPPED = ASSETS.parent / "evaluation" / "reader.safetensors"
 LARGEST_SIDE = 128  # pixels; larger pictures are averaged down before they are read

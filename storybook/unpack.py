@@ -33,7 +33,9 @@ from storybook.pack import STEPS_FILE
 from storybook.presets import Stage
 from storybook.run import CHECKPOINT, START, Options, Run, options
 from storybook.tokenizer import make_tokenizer, stored_tokenizer
-from studio.packs.catalogue import (
+from studio.models.adapters.clip import TEXT_PROJECTION
+from studio.models.adapters.ip_adapter import LAYERS, image_attentions, load_published
+from studio.models.catalogue import (
     ASSETS,
     FEW_STEPS,
     IMAGE_ENCODER,
@@ -42,8 +44,6 @@ from studio.packs.catalogue import (
     SUPER_RESOLUTION,
     read_json,
 )
-from studio.packs.clip import TEXT_PROJECTION
-from studio.packs.image_prompt import LAYERS, image_attentions, load_published
 
 READER = "reader.safetensors"  # among what is kept of an unfinished run; a pack has none
 SMALL = 0.2  # of the usual first weights, for channels that the pack does not have

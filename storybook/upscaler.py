@@ -24,7 +24,7 @@ from storybook.degradation import SCALE, degraded
 from storybook.denoiser import timestep_shares
 from storybook.run import Options, Run, options, pick_autocast, steps_done
 from studio.images.consistency import averaged
-from studio.packs.first_stage import to_bytes, to_pictures
+from studio.models.autoencoders.autoencoder import to_bytes, to_pictures
 
 NOISE = {"num_train_timesteps": 1000, "beta_start": 0.0015, "beta_end": 0.0155, "beta_schedule": "scaled_linear"}
 PIECES = 4  # of each large picture

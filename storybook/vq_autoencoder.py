@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from storybook import dataset, grids
 from storybook.autoencoder import psnr, reconstruction_loss
 from storybook.run import COOL_DOWN, Options, Run, options, pick_autocast
-from studio.packs.first_stage import to_pictures
+from studio.models.autoencoders.autoencoder import to_pictures
 
 FREE = 0.1  # the share of the steps that have no codebook yet
 MOVE_EVERY = 100  # steps

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import gradio as gr
 
-from studio.client import EngineClient
+from studio.backends.client import EngineClient
 from studio.errors import InvalidRequest
 from studio.images.pixels import Pixels
 from studio.requests.forward_process import ForwardProcess
 from studio.requests.limits import LONGEST_PROMPT
 from studio.requests.request import Prompted, Request
-from tabs.controls import count_slider
-from tabs.door import BrowserName
-from tabs.examples import Examples
-from tabs.job import Desk, Given, Job, Receiver, Update
-from tabs.picker import ModelPicker
-from tabs.picture_editor import PictureEditor, showing_picture
-from tabs.seed import SeedControls
-from tabs.words import say
+from tabs.components.controls import count_slider
+from tabs.components.examples import Examples
+from tabs.components.generation import Desk, Given, Job, Receiver, Update
+from tabs.components.picker import ModelPicker
+from tabs.components.picture_editor import PictureEditor, showing_picture
+from tabs.components.seed import SeedControls
+from tabs.locale.words import say
+from tabs.request_context import BrowserName
 
 TITLE = "forward_process"
 ORDER = 6

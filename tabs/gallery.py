@@ -17,7 +17,7 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from studio.client import EngineClient
+from studio.backends.client import EngineClient
 from studio.errors import InvalidRequest, MissingImage, QueueFull, StudioError
 from studio.events import Cancelled, Drawn, Failed
 from studio.gallery import Library
@@ -31,13 +31,13 @@ from studio.gallery.wanted import LONGEST_SEARCH, Wanted
 from studio.requests import from_mapping, kinds
 from studio.requests.limits import check_number
 from studio.requests.request import Prompted, Request
-from tabs.door import BrowserName, address_of
-from tabs.exports import NAME, upload_at
-from tabs.job import QUICK, Given, Receiver, Update
-from tabs.picker import ModelPicker
-from tabs.pictures import finished_picture
-from tabs.scripted import Scripted
-from tabs.words import words_of
+from tabs.components.generation import QUICK, Given, Receiver, Update
+from tabs.components.picker import ModelPicker
+from tabs.components.scripted import Scripted
+from tabs.locale.words import words_of
+from tabs.request_context import BrowserName, address_of
+from tabs.routes.exports import NAME, upload_at
+from tabs.routes.pictures import finished_picture
 
 MOST_AT_ONCE = 2000  # pictures that something is done with
 EXPORTED_AT_ONCE = 100  # rows that are read from the ledger together

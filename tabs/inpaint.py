@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from studio.client import EngineClient
+from studio.backends.client import EngineClient
 from studio.errors import InvalidRequest
 from studio.gallery.store import Store
 from studio.images.pixels import Mask, Pixels
@@ -15,13 +15,13 @@ from studio.images.resizing import resized
 from studio.requests.inpaint import FILLS, MOST_FEATHER, Inpaint
 from studio.requests.limits import LEAST_STRENGTH
 from studio.requests.request import Request
-from tabs.controls import DrawingControls
-from tabs.door import BrowserName
-from tabs.examples import Examples
-from tabs.job import Desk, Given, Job, Receiver, Update
-from tabs.mask_editor import MaskEditor, Painted, showing
-from tabs.picker import ModelPicker
-from tabs.words import say
+from tabs.components.controls import DrawingControls
+from tabs.components.examples import Examples
+from tabs.components.generation import Desk, Given, Job, Receiver, Update
+from tabs.components.mask_editor import MaskEditor, Painted, showing
+from tabs.components.picker import ModelPicker
+from tabs.locale.words import say
+from tabs.request_context import BrowserName
 
 TITLE = "inpaint"
 ORDER = 3

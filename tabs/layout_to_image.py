@@ -5,18 +5,18 @@ from __future__ import annotations
 
 import gradio as gr
 
-from studio.client import EngineClient
+from studio.backends.client import EngineClient
 from studio.errors import InvalidRequest
 from studio.images.pixels import Pixels
 from studio.requests.layout_to_image import LayoutToImage
 from studio.requests.request import Request
-from tabs.box_editor import BoxEditor, showing_aspect, showing_boxes, showing_under
-from tabs.controls import DrawingControls, SizeControls, followers
-from tabs.door import BrowserName
-from tabs.examples import Examples
-from tabs.job import Desk, Given, Job, Receiver, Update
-from tabs.picker import ModelPicker
-from tabs.words import say
+from tabs.components.box_editor import BoxEditor, showing_aspect, showing_boxes, showing_under
+from tabs.components.controls import DrawingControls, SizeControls, followers
+from tabs.components.examples import Examples
+from tabs.components.generation import Desk, Given, Job, Receiver, Update
+from tabs.components.picker import ModelPicker
+from tabs.locale.words import say
+from tabs.request_context import BrowserName
 
 TITLE = "layout_to_image"
 ORDER = 2

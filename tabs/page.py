@@ -15,31 +15,31 @@ from anyio import to_thread
 from starlette.requests import Request as HttpRequest
 
 import tabs
-from studio.client import EngineClient
+from studio.backends.client import EngineClient
 from studio.errors import MissingImage
 from studio.gallery.containers import read_recipe
 from studio.gallery.store import Store
 from studio.hosting.accounts import Accounts
+from studio.hosting.bootstrap import Studio
 from studio.hosting.guard import People, Policy, guarded_by
 from studio.hosting.health import Canary
-from studio.hosting.opening import Studio
 from studio.hosting.routes import OPEN, OPEN_TO_LOG_IN
-from studio.packs.catalogue import PackInfo
+from studio.models.catalogue import PackInfo
 from studio.settings import Settings
 from tabs import STATIC
-from tabs.animations import animation_routes
-from tabs.api import Api, tools_of
-from tabs.door import BrowserName, StudioBlocks, first_language, language_of
-from tabs.engine_panel import build_panel
-from tabs.exports import export_routes
+from tabs.components.engine_panel import build_panel
+from tabs.components.generation import QUICK, Desk, Given, Receiver, Update
+from tabs.components.picker import ModelPicker
 from tabs.gallery import build_gallery
-from tabs.job import QUICK, Desk, Given, Receiver, Update
-from tabs.picker import ModelPicker
-from tabs.pictures import finished_picture, picture_routes
-from tabs.refusals import in_language
+from tabs.locale.refusals import in_language
+from tabs.locale.words import say
+from tabs.request_context import BrowserName, StudioBlocks, first_language, language_of
+from tabs.routes.animations import animation_routes
+from tabs.routes.api import Api, tools_of
+from tabs.routes.exports import export_routes
+from tabs.routes.pictures import finished_picture, picture_routes
+from tabs.routes.sources import source_routes
 from tabs.serving import begun
-from tabs.sources import source_routes
-from tabs.words import say
 
 STREAM_SECONDS = 30.0  # between two signs of life
 MOST_EVENTS = 2000  # that wait for a thread of the page's; without a number, gradio makes it 1 on ZeroGPU
@@ -82,7 +82,7 @@ def _task_of(tab: ModuleType) -> str:
 
 def build_page(studio: Studio) -> gr.Blocks:
     """The whole page, ready to become an `application` with `launch_options`."""
-    client, library, accounts = studio.client, studio.library, studio.accounts
+    client, library, accounts = studio.backends.client, studio.library, studio.accounts
     desk = Desk(library.store)
     with StudioBlocks(title="Latent Studio", analytics_enabled=False, fill_width=True) as page:
         page.accounts = accounts
@@ -212,7 +212,7 @@ def _asking(accounts: Accounts) -> Callable[[str, str], Awaitable[bool]]:
 
 def launch_options(studio: Studio) -> dict[str, Any]:
     """What `gr.Blocks.launch` needs. Raises `StudioError` where the settings ask for what is not installed."""
-    client, library, settings, accounts = studio.client, studio.library, studio.settings, studio.accounts
+    client, library, settings, accounts = studio.backends.client, studio.library, studio.settings, studio.accounts
     tools = [tools_of(client, library, accounts)] if settings.mcp else []
     return {
         "auth": None if accounts is None else _asking(accounts),

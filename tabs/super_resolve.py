@@ -7,21 +7,21 @@ from typing import Any
 
 import gradio as gr
 
-from studio.client import EngineClient
+from studio.backends.client import EngineClient
 from studio.errors import InvalidRequest, StudioError
 from studio.gallery.store import Store
 from studio.images.pixels import Pixels
 from studio.requests.request import Request
 from studio.requests.super_resolve import SCALES, SuperResolve
-from tabs.controls import SamplingControls, count_slider
-from tabs.door import BrowserName, language_of
-from tabs.examples import Examples
-from tabs.job import Desk, Given, Job, Receiver, Update
-from tabs.picker import ModelPicker
-from tabs.picture_editor import PictureEditor, showing_note, showing_picture
-from tabs.refusals import in_language
-from tabs.seed import SeedControls
-from tabs.words import say
+from tabs.components.controls import SamplingControls, count_slider
+from tabs.components.examples import Examples
+from tabs.components.generation import Desk, Given, Job, Receiver, Update
+from tabs.components.picker import ModelPicker
+from tabs.components.picture_editor import PictureEditor, showing_note, showing_picture
+from tabs.components.seed import SeedControls
+from tabs.locale.refusals import in_language
+from tabs.locale.words import say
+from tabs.request_context import BrowserName, language_of
 
 TITLE = "super_resolve"
 ORDER = 4

@@ -8,20 +8,20 @@ from typing import Any
 
 import gradio as gr
 
-from studio.client import EngineClient
+from studio.backends.client import EngineClient
 from studio.gallery.store import Store
 from studio.images.pixels import Pixels
 from studio.requests.limits import LEAST_STRENGTH, RANDOM_SEEDS
 from studio.requests.text_to_image import TextToImage
-from tabs.controls import DrawingControls, SizeControls, followers
-from tabs.door import BrowserName
-from tabs.drafts import Drafts
-from tabs.examples import Examples
-from tabs.job import Desk, Given, Job, Receiver, Update
-from tabs.picker import ModelPicker
-from tabs.picture_editor import PictureEditor, emptied, showing_picture
-from tabs.seed import read_seed
-from tabs.words import say
+from tabs.components.controls import DrawingControls, SizeControls, followers
+from tabs.components.drafts import Drafts
+from tabs.components.examples import Examples
+from tabs.components.generation import Desk, Given, Job, Receiver, Update
+from tabs.components.picker import ModelPicker
+from tabs.components.picture_editor import PictureEditor, emptied, showing_picture
+from tabs.components.seed import read_seed
+from tabs.locale.words import say
+from tabs.request_context import BrowserName
 
 TITLE = "text_to_image"
 ORDER = 1

@@ -7,22 +7,22 @@ from typing import Any
 
 import gradio as gr
 
-from studio.client import EngineClient
+from studio.backends.client import EngineClient
 from studio.errors import InvalidRequest
 from studio.images.pixels import Image, Pixels
 from studio.images.resizing import working_size
-from studio.packs.catalogue import PackInfo
+from studio.models.catalogue import PackInfo
 from studio.requests.interpolate import Interpolate
 from studio.requests.limits import CASCADE_SCALE, LEAST_STRENGTH, LONGEST_PROMPT
 from studio.requests.request import Request
 from studio.requests.vary import Vary
-from tabs.controls import DrawingControls, SizeControls, followers
-from tabs.door import BrowserName
-from tabs.examples import Examples
-from tabs.job import QUICK, Desk, Given, Job, Receiver, Update
-from tabs.picker import ModelPicker
-from tabs.picture_editor import PictureEditor, showing_picture
-from tabs.words import say
+from tabs.components.controls import DrawingControls, SizeControls, followers
+from tabs.components.examples import Examples
+from tabs.components.generation import QUICK, Desk, Given, Job, Receiver, Update
+from tabs.components.picker import ModelPicker
+from tabs.components.picture_editor import PictureEditor, showing_picture
+from tabs.locale.words import say
+from tabs.request_context import BrowserName
 
 TITLE = "vary"
 ORDER = 5

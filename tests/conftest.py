@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from storybook.pack import train_and_write
 from storybook.run import options
-from studio.packs.pack import Pack
+from studio.models.model import Pack
 from tests.miniature import make_pack
 from tests.running import Studio, running_studio
 

@@ -19,22 +19,22 @@ from transformers import AutoTokenizer, CLIPTextModel, CLIPVisionModelWithProjec
 from storybook import clip, text_encoder
 from storybook.presets import PRESETS
 from studio.images.pixels import Pixels
-from studio.packs import latent_upscaler, stable_diffusion
-from studio.packs.catalogue import FACTOR, PACKS, STORYBOOK, PackInfo
-from studio.packs.clip import Clip
-from studio.packs.first_stage import FirstStage
-from studio.packs.grounding import take_grounding
-from studio.packs.image_prompt import add_image_attention
-from studio.packs.linear_decoder import LinearDecoder, four_colours
-from studio.packs.pack import Denoiser, Pack
-from studio.packs.text_encoders import TextEncoders, Tower
+from studio.models.adapters.clip import Clip
+from studio.models.adapters.gligen import take_grounding
+from studio.models.adapters.ip_adapter import add_image_attention
+from studio.models.autoencoders.autoencoder import FirstStage
+from studio.models.autoencoders.previews import LinearDecoder, four_colours
+from studio.models.catalogue import FACTOR, PACKS, STORYBOOK, PackInfo
+from studio.models.families import latent_upscaler, stable_diffusion
+from studio.models.model import Denoiser, Pack
+from studio.models.text.encoders import TextEncoders, Tower
 from studio.requests import kinds
 from studio.requests.interpolate import Interpolate
 from studio.requests.layout_to_image import LayoutToImage
 from studio.requests.request import Request
 from studio.requests.text_to_image import TextToImage
 from studio.requests.vary import Vary
-from studio.samplers.table import NoiseSchedule, Tables
+from studio.sampling.table import NoiseSchedule, Tables
 
 NAME = "miniature"
 SIDE = 64

@@ -16,7 +16,7 @@ from studio.requests.layout_to_image import LayoutToImage
 from studio.requests.limits import LARGEST_SEED
 from studio.requests.request import Request
 from studio.requests.vary import Vary
-from studio.samplers.catalogue import SAMPLERS
+from studio.sampling.catalogue import SAMPLERS
 from tests.miniature import ask, own_fields
 
 NAN, INFINITY = float("nan"), float("inf")

@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
-from studio.client import LocalClient
-from studio.engine.batching import Limits
+from studio.backends.client import LocalClient
+from studio.engine.scheduler import Limits
 from studio.errors import InvalidRequest, StudioError
 from studio.events import Cancelled, Drawn, Event, Failed, Started
 from studio.gallery.recipe import Recipe
+from studio.gallery.recorder import Trajectories
 from studio.gallery.store import Store, write_picture
 from studio.images.animation import animated, decoded
 from studio.images.pixels import Image
-from studio.recorder import Trajectories
 from studio.requests.request import Request
 from studio.settings import Settings
 

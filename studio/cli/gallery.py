@@ -26,7 +26,7 @@ from studio.gallery.importing import Archive, Folder, Importer
 from studio.gallery.ledger import Ledger, Picture
 from studio.gallery.store import Store
 from studio.gallery.wanted import Wanted
-from studio.packs.catalogue import PACKS, find_pack, packs_in
+from studio.models.catalogue import PACKS, find_pack, packs_in
 from studio.requests import to_mapping
 from studio.settings import Settings
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from studio.images.pixels import Pixels
 from studio.images.resizing import working_size
-from studio.packs.catalogue import PackInfo
+from studio.models.catalogue import PackInfo
 from studio.requests.limits import CASCADE_SCALE, RANDOM_SEEDS
 
 SIDES = "64 to 2048 in multiples of 8, or 256 to 2048 in multiples of 32 with two stages; the pack's own if not given"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from studio.cli import Commands
-from studio.packs.catalogue import PACKS
+from studio.models.catalogue import PACKS
 from studio.settings import Settings
 
 

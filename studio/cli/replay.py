@@ -17,7 +17,7 @@ from studio.errors import InvalidRequest, PackError, StudioError
 from studio.gallery.containers import read_recipe
 from studio.gallery.recipe import Recipe
 from studio.gallery.store import Store, write_picture
-from studio.packs.catalogue import find_pack
+from studio.models.catalogue import find_pack
 from studio.requests.request import Request
 from studio.settings import Settings
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from studio.cli import Commands
-from studio.samplers.catalogue import SAMPLERS
+from studio.sampling.catalogue import SAMPLERS
 from studio.settings import Settings
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import psutil
 import torch
 
-from studio.packs.conditioning import stack
-from studio.packs.pack import Pack
+from studio.models.conditioning import stack
+from studio.models.model import Pack
 
 SIZES = (1, 2, 4, 8, 16, 32)
 REPEATS = 2

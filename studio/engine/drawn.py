@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from studio.engine.row import Row
 from studio.images.resizing import resized
-from studio.packs.tiles import cut
-from studio.rows import Row
+from studio.models.tiles import cut
 
 SLICE_SECONDS = 0.2  # for which pieces are decoded between two model calls, so that others wait no longer than for one
 

@@ -20,20 +20,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from studio.engine.batching import Limits, Line, Pace, Places, Room, Turns, plan, refusal
-from studio.engine.denoise import Move, step_rows
 from studio.engine.drawn import decode_some, frame, has_picture, levels, picture
 from studio.engine.preview import encode_frame, encode_previews
 from studio.engine.progress import Progress, Tempo
+from studio.engine.row import Part, Row
+from studio.engine.scheduler import Limits, Line, Pace, Places, Room, Turns, plan, refusal
+from studio.engine.step import Move, step_rows
 from studio.errors import JobFailed, NotFinite, OutOfMemory, PackError, QueueFull, StudioError
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Progressed, Started
 from studio.images.pixels import Image, Pixels
-from studio.packs.pack import Pack
+from studio.models.model import Pack
 from studio.prompts import read_prompt
 from studio.requests.limits import PRECISIONS
 from studio.requests.request import Request
-from studio.rows import Part, Row
-from studio.stages import inputs_of, prepare
+from studio.tasks.cascade import inputs_of, prepare
 
 logger = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from torch.nn import functional as F
 from studio.images.animation import shown
 from studio.images.consistency import back_projected
 from studio.images.jpeg import encoded
-from studio.packs.first_stage import to_bytes
-from studio.packs.linear_decoder import PreviewDecoder
+from studio.models.autoencoders.autoencoder import to_bytes
+from studio.models.autoencoders.previews import PreviewDecoder
 
 LARGEST_SIDE = 384  # pixels; the latents of larger pictures are averaged down, because encoding is what costs
 FRAME_QUALITY = 95

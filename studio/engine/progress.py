@@ -7,9 +7,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from studio.engine.batching import Pace
+from studio.engine.row import Row
+from studio.engine.scheduler import Pace
 from studio.requests.request import Request
-from studio.rows import Row
 
 INPUTS_TO_DECODE = 3.0  # as many model inputs as decoding a picture takes, as long as none has been decoded
 SECONDS_A_PIXEL = 3e-7  # of a picture that is joined, corrected, compressed and written down: by a CPU, whatever draws

@@ -31,7 +31,7 @@ from studio.gallery.recipe import Recipe
 from studio.gallery.store import Store
 from studio.images.opening import LARGEST_FILE, check_size, open_picture
 from studio.images.pixels import Image, Mask, Pixels
-from studio.packs.catalogue import PackInfo
+from studio.models.catalogue import PackInfo
 from studio.requests.limits import DIGEST
 
 logger = logging.getLogger(__name__)

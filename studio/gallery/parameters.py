@@ -18,7 +18,7 @@ from studio.requests.request import Prompted, Request
 from studio.requests.super_resolve import SuperResolve
 from studio.requests.text_to_image import TextToImage
 from studio.requests.vary import Vary
-from studio.samplers.catalogue import SAMPLERS, find_sampler
+from studio.sampling.catalogue import SAMPLERS, find_sampler
 
 NEGATIVE = "Negative prompt:"
 LONGEST_TEXT = 200_000  # characters

@@ -9,7 +9,7 @@ from studio.errors import InvalidRequest, NoRecipe
 from studio.requests import from_mapping, to_mapping
 from studio.requests.limits import check_integer, check_text
 from studio.requests.request import Request
-from studio.samplers.catalogue import MOST_STEPS
+from studio.sampling.catalogue import MOST_STEPS
 
 FORMAT = 1
 LONGEST_JSON = 2**20  # characters; thirty boxes with the longest phrases take a tenth of it

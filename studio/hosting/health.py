@@ -17,7 +17,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from studio.client import EngineClient
+from studio.backends.client import EngineClient
 from studio.events import ENDS, Failed, Previewed
 from studio.requests.text_to_image import TextToImage
 

@@ -17,7 +17,7 @@ SMALLEST_PHOTO, LARGEST_PHOTO = 16, 8192  # sides of pictures that people bring,
 DIGEST = re.compile(r"[0-9a-f]{64}")
 LEAST_STRENGTH = 0.05
 MOST_SKIPPED = 11  # layers of a text encoder
-PRECISIONS = EXACT, FAST = "exact", "fast"  # see `studio.packs.precision`
+PRECISIONS = EXACT, FAST = "exact", "fast"  # see `studio.models.acceleration.precision`
 
 
 def check_text(field: str, value: object) -> None:

@@ -25,7 +25,7 @@ from studio.requests.limits import (
     check_side,
     check_text,
 )
-from studio.samplers.catalogue import DEFAULT_SAMPLER, MOST_STEPS, find_sampler
+from studio.sampling.catalogue import DEFAULT_SAMPLER, MOST_STEPS, find_sampler
 
 IN_TWO_STAGES = (
     f"a multiple of {SIDE_MULTIPLE * CASCADE_SCALE} from {SMALLEST_SIDE * CASCADE_SCALE} to {LARGEST_SIDE}, as it is "

@@ -11,10 +11,10 @@ import importlib
 from collections.abc import Mapping
 from typing import Any, Protocol, cast
 
+from studio.engine.row import Row
 from studio.images.pixels import Image
-from studio.packs.pack import Pack
+from studio.models.model import Pack
 from studio.requests.request import Request
-from studio.rows import Row
 
 
 class Task(Protocol):

@@ -14,15 +14,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from studio.engine.row import Finish, Keep, ReverseProcess, Row, begin_all, first_call, guided, prompted_cost, table_of
 from studio.errors import InvalidRequest
 from studio.images import masks
 from studio.images.pixels import Image, Mask, Pixels
 from studio.images.resizing import resized, working_size
 from studio.images.tiles import whole
-from studio.packs.first_stage import to_pictures
-from studio.packs.pack import Pack
+from studio.models.autoencoders.autoencoder import to_pictures
+from studio.models.model import Pack
 from studio.requests.inpaint import Inpaint
-from studio.rows import Finish, Keep, ReverseProcess, Row, begin_all, first_call, guided, prompted_cost, table_of
 
 REACH = 6  # pixels of the model's, over which colours are matched with those around the mask
 

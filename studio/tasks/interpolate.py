@@ -10,13 +10,7 @@ from collections.abc import Mapping
 
 import torch
 
-from studio.images.pixels import Image
-from studio.images.tiles import whole
-from studio.packs.conditioning import Conditioning
-from studio.packs.pack import Pack
-from studio.packs.spherical import slerp
-from studio.requests.interpolate import Interpolate
-from studio.rows import (
+from studio.engine.row import (
     ReverseProcess,
     Row,
     begin,
@@ -28,6 +22,12 @@ from studio.rows import (
     with_each,
     with_image,
 )
+from studio.images.pixels import Image
+from studio.images.tiles import whole
+from studio.models.conditioning import Conditioning
+from studio.models.model import Pack
+from studio.requests.interpolate import Interpolate
+from studio.sampling.spherical import slerp
 
 
 def prepare(job: str, request: Interpolate, pack: Pack, images: Mapping[str, Image]) -> list[Row]:

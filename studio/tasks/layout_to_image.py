@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from studio.engine.row import ReverseProcess, Row, begin_all, guided, latent_size, prompted_cost, table_of, with_each
 from studio.images.pixels import Image
 from studio.images.tiles import whole
-from studio.packs.pack import Pack
+from studio.models.model import Pack
 from studio.requests.layout_to_image import LayoutToImage
-from studio.rows import ReverseProcess, Row, begin_all, guided, latent_size, prompted_cost, table_of, with_each
 
 
 def prepare(job: str, request: LayoutToImage, pack: Pack, images: Mapping[str, Image]) -> list[Row]:

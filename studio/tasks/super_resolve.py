@@ -15,18 +15,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from studio.engine.row import Finish, Guidance, ReverseProcess, Row, begin, begin_all, first_call, source_of, table_of
 from studio.errors import InvalidRequest
 from studio.images.consistency import averaged, back_projected
 from studio.images.pixels import Image
 from studio.images.resizing import resized
 from studio.images.tiles import Tiling, tiled
-from studio.packs.conditioning import Conditioning
-from studio.packs.first_stage import to_pictures
-from studio.packs.pack import Denoiser, Pack
-from studio.packs.tiles import blended
+from studio.models.autoencoders.autoencoder import to_pictures
+from studio.models.conditioning import Conditioning
+from studio.models.model import Denoiser, Pack
+from studio.models.tiles import blended
 from studio.requests.super_resolve import SuperResolve
-from studio.rows import Finish, Guidance, ReverseProcess, Row, begin, begin_all, first_call, source_of, table_of
-from studio.samplers.catalogue import find_sampler
+from studio.sampling.catalogue import find_sampler
 
 Levels: TypeAlias = NDArray[np.uint8] | NDArray[np.float32]  # 0..255
 

@@ -10,13 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from studio.images.pixels import Image
-from studio.images.resizing import covering
-from studio.images.tiles import Tiling, tiled, whole
-from studio.packs.first_stage import to_pictures
-from studio.packs.pack import Denoiser, Pack
-from studio.requests.text_to_image import TextToImage
-from studio.rows import (
+from studio.engine.row import (
     ReverseProcess,
     Row,
     begin_all,
@@ -27,6 +21,12 @@ from studio.rows import (
     source_of,
     table_of,
 )
+from studio.images.pixels import Image
+from studio.images.resizing import covering
+from studio.images.tiles import Tiling, tiled, whole
+from studio.models.autoencoders.autoencoder import to_pictures
+from studio.models.model import Denoiser, Pack
+from studio.requests.text_to_image import TextToImage
 
 LONGEST = 2  # times the side that the denoiser was trained at; beyond, tiles
 

@@ -11,15 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from studio.errors import PackError
-from studio.images.pixels import Image
-from studio.images.resizing import covering
-from studio.images.tiles import whole
-from studio.packs.conditioning import Conditioning
-from studio.packs.first_stage import to_pictures
-from studio.packs.pack import Pack
-from studio.requests.vary import Vary
-from studio.rows import (
+from studio.engine.row import (
     Guidance,
     ReverseProcess,
     Row,
@@ -32,6 +24,14 @@ from studio.rows import (
     table_of,
     with_image,
 )
+from studio.errors import PackError
+from studio.images.pixels import Image
+from studio.images.resizing import covering
+from studio.images.tiles import whole
+from studio.models.autoencoders.autoencoder import to_pictures
+from studio.models.conditioning import Conditioning
+from studio.models.model import Pack
+from studio.requests.vary import Vary
 
 
 def prepare(job: str, request: Vary, pack: Pack, images: Mapping[str, Image]) -> list[Row]:

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import growth
 from benchmarks.growth import main, with_people, with_queue, with_side
-from studio.packs.pack import Pack
+from studio.models.model import Pack
 
 
 def test_a_queue_is_measured_while_it_waits(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:

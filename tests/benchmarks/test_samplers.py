@@ -14,8 +14,8 @@ import pytest
 
 from benchmarks import samplers
 from benchmarks.samplers import alike, beginnings, landing, landings, offered
-from studio.samplers.catalogue import SAMPLERS, Sampler
-from studio.samplers.table import NoiseSchedule, trace
+from studio.sampling.catalogue import SAMPLERS, Sampler
+from studio.sampling.table import NoiseSchedule, trace
 
 TABLE = Path(__file__).parents[2] / "docs" / "samplers.md"
 CHOSEN = {alike(sampler, schedule): (sampler, schedule) for sampler, schedule in offered()}  # no table twice

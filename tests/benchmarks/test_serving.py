@@ -16,9 +16,9 @@ from benchmarks.arms import OurEngine, StockLoop
 from benchmarks.models import FAMILIES, Counted
 from benchmarks.serving import MAKE, main, serve
 from benchmarks.workload import Visit, visits
-from studio.packs.conditioning import Conditioning, stack
-from studio.packs.original import CONFIGURATIONS
-from studio.packs.pack import Pack
+from studio.models.conditioning import Conditioning, stack
+from studio.models.model import Pack
+from studio.models.weights.original import CONFIGURATIONS
 from tests.miniature import ask
 
 

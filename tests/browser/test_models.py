@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 
 from benchmarks.checkpoints import write, write_original
 from studio.gallery.containers import read_recipe
-from studio.packs.catalogue import FEW_STEPS, LORAS
+from studio.models.catalogue import FEW_STEPS, LORAS
 from tests.browser.person import BLINK, MINUTE, generate, open_tab, set_steps
 from tests.browser.person import write as write_prompt
 from tests.miniature import make_unet, write_pack

@@ -8,14 +8,14 @@ import pytest
 
 from studio.events import Finished
 from studio.images.pixels import Mask, Pixels
-from studio.packs.catalogue import PACKS
-from studio.packs.pack import Pack
+from studio.models.catalogue import PACKS
+from studio.models.model import Pack
 from studio.requests import kinds
 from studio.requests.request import Request
 from studio.requests.text_to_image import TextToImage
 from studio.tasks import find_task
+from tabs.locale.words import WORDS
 from tabs.page import find_tabs
-from tabs.words import WORDS
 from tests.engine.test_engine import _engine
 from tests.miniature import NAME, SIDE, own_fields
 

@@ -6,7 +6,7 @@ import pytest
 
 from studio.engine import calibration
 from studio.engine.calibration import BUDGET_SECONDS, calibrate, choose
-from studio.packs.pack import Pack
+from studio.models.model import Pack
 
 
 def test_the_smallest_batch_near_the_best_throughput_is_chosen() -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from studio.engine import engine as engine_module
 from studio.events import Drawn, Event, Previewed
-from studio.packs.pack import Pack
+from studio.models.model import Pack
 from studio.requests.request import Request
 from tests.engine.test_engine import _engine
 from tests.miniature import SIDE, ask

@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 import torch
 
-from studio.engine import batching
 from studio.engine import engine as engine_module
-from studio.engine.batching import NOTICEABLE, TOLD_AT_ONCE, Limits, Pace, in_words
+from studio.engine import scheduler as batching
 from studio.engine.engine import Engine
+from studio.engine.scheduler import NOTICEABLE, TOLD_AT_ONCE, Limits, Pace, in_words
 from studio.errors import JobFailed, NotFinite, OutOfMemory, PackError, QueueFull
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Queued, Started
 from studio.images.pixels import Pixels
-from studio.packs.pack import Denoiser, Pack
+from studio.models.model import Denoiser, Pack
 from studio.requests.text_to_image import TextToImage
-from tests.engine.test_denoise import _mixed_requests
+from tests.engine.test_step import _mixed_requests
 from tests.miniature import NAME, SIDE, ask
 
 

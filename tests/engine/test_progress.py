@@ -8,14 +8,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from studio import rows as rows_module
 from studio.engine import drawn as drawn_module
-from studio.engine.batching import Limits, Pace
+from studio.engine import row as rows_module
 from studio.engine.engine import Engine
 from studio.engine.progress import SECONDS_A_PIXEL
+from studio.engine.scheduler import Limits, Pace
 from studio.events import Drawn, Event, Finished, Previewed, Progressed, Started
 from studio.images.pixels import Image, Mask, Pixels
-from studio.packs.pack import Pack
+from studio.models.model import Pack
 from studio.requests.forward_process import ForwardProcess
 from studio.requests.inpaint import Inpaint
 from studio.requests.request import Request

@@ -8,12 +8,12 @@ from functools import cached_property
 import pytest
 import torch
 
-from studio.engine.denoise import Move, step_rows
+from studio.engine.row import TILES_A_CALL, Guidance, Part, ReverseProcess, Row, begin, guided
+from studio.engine.step import Move, step_rows
 from studio.images.tiles import tiled, whole
-from studio.packs.conditioning import Conditioning, ConditioningBatch
-from studio.packs.pack import Denoiser, Pack
-from studio.rows import TILES_A_CALL, Guidance, Part, ReverseProcess, Row, begin, guided
-from studio.samplers.catalogue import find_sampler
+from studio.models.conditioning import Conditioning, ConditioningBatch
+from studio.models.model import Denoiser, Pack
+from studio.sampling.catalogue import find_sampler
 from tests.miniature import ask
 
 SIDE, OVERLAP = 8, 3

@@ -34,7 +34,7 @@ from studio.gallery.store import Store
 from studio.gallery.wanted import Wanted
 from studio.images.opening import open_picture
 from studio.images.pixels import Pixels
-from studio.packs.catalogue import find_pack
+from studio.models.catalogue import find_pack
 from studio.requests.vary import Vary
 from tests.miniature import ask
 

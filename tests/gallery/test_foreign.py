@@ -21,7 +21,7 @@ from studio.gallery.containers import exif_of, png_text, recipe_of, texts_in
 from studio.gallery.foreign import Reading, read_picture
 from studio.gallery.parameters import read_infotext
 from studio.gallery.recipe import Recipe, to_json
-from studio.packs.catalogue import PackInfo
+from studio.models.catalogue import PackInfo
 from studio.requests.text_to_image import TextToImage
 from tests.miniature import ask
 

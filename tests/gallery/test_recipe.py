@@ -16,7 +16,7 @@ from studio.gallery.parameters import from_parameters, to_parameters
 from studio.gallery.recipe import Recipe, from_json, to_json
 from studio.requests.inpaint import Inpaint
 from studio.requests.limits import LARGEST_SEED
-from studio.samplers.catalogue import SAMPLERS
+from studio.sampling.catalogue import SAMPLERS
 from tests.miniature import ask
 
 PROMPTS = (

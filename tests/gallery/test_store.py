@@ -13,9 +13,9 @@ from studio.gallery import open_gallery
 from studio.gallery import store as store_module
 from studio.gallery.containers import read_recipe
 from studio.gallery.recipe import Recipe
+from studio.gallery.recorder import Recorder
 from studio.gallery.store import Store
 from studio.images.pixels import Mask, Pixels
-from studio.recorder import Recorder
 from tests.miniature import ask
 
 PIXELS = Pixels(4, 2, bytes(range(24)))

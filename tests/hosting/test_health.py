@@ -12,10 +12,10 @@ import httpx
 import pytest
 from gradio_client import Client
 
-from studio.client import EngineClient
+from studio.backends.client import EngineClient
 from studio.events import Event
 from studio.hosting import health
-from studio.packs.catalogue import PackState, find_pack
+from studio.models.catalogue import PackState, find_pack
 from studio.requests.request import Request
 from tests.running import Studio
 

@@ -96,7 +96,7 @@ def test_a_refusal_is_one_line_in_the_log(visitor: Visitor, hostile: Studio) -> 
     before = len(hostile.log)
     visitor.generate(prompt="a red house", steps=999)
     (line,) = [line for line in hostile.log[before:].splitlines() if "999" in line]
-    assert "INFO tabs.door: refused: steps is 999" in line
+    assert "INFO tabs.request_context: refused: steps is 999" in line
 
 
 @pytest.mark.parametrize("values", [[], ["x"], {"a": 1}, "text", None, [None] * 500, 7], ids=lambda v: str(v)[:20])

@@ -13,9 +13,9 @@ from storybook import evaluate
 from storybook.drawing import TOGETHER, draw
 from storybook.evaluate import Plan, drawn, main
 from storybook.world import LANGUAGES
-from studio.packs.catalogue import find_pack
-from studio.packs.loading import load_pack
-from studio.samplers.catalogue import SAMPLERS
+from studio.models.catalogue import find_pack
+from studio.models.loading import load_pack
+from studio.sampling.catalogue import SAMPLERS
 from tests.miniature import ask
 
 CARD = "# Toy\n\n<!-- figures -->\nstale\n<!-- /figures -->\n\nwords\n\n<!-- steps -->\n<!-- /steps -->\n"

@@ -12,8 +12,8 @@ from storybook import denoiser, few_steps
 from storybook.denoiser import NOISE
 from storybook.run import options
 from storybook.unpack import unpack
-from studio.packs.catalogue import FEW_STEPS
-from studio.packs.loras import Loras
+from studio.models.adapters.lora import Loras
+from studio.models.catalogue import FEW_STEPS
 from studio.prompts import Lora
 
 TIMES = (999, 519, 39)

@@ -39,9 +39,9 @@ from storybook.tokenizer import MAX_TOKENS, make_tokenizer, tokenise
 from storybook.unpack import unpack
 from storybook.world import LANGUAGES, arranged, caption, scene
 from studio.images.boxes import Boxed
-from studio.packs.catalogue import find_pack
-from studio.packs.loading import load_pack
-from studio.packs.vocabulary import unknown_words, words_of
+from studio.models.catalogue import find_pack
+from studio.models.loading import load_pack
+from studio.models.text.vocabulary import unknown_words, words_of
 
 
 def test_the_pack_that_training_writes_is_one_that_diffusers_loads(toy_pack: Path) -> None:

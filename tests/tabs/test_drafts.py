@@ -15,10 +15,10 @@ from PIL import Image
 from studio.errors import QueueFull
 from studio.events import Drawn, Event, Failed, Finished, Previewed, Queued, Started
 from studio.images.pixels import Pixels
-from studio.packs.catalogue import QUICK_STEPS, PackInfo
+from studio.models.catalogue import QUICK_STEPS, PackInfo
 from studio.requests.text_to_image import TextToImage
-from tabs import drafts
-from tabs.drafts import ENOUGH, STEPS, draft_of, drawn
+from tabs.components import drafts
+from tabs.components.drafts import ENOUGH, STEPS, draft_of, drawn
 from tests.miniature import ask
 
 PACK = PackInfo("storybook", "Storybook", "", size=128)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from studio.gallery.store import Store
-from tabs.job import KEPT_BROWSERS, KEPT_JOBS, Desk, new_browser
+from tabs.components.generation import KEPT_BROWSERS, KEPT_JOBS, Desk, new_browser
 from tests.miniature import ask
 
 REQUEST = ask()

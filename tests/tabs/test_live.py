@@ -16,10 +16,10 @@ from studio.errors import JobFailed
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Progressed, Queued, Started
 from studio.images.jpeg import encoded
 from studio.images.pixels import Image
-from studio.packs.catalogue import PackInfo
+from studio.models.catalogue import PackInfo
 from studio.requests.request import Request
 from studio.requests.super_resolve import SuperResolve
-from tabs.live import UPDATES_A_SECOND, Followers, LiveView, View, follow
+from tabs.components.live import UPDATES_A_SECOND, Followers, LiveView, View, follow
 from tests.miniature import ask, ask_interpolate
 
 REQUEST = ask("<b>bold</b> ${alert(1)}", count=2, seed=2**62)

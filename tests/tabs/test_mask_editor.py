@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from studio.images.pixels import Mask, Pixels
-from tabs.mask_editor import PNG_URL, MaskEditor, showing
-from tabs.sources import SHOWN_SIDE
+from tabs.components.mask_editor import PNG_URL, MaskEditor, showing
+from tabs.routes.sources import SHOWN_SIDE
 
 DIGEST = "ab" * 32
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tabs.picture_editor import PictureEditor
+from tabs.components.picture_editor import PictureEditor
 
 DIGEST = "ab" * 32
 

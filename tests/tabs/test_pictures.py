@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from studio.gallery.recipe import Recipe
 from studio.gallery.store import Store
 from studio.images.pixels import Pixels
-from tabs.pictures import deviation_url, picture_routes
+from tabs.routes.pictures import deviation_url, picture_routes
 from tests.miniature import ask
 
 RGB = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)

@@ -16,8 +16,8 @@ from studio.images import kinds
 from studio.images.opening import open_picture
 from studio.requests.interpolate import Interpolate
 from studio.requests.text_to_image import TextToImage
-from tabs.exports import _told
-from tabs.refusals import HOLE, TEMPLATES, in_language
+from tabs.locale.refusals import HOLE, TEMPLATES, in_language
+from tabs.routes.exports import _told
 
 ROOT = Path(__file__).parents[2]
 ERRORS = {name for name, kind in vars(studio.errors).items() if isinstance(kind, type)} | {"_Refused"}
@@ -63,7 +63,7 @@ def test_sentences_are_found() -> None:
 @pytest.mark.parametrize(("place", "sentence"), SENTENCES, ids=[place for place, _ in SENTENCES])
 def test_every_refusal_can_be_said_in_every_language(place: str, sentence: str) -> None:
     for language in ("zh", "de"):
-        assert in_language(sentence, language) != sentence, f"{place}: translate it in tabs/refusals.py"
+        assert in_language(sentence, language) != sentence, f"{place}: translate it in tabs/locale/refusals.py"
 
 
 @pytest.mark.parametrize("template", TEMPLATES)

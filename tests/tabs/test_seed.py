@@ -8,7 +8,7 @@ import pytest
 
 from studio.errors import InvalidRequest
 from studio.requests.limits import RANDOM_SEEDS
-from tabs.seed import KEEP, NEW, SeedControls
+from tabs.components.seed import KEEP, NEW, SeedControls
 from tests.miniature import ask
 
 

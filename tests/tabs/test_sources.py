@@ -18,7 +18,7 @@ from studio.images import opening
 from studio.images.opening import open_mask
 from studio.images.pixels import Mask, Pixels
 from studio.images.resizing import mask_of_size
-from tabs.sources import SHOWN_SIDE, source_routes
+from tabs.routes.sources import SHOWN_SIDE, source_routes
 from tests.images.icc import painted_masks, saved
 from tests.miniature import ask
 
@@ -128,7 +128,7 @@ def test_what_cannot_be_done_is_said(
 
 def test_a_file_that_is_too_large_is_not_read_to_its_end(browser: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opening, "LARGEST_FILE", 1000)
-    monkeypatch.setattr("tabs.sources.LARGEST_FILE", 1000)
+    monkeypatch.setattr("tabs.routes.sources.LARGEST_FILE", 1000)
     sent = []
 
     def endless() -> Iterator[bytes]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from studio.samplers.catalogue import SAMPLERS
-from tabs.words import LANGUAGES, SAMPLER_WORDS, WORDS, sampler_key, table, words_of
+from studio.sampling.catalogue import SAMPLERS
+from tabs.locale.words import LANGUAGES, SAMPLER_WORDS, WORDS, sampler_key, table, words_of
 
 TABS = Path(__file__).parents[2] / "tabs"
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from studio.engine.batching import Limits
 from studio.engine.engine import Engine
+from studio.engine.scheduler import Limits
 from studio.errors import InvalidRequest
 from studio.events import Drawn, Event, Failed, Previewed
 from studio.images.pixels import Image, Mask, Pixels
-from studio.packs.pack import Pack
+from studio.models.model import Pack
 from studio.requests.inpaint import Inpaint
 from studio.tasks.inpaint import prepare
 from tests.miniature import NAME, ask, make_pack

@@ -9,17 +9,17 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, StableDiffusionGLIGENPipeline
 
-from studio.engine.batching import Limits
-from studio.engine.denoise import Move, step_rows
 from studio.engine.engine import Engine
+from studio.engine.row import Row
+from studio.engine.scheduler import Limits
+from studio.engine.step import Move, step_rows
 from studio.errors import PackError
 from studio.events import Drawn, Event
 from studio.images.pixels import Mask, Pixels
-from studio.packs.conditioning import ConditioningBatch
-from studio.packs.pack import Denoiser, Pack
+from studio.models.conditioning import ConditioningBatch
+from studio.models.model import Denoiser, Pack
 from studio.requests.inpaint import Inpaint
 from studio.requests.request import Request
-from studio.rows import Row
 from studio.tasks import find_task
 from studio.tasks.layout_to_image import prepare
 from tests.miniature import (

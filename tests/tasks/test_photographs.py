@@ -14,9 +14,9 @@ from studio.engine.engine import Engine
 from studio.events import Drawn
 from studio.images.opening import open_picture
 from studio.images.pixels import Mask
-from studio.packs.catalogue import STORYBOOK, find_pack
-from studio.packs.loading import load_pack
-from studio.packs.pack import Pack
+from studio.models.catalogue import STORYBOOK, find_pack
+from studio.models.loading import load_pack
+from studio.models.model import Pack
 from studio.requests.inpaint import Inpaint
 
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "camera", "rocket")

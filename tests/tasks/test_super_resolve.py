@@ -10,11 +10,11 @@ from skimage import data
 from studio.errors import InvalidRequest
 from studio.images.consistency import averaged
 from studio.images.pixels import Pixels
-from studio.packs.first_stage import to_bytes, to_pictures
-from studio.packs.pack import Pack
+from studio.models.autoencoders.autoencoder import to_bytes, to_pictures
+from studio.models.model import Pack
 from studio.requests.super_resolve import TILE, SuperResolve
-from studio.samplers.catalogue import find_sampler
-from studio.samplers.table import make_scheduler, step_options
+from studio.sampling.catalogue import find_sampler
+from studio.sampling.table import make_scheduler, step_options
 from studio.tasks.super_resolve import prepare
 from tests.engine.test_engine import _engine, _pixels
 from tests.miniature import NAME, ask

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from studio.errors import InvalidRequest
-from studio.packs.pack import Pack
-from studio.packs.spherical import slerp
+from studio.models.model import Pack
+from studio.sampling.spherical import slerp
 from studio.tasks.text_to_image import cost, prepare
 from tests.miniature import SIDE, SOURCE, ask
 

@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 import torch
 
-from studio.engine.denoise import Move, step_rows
+from studio.engine.row import Row
+from studio.engine.step import Move, step_rows
 from studio.errors import InvalidRequest, PackError
 from studio.images.resizing import covering
-from studio.packs.first_stage import to_pictures
-from studio.packs.image_prompt import ImagePrompts
-from studio.packs.pack import Pack
-from studio.packs.spherical import slerp
+from studio.models.adapters.ip_adapter import ImagePrompts
+from studio.models.autoencoders.autoencoder import to_pictures
+from studio.models.model import Pack
 from studio.requests.forward_process import ForwardProcess
 from studio.requests.interpolate import Interpolate
 from studio.requests.request import Request
-from studio.rows import Row
-from studio.samplers.catalogue import find_sampler
-from studio.samplers.table import make_scheduler
+from studio.sampling.catalogue import find_sampler
+from studio.sampling.spherical import slerp
+from studio.sampling.table import make_scheduler
 from studio.tasks import find_task
 from tests.miniature import NAME, OTHER, SIDE, SOURCE, ask, ask_interpolate, ask_vary
 

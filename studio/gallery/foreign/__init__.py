@@ -17,7 +17,7 @@ from studio.gallery.foreign.facts import Facts
 from studio.gallery.foreign.nearest import Reading, as_request, short
 from studio.gallery.parameters import to_parameters
 from studio.gallery.recipe import Recipe, from_json
-from studio.packs.catalogue import PackInfo
+from studio.models.catalogue import PackInfo
 
 __all__ = ["READERS", "Reading", "read_picture"]
 

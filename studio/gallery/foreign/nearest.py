@@ -10,11 +10,11 @@ from typing import Any
 from studio.errors import InvalidRequest
 from studio.gallery.foreign.facts import Facts
 from studio.gallery.parameters import sampler_named
-from studio.packs.catalogue import PackInfo
+from studio.models.catalogue import PackInfo
 from studio.requests.limits import SIDE_MULTIPLE
 from studio.requests.request import Request
 from studio.requests.text_to_image import TextToImage
-from studio.samplers.catalogue import find_sampler
+from studio.sampling.catalogue import find_sampler
 
 LONGEST_FACT = 4000  # characters that are shown of anything
 LONGEST_SHORT = 160  # characters of one thing that is named

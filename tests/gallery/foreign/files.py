@@ -11,7 +11,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from studio.gallery.foreign import Reading, read_picture
-from studio.packs.catalogue import PackInfo
+from studio.models.catalogue import PackInfo
 from studio.requests.text_to_image import TextToImage
 
 STORYBOOK = PackInfo("storybook", "Storybook", "x", 128, guidance=4.0)

@@ -1,0 +1,374 @@
+"""Row: one picture in flight. It knows its latents, where it stands in its sampler table, and what steers it.
+
+A row knows nothing of other rows, of jobs' lives or of processes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from studio.errors import InvalidRequest, PackError
+from studio.images.pixels import Image, Pixels
+from studio.images.tiles import Place, Tiling
+from studio.models.adapters.lora import OWN
+from studio.models.conditioning import Conditioning, ImageTokens
+from studio.models.model import Denoiser, Pack
+from studio.prompts import Lora, read_prompt
+from studio.requests.request import Prompted, Request
+from studio.sampling.catalogue import find_sampler
+from studio.sampling.spherical import slerp
+from studio.sampling.table import SamplerTable
+
+Finish: TypeAlias = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+
+TILES_A_CALL = 16  # of one row; larger canvases take several model calls a step
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """What steers one row: what its model inputs are conditioned on, and how both outputs become one.
+
+    unconditional:  of classifier-free guidance's second input (Ho and Salimans 2022); None at scale 1
+    scale, rescale: see `studio.engine.step.guide`
+    grounded_calls: at how many calls, from the first on, the boxes of the conditioning act
+    loras:          which LoRAs act
+    """
+
+    conditional: Conditioning
+    unconditional: Conditioning | None = None
+    scale: float = 1.0
+    rescale: float = 0.0
+    grounded_calls: int = 0
+    loras: tuple[Lora, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReverseProcess:
+    """How a job's pictures come out of noise: by which denoiser and sampler table, steered by what, on which canvas.
+
+    ``start`` is an original sample [C, h, w] that a table traced from the middle begins from, noised to its first
+    level; None begins from noise alone.
+    """
+
+    denoiser: Denoiser
+    table: SamplerTable
+    guidance: Guidance
+    tiling: Tiling
+    start: torch.Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Keep:
+    """What stays of a picture in front of a denoiser without channels for it: its known latent is put back at each
+    step, noised to where the sampler stands (Sohl-Dickstein et al. 2015, section 2.5; RePaint, Lugmayr et al. 2022).
+
+    x0, noise: [C, h, w]; mask: [1, h, w], 1 = repaint
+    """
+
+    x0: torch.Tensor
+    noise: torch.Tensor
+    mask: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Part:
+    """The model's outputs for some of a row's tiles, [tiles, C, h, w] each; equal where a row has one input a tile."""
+
+    conditional: torch.Tensor
+    unconditional: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where a row stands among the stages of its picture: the steps that it takes, those before and after it, and what
+    these cost, in model inputs as in `Row.cost` and in pixels that are decoded. ``drawn`` is what the stage before has
+    drawn, uint8 [H, W, 3]. ``then`` makes the next stage's row out of what this one has drawn, float32 [H, W, 3] in
+    0..255; None where it is the last."""
+
+    steps: int
+    steps_before: int = 0
+    steps_after: int = 0
+    cost_before: float = 0.0
+    cost_after: float = 0.0
+    pixels_before: float = 0.0
+    pixels_after: float = 0.0
+    drawn: NDArray[np.uint8] | None = None
+    then: Callable[[NDArray[np.float32]], Row] | None = None
+
+
+@dataclass
+class Row:
+    """``state`` is [1 + memory, C, h, w] float32: the latent, then what the sampler remembers.
+
+    The model sees it by the tiles of the canvas, one unless it is large; ``parts`` are what it has said at the current
+    step so far. ``x0`` is the original sample that its last step predicted, [C, h, w].
+    ``request`` makes this one picture alone: the job's request with this row's seed and a count of one. ``owner`` is
+    whose turn it is when this row runs. ``finish`` makes the picture out of what is decoded, uint8 [H, W, 3].
+    ``small`` is what the picture averages down to, where that is known: float32 [h, w, 3] in 0..255, a pixel a latent,
+    of a canvas that may be larger to the right and below. ``decoded`` are the pieces of a row that is done so far.
+    ``stage`` is for pictures that are drawn in more than one; None is the only one.
+    """
+
+    job: str
+    index: int
+    request: Request
+    process: ReverseProcess
+    state: torch.Tensor
+    generator: torch.Generator = field(repr=False)
+    owner: str = ""
+    keep: Keep | None = None
+    finish: Finish = lambda picture: picture
+    small: NDArray[np.float32] | None = None
+    stage: Stage | None = None
+    call: int = 0
+    parts: list[Part] = field(default_factory=list)
+    decoded: list[torch.Tensor] = field(default_factory=list)
+    x0: torch.Tensor | None = None
+    _drawn: tuple[int, torch.Tensor] | None = None  # the noise of a call, kept so that a retried call gets the same
+
+    @property
+    def denoiser(self) -> Denoiser:
+        return self.process.denoiser
+
+    @property
+    def table(self) -> SamplerTable:
+        return self.process.table
+
+    @property
+    def tiling(self) -> Tiling:
+        return self.process.tiling
+
+    @property
+    def guidance(self) -> Guidance:
+        return self.process.guidance
+
+    @property
+    def latent(self) -> torch.Tensor:
+        return self.state[0]
+
+    @property
+    def is_done(self) -> bool:
+        return self.call == self.table.calls
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is done and no stage follows."""
+        return self.is_done and self._stage.then is None
+
+    @property
+    def conditionings(self) -> tuple[Conditioning, ...]:
+        """What the inputs of each tile are conditioned on at the current call: with the prompt, and, if the row is
+        guided, without."""
+        guidance = self.guidance
+        both = [each for each in (guidance.conditional, guidance.unconditional) if each is not None]
+        if self.call >= guidance.grounded_calls:
+            both = [replace(each, boxes=None) for each in both]
+        return tuple(both)
+
+    @property
+    def tiles_done(self) -> int:
+        """At the current step."""
+        return sum(len(part.conditional) for part in self.parts)
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """The tiles that the next call asks of."""
+        return self.tiling.places[self.tiles_done :][:TILES_A_CALL]
+
+    @property
+    def inputs(self) -> int:
+        """How many model inputs the next call needs."""
+        return len(self.places) * self._inputs_a_tile
+
+    @property
+    def cost(self) -> float:
+        """What the next call needs, in model inputs of the size that the denoiser was trained at."""
+        return self.inputs * self._cost_of_input
+
+    @property
+    def cost_left(self) -> float:
+        """What all calls to the end need, those of later stages, too; likewise."""
+        tiles = len(self.tiling.places) * (self.table.calls - self.call) - self.tiles_done
+        return tiles * self._inputs_a_tile * self._cost_of_input + self._stage.cost_after
+
+    @property
+    def cost_done(self) -> float:
+        """What the calls so far needed, those of earlier stages, too; likewise."""
+        tiles = len(self.tiling.places) * self.call + self.tiles_done
+        return tiles * self._inputs_a_tile * self._cost_of_input + self._stage.cost_before
+
+    @property
+    def pieces(self) -> Tiling:
+        """In which its picture is decoded."""
+        return self.denoiser.first_stage.tiling(self.latent)
+
+    @property
+    def pixels_left(self) -> float:
+        """How many the first stages have to decode yet, those of later stages, too."""
+        return self._pixels - self._pixels_decoded + self._stage.pixels_after
+
+    @property
+    def pixels_done(self) -> float:
+        """How many they have decoded, those of earlier stages, too."""
+        return self._pixels_decoded + self._stage.pixels_before
+
+    @property
+    def _pixels(self) -> int:
+        return self.tiling.rows * self.tiling.columns * self.denoiser.factor**2
+
+    @property
+    def _pixels_decoded(self) -> float:
+        return self._pixels * len(self.decoded) / len(self.pieces.places) if self.decoded else 0.0
+
+    @property
+    def step(self) -> int:
+        """How many steps the picture has taken. Second-order samplers call the model twice a step."""
+        return self._stage.steps_before + math.ceil(self.call * self._stage.steps / self.table.calls)
+
+    @property
+    def steps(self) -> int:
+        """How many it takes in all."""
+        return self._stage.steps_before + self._stage.steps + self._stage.steps_after
+
+    @property
+    def _stage(self) -> Stage:
+        return self.stage or Stage(self.request.steps)
+
+    @property
+    def _inputs_a_tile(self) -> int:
+        return 1 if self.guidance.unconditional is None else 2
+
+    @property
+    def _cost_of_input(self) -> float:
+        return self.tiling.height * self.tiling.width / self.denoiser.native_area
+
+    @property
+    def batch_key(self) -> Hashable:
+        """Rows with equal keys can share a model call: denoiser, LoRAs, shape of a tile, conditioning shape."""
+        shape = self.tiling.height, self.tiling.width, tuple(self.guidance.conditional.text.shape)
+        return id(self.denoiser), self.guidance.loras, shape
+
+    def move(self, state: torch.Tensor, x0: torch.Tensor) -> None:
+        """On to the next call of the sampler."""
+        self.state, self.x0 = state, x0
+        self.parts = []
+        self.call += 1
+
+    def draw_noise(self) -> torch.Tensor | None:
+        """The noise that this call needs, in the order in which the real scheduler draws it; None if it needs none."""
+        if not self.table.draws[self.call]:
+            return None
+        if self._drawn is None or self._drawn[0] != self.call:
+            self._drawn = self.call, torch.randn(self.latent.shape, dtype=torch.float32, generator=self.generator)
+        return self._drawn[1]
+
+
+def begin(job: str, index: int, request: Request, process: ReverseProcess) -> Row:
+    """Picture ``index`` of a job, with noise drawn on the CPU from ``request.seed``, for the whole canvas."""
+    table, denoiser, canvas = process.table, process.denoiser, process.tiling
+    generator = torch.Generator().manual_seed(request.seed)
+    shape = (denoiser.channels, canvas.rows, canvas.columns)
+    noise = torch.randn(shape, dtype=torch.float32, generator=generator)
+    if request.towards is not None:
+        seed, position = request.towards
+        noise = slerp(
+            noise, torch.randn(shape, dtype=torch.float32, generator=torch.Generator().manual_seed(seed)), position
+        )
+    state = torch.zeros((1 + table.memory, *noise.shape))
+    if process.start is None:
+        state[0] = noise * table.initial_scale
+    else:
+        state[0] = table.signal[0] * process.start.cpu() + table.noise[0] * noise
+    return Row(job, index, request, process, state.to(denoiser.device), generator)
+
+
+def begin_all(job: str, request: Request, process: ReverseProcess) -> list[Row]:
+    """All pictures of ``request``, each from its own seed."""
+    return [begin(job, index, request.alone(index), process) for index in range(request.count)]
+
+
+def guided(request: Prompted, pack: Pack, tiling: Tiling, *others: str, concat: torch.Tensor | None = None) -> Guidance:
+    """By the words of ``request``, all made as long as ``others``; ``concat`` is what the denoiser sees beside the
+    latent, if not the usual. A denoiser that was distilled from a guided one is told the scale instead."""
+    if pack.denoiser is pack.upscaler:
+        raise PackError(f"The pack {pack.info.title} makes pictures larger and nothing else; choose another one.")
+    if not pack.text.towers:
+        return _unprompted(request, pack)
+    if request.clip_skip and not all(tower.can_skip for tower in pack.text.towers):
+        raise InvalidRequest("clip_skip", request.clip_skip, f"0 with {pack.info.title}")
+    if concat is None:
+        concat = pack.blank_concat(tiling.rows, tiling.columns)
+    loras = read_prompt(request.caption).loras
+    if pack.info.is_quick_with(request.sampler):
+        loras += (OWN,)
+    pack.denoiser.put_on(loras)  # which may bring words of their own
+    prompts = [request.caption, *others, *([request.negative] if request.guidance > 1 else [])]
+    chunks, size = max(map(pack.text.chunks, prompts)), (tiling.height, tiling.width)
+    conditional, unconditional = (
+        pack.condition(words, size, concat, chunks=chunks, skip=request.clip_skip, loras=loras)
+        for words in (request.caption, prompts[-1])
+    )
+    guidance = Guidance(conditional, loras=loras)
+    if pack.denoiser.embeds_guidance:
+        return replace(guidance, conditional=replace(conditional, guidance=request.guidance - 1))
+    second = unconditional if request.guidance > 1 else None
+    return replace(guidance, unconditional=second, scale=request.guidance, rescale=request.rescale)
+
+
+def _unprompted(request: Prompted, pack: Pack) -> Guidance:
+    """For a pack that reads no words."""
+    if request.caption.strip():
+        raise InvalidRequest("prompt", request.caption, f"nothing, as {pack.info.title} reads no words")
+    return Guidance(Conditioning(torch.zeros(0, 0, device=pack.device)))
+
+
+def with_each(guidance: Guidance, conditional: Mapping[str, Any], unconditional: Mapping[str, Any]) -> Guidance:
+    """``guidance`` with these fields of its two conditionings."""
+    second = guidance.unconditional
+    return replace(
+        guidance,
+        conditional=replace(guidance.conditional, **conditional),
+        unconditional=None if second is None else replace(second, **unconditional),
+    )
+
+
+def with_image(guidance: Guidance, pack: Pack, prompt: torch.Tensor, likeness: float) -> Guidance:
+    """A picture as a prompt: ``prompt`` is its `Pack.image_prompt`."""
+    image, none = (ImageTokens(pack.picture_tokens(each), likeness) for each in (prompt, pack.no_image_prompt(prompt)))
+    return with_each(guidance, {"image": image}, {"image": none})
+
+
+def source_of(request: Request, field: str, images: Mapping[str, Image]) -> Pixels:
+    """The picture that ``field`` of ``request`` names. Raises `InvalidRequest` where it is not among ``images``."""
+    source = images.get(request.named[field])
+    if not isinstance(source, Pixels):
+        raise InvalidRequest(field, request.named[field], "a picture that is there; please give it again")
+    return source
+
+
+def table_of(request: Request, denoiser: Denoiser, first_call: int = 0) -> SamplerTable:
+    """The sampler table that ``request`` asks for, from model call ``first_call`` on."""
+    sampler = find_sampler(request.sampler).on(request.schedule)
+    return denoiser.tables.table(sampler, request.steps, first_call=first_call, eta=request.eta)
+
+
+def latent_size(request: Request, denoiser: Denoiser) -> tuple[int, int]:
+    """Height and width in latents of the picture that is asked for."""
+    return request.height // denoiser.factor, request.width // denoiser.factor
+
+
+def prompted_cost(request: Prompted, area: float, denoiser: Denoiser) -> float:
+    """How many model inputs of the denoiser's own size one step at ``area`` latents takes."""
+    return (2 if request.guidance > 1 else 1) * area / denoiser.native_area
+
+
+def first_call(request: Request, strength: float) -> int:
+    """The model call that drawing begins with, where it goes through the share ``strength`` of the steps only."""
+    return min(round(request.steps * (1 - strength)), request.steps - 1) * find_sampler(request.sampler).calls
