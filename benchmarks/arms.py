@@ -16,7 +16,7 @@ from studio.models.conditioning import ConditioningBatch, stack
 from studio.models.model import Pack
 from studio.requests.text_to_image import TextToImage
 from studio.sampling.catalogue import find_sampler
-from studio.sampling.table import make_scheduler, step_options
+from studio.sampling.trace import step_options
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def _settings(request: TextToImage) -> tuple[object, ...]:
 
 def _begin(pack: Pack, jobs: list[str], requests: list[TextToImage]) -> _Run:
     request = requests[0]
-    scheduler, timesteps = make_scheduler(find_sampler(request.sampler), pack.denoiser.tables.schedule, request.steps)
+    scheduler, timesteps = pack.denoiser.tables.process.make_scheduler(find_sampler(request.sampler), request.steps)
     height, width = request.height // 8, request.width // 8
     noise = [
         torch.randn(pack.denoiser.channels, height, width, generator=torch.Generator().manual_seed(each.seed))

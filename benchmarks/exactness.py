@@ -48,7 +48,6 @@ from studio.requests.super_resolve import SuperResolve
 from studio.requests.text_to_image import TextToImage
 from studio.requests.vary import Vary
 from studio.sampling.catalogue import find_sampler
-from studio.sampling.table import make_scheduler
 from studio.tasks import find_task
 from studio.tasks.super_resolve import another_seed
 
@@ -139,7 +138,7 @@ def _means_of_posteriors() -> Iterator[None]:
 
 
 def _scheduler(sampler: str, folder: Path) -> Any:
-    return make_scheduler(find_sampler(sampler), read_schedule(folder), STEPS)[0]
+    return read_schedule(folder).make_scheduler(find_sampler(sampler), STEPS)[0]
 
 
 def _parts(folder: Path, sampler: str) -> dict[str, Any]:

@@ -27,7 +27,6 @@ from studio.events import Failed, Previewed
 from studio.models.model import Pack
 from studio.requests.text_to_image import TextToImage
 from studio.sampling.catalogue import find_sampler
-from studio.sampling.table import make_scheduler
 
 SIDE, STEPS, SAMPLER, GUIDANCE, PROMPT = 512, 2, "Euler", 7.5, "a red house by the sea"
 ARMS = ("ours", "diffusers")
@@ -52,7 +51,7 @@ def _ours(pack: Pack) -> tuple[float, torch.Tensor]:
 
 
 def _stock(pack: Pack) -> tuple[float, torch.Tensor]:
-    scheduler, _ = make_scheduler(find_sampler(SAMPLER), pack.denoiser.tables.schedule, STEPS)
+    scheduler, _ = pack.denoiser.tables.process.make_scheduler(find_sampler(SAMPLER), STEPS)
     parts: dict[str, Any] = {
         "vae": pack.first_stage.model, "unet": pack.denoiser.unet, "scheduler": scheduler,
         "text_encoder": pack.tower.model, "tokenizer": pack.tower.tokenizer,

@@ -30,7 +30,7 @@ PARTS: dict[str, tuple[object, str]] = {
     "guidance": (denoise, "guide"),
     "noise": (denoise, "_noise"),
     "samplers": (denoise, "advance"),
-    "predicted x0": (denoise, "predicted_x0"),
+    "predicted x0": (Denoiser, "x0"),
     "previews": (engine, "encode_previews"),
 }
 INSIDE = {"gather inputs, and the U-Net": "U-Net"}  # what contains another part, without which it is shown

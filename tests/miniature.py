@@ -34,7 +34,8 @@ from studio.requests.layout_to_image import LayoutToImage
 from studio.requests.request import Request
 from studio.requests.text_to_image import TextToImage
 from studio.requests.vary import Vary
-from studio.sampling.table import NoiseSchedule, Tables
+from studio.sampling.process import BetaSchedule
+from studio.sampling.trace import Tables
 
 NAME = "miniature"
 SIDE = 64
@@ -65,7 +66,7 @@ def make_pack(
         parameter.copy_(parameter + 0.05 * torch.randn_like(parameter))
     grounding, area = take_grounding(unet), (SIDE // 8) ** 2
     first_stage, projection = FirstStage(autoencoder, four_colours(), FACTOR), make_image_prompt(unet)
-    predict, tables = stable_diffusion.predict, Tables(NoiseSchedule(prediction))
+    predict, tables = stable_diffusion.predict, Tables(BetaSchedule(prediction))
     denoiser = Denoiser(unet, predict, tables, first_stage, 4, area, grounding, projection)
     info, upscaler = (
         PackInfo(NAME, "Miniature", "", size=SIDE, tasks=tuple(kinds()), cascades=True),
@@ -105,7 +106,7 @@ def make_upscaler(prediction: str = "v_prediction") -> Denoiser:
         parameter.requires_grad_(False).copy_(parameter + 0.05 * torch.randn_like(parameter))
     weight = torch.randn(3, 3, 1, 1)
     first_stage = FirstStage(autoencoder.eval(), LinearDecoder(weight, torch.zeros(3), block=1), 4, piece=64)
-    predict, tables = latent_upscaler.predict, Tables(NoiseSchedule(prediction))
+    predict, tables = latent_upscaler.predict, Tables(BetaSchedule(prediction))
     return Denoiser(unet.eval(), predict, tables, first_stage, 3, latent_upscaler.NATIVE_AREA)
 
 

@@ -15,7 +15,8 @@ from studio.engine.row import Part, Row
 from studio.images.tiles import Place, Tiling
 from studio.models.conditioning import Conditioning, stack
 from studio.models.tiles import blended, cut
-from studio.sampling.table import advance, predicted_x0, widen
+from studio.sampling.process import Coefficients
+from studio.sampling.table import advance, widen
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ def _settle(rows: Sequence[Row], conditional: torch.Tensor, unconditional: torch
     weights = torch.stack([widen(row.table.weights[row.call], memory) for row in rows]).to(device)
     advanced = advance(weights, torch.cat([states, output[:, None], _noise(rows, device)[:, None]], dim=1))
     _put_back(rows, advanced)
-    x0 = predicted_x0(rows[0].denoiser.prediction, states[:, 0], output, _coefficients(rows, device))
+    x0 = rows[0].denoiser.x0(states[:, 0], output, _coefficients(rows, device))
     finite = torch.isfinite(advanced).flatten(1).all(dim=1).tolist()
     own = [state[: 1 + row.table.memory].clone() for row, state in zip(rows, advanced, strict=True)]
     return [Move(*each) for each in zip(own, x0, finite, strict=True)]
@@ -182,10 +183,10 @@ def _widen_state(state: torch.Tensor, memory: int) -> torch.Tensor:
     return torch.cat([state, state.new_zeros(missing, *state.shape[1:])]) if missing else state
 
 
-def _coefficients(rows: Sequence[Row], device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _coefficients(rows: Sequence[Row], device: torch.device) -> Coefficients:
     """Input scale, signal and noise of each row's current call, [B, 1, 1, 1] each."""
     tables = [(row.table, row.call) for row in rows]
-    return (
+    return Coefficients(
         _column([float(table.input_scale[call]) for table, call in tables], device),
         _column([float(table.signal[call]) for table, call in tables], device),
         _column([float(table.noise[call]) for table, call in tables], device),

@@ -32,7 +32,8 @@ from studio.models.text.thesaurus import Thesaurus
 from studio.models.text.vocabulary import unknown_words
 from studio.prompts import Lora, read_prompt
 from studio.requests.limits import EXACT
-from studio.sampling.table import NoiseSchedule, Tables, add_noise
+from studio.sampling.process import BetaSchedule, Coefficients, find_prediction
+from studio.sampling.trace import Tables
 
 KEPT_SIZES = 16
 
@@ -47,13 +48,13 @@ def inpainting_channels(latent: int) -> int:
 class Augmentation:
     """The noise that a small picture gets before an upscaler sees it, at the time ``level`` of ``schedule``."""
 
-    schedule: NoiseSchedule
+    schedule: BetaSchedule
     level: int
 
     def __call__(self, picture: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Of any shape."""
         noise = torch.randn(picture.shape, dtype=torch.float32, generator=generator)
-        return add_noise(self.schedule, picture, noise, self.level)
+        return self.schedule.add_noise(picture, noise, self.level)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +105,11 @@ class Denoiser:
 
     @property
     def prediction(self) -> str:
-        return self.tables.schedule.prediction
+        return self.tables.process.prediction
+
+    def x0(self, latent: torch.Tensor, output: torch.Tensor, at: Coefficients) -> torch.Tensor:
+        """The original sample that the model's ``output`` at ``latent`` points to; all [B, C, h, w]."""
+        return find_prediction(self.prediction)(latent, output, at)
 
     def put_on(self, loras: tuple[Lora, ...]) -> None:
         """Makes ``loras``, and no others, act on the U-Net and on the text encoders that it listens to. Raises

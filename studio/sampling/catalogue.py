@@ -1,4 +1,5 @@
-"""The samplers that the picker offers: one entry each, a diffusers scheduler class with its options.
+"""The samplers that the picker offers: one entry each, a diffusers scheduler class with its options for each process
+that it can draw with.
 
 To add a sampler, add an entry; the contract tests run over all of them. Not offered, because they are not linear in
 their inputs or not sound: anything with thresholding or ``clip_sample``, UniPC ``bh1`` (NaN at its last step) and iPNDM
@@ -19,11 +20,13 @@ from studio.errors import InvalidRequest
 Options = Mapping[str, Any]
 MOST_STEPS = 150
 NEVER = MOST_STEPS + 1  # steps
+BETAS, FLOW = "betas", "flow"  # the processes, see `studio.sampling.process`
 
 
 @dataclass(frozen=True)
 class Sampler:
     """``scheduler`` is a class of ``diffusers``; ``options`` go to its constructor, ``step_options`` to its ``step``.
+    ``flow_scheduler`` with its ``flow_options`` is the one for models that were trained by flow matching, if any.
 
     ``known_as`` is what other programs call it: sampler and schedule type, as in the "parameters" text.
     ``calls`` is how many times a step calls the model (second-order samplers need two, but for the last step).
@@ -44,6 +47,14 @@ class Sampler:
     needs: Mapping[str, int] = field(default_factory=dict)
     fewest_steps: int = 1
     most_steps: int = MOST_STEPS
+    flow_scheduler: str = ""
+    flow_options: Options = field(default_factory=dict)
+
+    @property
+    def schedulers(self) -> Mapping[str, str]:
+        """The scheduler's class for each process that it can draw with."""
+        both = {BETAS: self.scheduler, FLOW: self.flow_scheduler}
+        return {process: scheduler for process, scheduler in both.items() if scheduler}
 
     @property
     def schedules(self) -> tuple[str, ...]:
@@ -110,19 +121,24 @@ SAMPLERS: Mapping[str, Sampler] = MappingProxyType({
         Sampler("DPM++ 2M Karras", MULTISTEP, "The all-rounder: clean pictures in 15 to 25 steps.",
                 ("DPM++ 2M", "Karras"), KARRAS),
         Sampler("DPM++ 2M", MULTISTEP, "The same on an even time grid; steadier with many steps.",
-                ("DPM++ 2M", "SGM Uniform"), {"timestep_spacing": "trailing"}),
+                ("DPM++ 2M", "SGM Uniform"), {"timestep_spacing": "trailing"}, flow_scheduler=MULTISTEP),
         Sampler("DPM++ 2M SDE Karras", MULTISTEP, "Fresh noise at each step: richer, from 25 steps on.",
                 ("DPM++ 2M SDE", "Karras"), STOCHASTIC, needs={"Beta": 8}),
         Sampler("DPM++ 3M SDE", MULTISTEP, "Third order with fresh noise; for 30 steps and more.",
                 ("DPM++ 3M SDE", "Karras"), {**STOCHASTIC, "solver_order": 3}, needs={"Beta": 32}),
         Sampler("DPM++ 2S", SINGLESTEP, "Single-step second order; careful at low guidance.",
-                ("DPM++ 2S", "Automatic"), {"solver_order": 2}),
+                ("DPM++ 2S", "Automatic"), {"solver_order": 2}, flow_scheduler=SINGLESTEP,
+                flow_options={"solver_order": 2}),
         Sampler("UniPC Karras", "UniPCMultistepScheduler", "Predictor and corrector: the most exact at few steps.",
                 ("UniPC", "Karras"), {"solver_type": "bh2", **KARRAS}),
+        Sampler("UniPC", "UniPCMultistepScheduler", "Predictor and corrector on an even time grid.",
+                ("UniPC", "Automatic"), {"solver_type": "bh2"}, flow_scheduler="UniPCMultistepScheduler",
+                flow_options={"solver_type": "bh2"}),
         Sampler("DEIS", "DEISMultistepScheduler", "Exponential integrator; good in 10 to 20 steps.",
                 ("DEIS", "Automatic"), needs={"Karras": 2, "Exponential": 2, "Beta": 2}),
         Sampler("Euler", "EulerDiscreteScheduler", "The simplest: one straight stride a step.",
-                ("Euler", "Automatic"), {"timestep_spacing": "linspace"}, needs=IN_TWO),
+                ("Euler", "Automatic"), {"timestep_spacing": "linspace"}, needs=IN_TWO,
+                flow_scheduler="FlowMatchEulerDiscreteScheduler"),
         Sampler("Euler Karras", "EulerDiscreteScheduler", "Euler with small strides where detail appears.",
                 ("Euler", "Karras"), {"timestep_spacing": "linspace", **KARRAS}, needs=IN_TWO),
         Sampler("Euler exponential", "EulerDiscreteScheduler", "Euler with strides even in the logarithm of the noise.",
@@ -131,7 +147,8 @@ SAMPLERS: Mapping[str, Sampler] = MappingProxyType({
         Sampler("Euler a", "EulerAncestralDiscreteScheduler", "Fresh noise at each step; never quite settles.",
                 ("Euler a", "Automatic"), {"timestep_spacing": "linspace"}, needs={"": 2, "Uniform": 2}),
         Sampler("Heun", "HeunDiscreteScheduler", "Euler with a second look: twice the work a step, fewer steps needed.",
-                ("Heun", "Automatic"), {"timestep_spacing": "linspace"}, calls=2, needs=HEUN_NEEDS),
+                ("Heun", "Automatic"), {"timestep_spacing": "linspace"}, calls=2, needs=HEUN_NEEDS,
+                flow_scheduler="FlowMatchHeunDiscreteScheduler"),
         Sampler("Heun Karras", "HeunDiscreteScheduler", "Heun with small strides where detail appears.",
                 ("Heun", "Karras"), {"timestep_spacing": "linspace", **KARRAS}, calls=2, needs=HEUN_NEEDS),
         Sampler("DPM2 Karras", "KDPM2DiscreteScheduler", "Looks at the middle of each stride; twice the work a step.",
@@ -152,13 +169,19 @@ SAMPLERS: Mapping[str, Sampler] = MappingProxyType({
         Sampler("SA-Solver", "SASolverScheduler", "Stochastic Adams: fresh noise and long memory.",
                 ("SA Solver", "Automatic"), needs={"Karras": 10, "Exponential": 10, "Beta": 33}),
         Sampler("LCM", "LCMScheduler", "For distilled models only: pictures in 4 to 8 steps.",
-                ("LCM", "Automatic"), {"clip_sample": False}, distilled=True, most_steps=50),
+                ("LCM", "Automatic"), {"clip_sample": False}, distilled=True, most_steps=50,
+                flow_scheduler="FlowMatchLCMScheduler"),
         Sampler("TCD", "TCDScheduler", "For distilled models only: like LCM, with less loss at more steps.",
                 ("TCD", "Automatic"), {"clip_sample": False}, {"eta": 0.3}, distilled=True, most_steps=50),
     )
 })  # fmt: skip
 
 DEFAULT_SAMPLER = "DPM++ 2M Karras"
+
+
+def samplers_for(process: str) -> list[str]:
+    """The names of those that can draw with models of ``process``."""
+    return [name for name, sampler in SAMPLERS.items() if process in sampler.schedulers]
 
 
 def is_for_distilled(name: object) -> bool:

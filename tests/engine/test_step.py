@@ -12,7 +12,7 @@ from studio.engine.step import Move, guide, step_rows
 from studio.models.model import Denoiser, Pack
 from studio.requests.text_to_image import TextToImage
 from studio.sampling.catalogue import find_sampler
-from studio.sampling.table import make_scheduler, step_options
+from studio.sampling.trace import step_options
 from studio.tasks.text_to_image import prepare
 from tests.miniature import ask
 
@@ -62,9 +62,9 @@ def _moves(rows: list[Row]) -> list[Move]:
 @torch.no_grad()
 def _diffusers_loop(request: TextToImage, pack: Pack) -> torch.Tensor:
     """The same picture through the stock scheduler, one model call after the other."""
-    schedule = pack.denoiser.tables.schedule
+    schedule = pack.denoiser.tables.process
     sampler = find_sampler(request.sampler)
-    scheduler, timesteps = make_scheduler(sampler, schedule, request.steps)
+    scheduler, timesteps = schedule.make_scheduler(sampler, request.steps)
     options: dict[str, Any] = step_options(sampler, request.eta)
     generator = torch.Generator().manual_seed(request.seed)
     side = request.width // 8

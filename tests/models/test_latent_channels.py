@@ -15,7 +15,7 @@ from studio.models.catalogue import PackInfo
 from studio.models.families.stable_diffusion import Checkpoint, assembled
 from studio.models.model import Pack
 from studio.requests import kinds
-from studio.sampling.table import NoiseSchedule
+from studio.sampling.process import BetaSchedule
 from tests.miniature import NAME, SIDE, ask, make_pack
 
 
@@ -25,7 +25,7 @@ def _pack(channels: int, *, sees_masks: bool) -> Pack:
     inputs = 2 * channels + 1 if sees_masks else channels
     unet = UNet2DConditionModel(**{**preset.denoiser_config(), "in_channels": inputs, "out_channels": channels})
     autoencoder = AutoencoderKL(**{**preset.autoencoder_config(), "latent_channels": channels})
-    parts = Checkpoint(unet, autoencoder, other.text, NoiseSchedule("v_prediction"), preview_of(autoencoder), "x")
+    parts = Checkpoint(unet, autoencoder, other.text, BetaSchedule("v_prediction"), preview_of(autoencoder), "x")
     return assembled(PackInfo(NAME, "Wide", "", size=SIDE, tasks=tuple(kinds())), parts, torch.device("cpu"))
 
 

@@ -97,7 +97,7 @@ def test_the_noise_schedule_is_the_packs_own(copy: Path) -> None:
     path = copy / "scheduler" / "scheduler_config.json"
     config = {**json.loads(path.read_text()), "beta_end": 0.0155, "prediction_type": "epsilon"}
     path.write_text(json.dumps(config))
-    schedule = load_pack(find_pack(str(copy)), CPU).denoiser.tables.schedule
+    schedule = load_pack(find_pack(str(copy)), CPU).denoiser.tables.process
     assert (schedule.beta_end, schedule.prediction) == (0.0155, "epsilon")
 
 

@@ -14,17 +14,9 @@ from torch.overrides import TorchFunctionMode
 
 from studio.errors import InvalidRequest
 from studio.sampling.catalogue import SAMPLERS, SCHEDULES, Sampler, find_sampler
-from studio.sampling.table import (
-    NoiseSchedule,
-    SamplerTable,
-    Tables,
-    advance,
-    make_scheduler,
-    predicted_x0,
-    step_options,
-    trace,
-    widen,
-)
+from studio.sampling.process import BetaSchedule, Coefficients, find_prediction
+from studio.sampling.table import SamplerTable, advance, widen
+from studio.sampling.trace import Tables, step_options, trace
 
 Model = Callable[[torch.Tensor, float], torch.Tensor]
 SHAPE = (1, 4, 8, 8)
@@ -58,10 +50,10 @@ def _noises(table: SamplerTable) -> list[torch.Tensor]:
 
 
 def _diffusers_loop(
-    sampler: Sampler, schedule: NoiseSchedule, steps: int, first_call: int, model: Model, x: torch.Tensor,
+    sampler: Sampler, schedule: BetaSchedule, steps: int, first_call: int, model: Model, x: torch.Tensor,
     noises: list[torch.Tensor],
 ) -> torch.Tensor:  # fmt: skip
-    scheduler, timesteps = make_scheduler(sampler, schedule, steps, first_call)
+    scheduler, timesteps = schedule.make_scheduler(sampler, steps, first_call)
     given = iter(noises)
     for call, t in enumerate(timesteps):
         output = model(scheduler.scale_model_input(x, t), float(t))
@@ -88,10 +80,10 @@ def _table_loop(table: SamplerTable, model: Model, x: torch.Tensor, noises: list
 @pytest.mark.parametrize("steps", [4, 20, 50])
 @pytest.mark.parametrize("middle", [False, True], ids=["from the start", "from the middle"])
 def test_table_equals_the_diffusers_loop(sampler: Sampler, prediction: str, steps: int, middle: bool) -> None:
-    assert _error(sampler, NoiseSchedule(prediction), steps, middle=middle) <= 1e-5
+    assert _error(sampler, BetaSchedule(prediction), steps, middle=middle) <= 1e-5
 
 
-def _error(sampler: Sampler, schedule: NoiseSchedule, steps: int, *, middle: bool) -> float:
+def _error(sampler: Sampler, schedule: BetaSchedule, steps: int, *, middle: bool) -> float:
     """Relative, of the table's loop against the scheduler's."""
     first_call = steps // 2 * sampler.calls if middle else 0
     table = trace(sampler, schedule, steps, first_call=first_call, eta=ETA)
@@ -109,7 +101,7 @@ def test_every_sampler_lands_on_the_one_picture_that_an_analytic_denoiser_knows(
 ) -> None:
     """A denoiser that knows one picture z0 answers every latent with what leads to z0, so the end is known in closed
     form: z0 itself, or z0 at the training's lowest noise level for the samplers that diffusers stops there."""
-    schedule = NoiseSchedule(prediction)
+    schedule = BetaSchedule(prediction)
     table = trace(sampler, schedule, 20)
     generator = torch.Generator().manual_seed(4)
     picture, start = torch.randn(SHAPE, generator=generator), torch.randn(SHAPE, generator=generator)
@@ -123,7 +115,7 @@ def test_every_sampler_lands_on_the_one_picture_that_an_analytic_denoiser_knows(
         return noise_seen[-1] if prediction == "epsilon" else a * noise_seen[-1] - b * picture
 
     landed = _table_loop(table, knows_one_picture, table.signal[0] * picture + table.noise[0] * start, _noises(table))
-    scheduler, _ = make_scheduler(sampler, schedule, 20)
+    scheduler, _ = schedule.make_scheduler(sampler, 20)
     last = float(scheduler.alphas_cumprod[0]) if sampler.name in STOPS_AT_THE_LOWEST_NOISE else 1.0
     expected = last**0.5 * picture + (1 - last) ** 0.5 * noise_seen[-1]
     # PLMS averages v of different times, which is exact for epsilon only; diffusers' own loop does the same.
@@ -135,15 +127,15 @@ def test_every_sampler_lands_on_the_one_picture_that_an_analytic_denoiser_knows(
 @pytest.mark.parametrize("first", [0, 10])
 def test_signal_and_noise_describe_the_samplers_own_latents(sampler: Sampler, first: int) -> None:
     """(s A)^2 + (s B)^2 = 1: what the model sees has unit variance, whatever space the sampler works in."""
-    table = trace(sampler, NoiseSchedule(), 20, first_call=first * sampler.calls)
+    table = trace(sampler, BetaSchedule(), 20, first_call=first * sampler.calls)
     s, a, b = table.input_scale, table.signal, table.noise
     assert torch.allclose((s * a) ** 2 + (s * b) ** 2, torch.ones_like(s), atol=1e-6)
 
 
 @EVERY_SAMPLER
 def test_signal_and_noise_agree_with_the_schedulers_own_add_noise(sampler: Sampler) -> None:
-    table = trace(sampler, NoiseSchedule(), 20)
-    scheduler, timesteps = make_scheduler(sampler, NoiseSchedule(), 20)
+    table = trace(sampler, BetaSchedule(), 20)
+    scheduler, timesteps = BetaSchedule().make_scheduler(sampler, 20)
     one, zero = torch.ones(1, 1), torch.zeros(1, 1)
     signal, noise = (float(scheduler.add_noise(*pair, timesteps[:1])) for pair in ((one, zero), (zero, one)))
     assert table.signal[0] == pytest.approx(signal, rel=1e-5)
@@ -153,33 +145,33 @@ def test_signal_and_noise_agree_with_the_schedulers_own_add_noise(sampler: Sampl
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
 @pytest.mark.parametrize("name", ["DDIM", "Euler", "Heun Karras", "DPM2 Karras"])
 def test_predicted_x0_inverts_the_forward_process(name: str, prediction: str) -> None:
-    table = trace(find_sampler(name), NoiseSchedule(), 10)  # the coefficients are the same whatever is predicted
+    table = trace(find_sampler(name), BetaSchedule(), 10)  # the coefficients are the same whatever is predicted
     z0, n = torch.randn(2, 4, 8, 8), torch.randn(2, 4, 8, 8)
     for call in range(table.calls):
         s, a, b = (values[call].reshape(1, 1, 1, 1) for values in (table.input_scale, table.signal, table.noise))
         output = {"epsilon": n, "v_prediction": s * a * n - s * b * z0, "sample": z0}[prediction]
-        assert torch.allclose(predicted_x0(prediction, a * z0 + b * n, output, (s, a, b)), z0, atol=2e-4)
+        assert torch.allclose(find_prediction(prediction)(a * z0 + b * n, output, Coefficients(s, a, b)), z0, atol=2e-4)
 
 
 @EVERY_SAMPLER
 def test_the_fewest_and_the_most_steps_work_and_one_beyond_is_refused(sampler: Sampler) -> None:
     for steps in (sampler.fewest_steps, sampler.most_steps):
-        table = trace(sampler, NoiseSchedule(), steps)
+        table = trace(sampler, BetaSchedule(), steps)
         assert torch.isfinite(table.weights).all()
         assert torch.isfinite(table.noise).all()
     for steps in (sampler.fewest_steps - 1, sampler.most_steps + 1):
         with pytest.raises(InvalidRequest, match="steps"):
-            trace(sampler, NoiseSchedule(), steps)
+            trace(sampler, BetaSchedule(), steps)
 
 
 @EVERY_SAMPLER
 def test_calls_per_step_is_what_the_catalogue_says(sampler: Sampler) -> None:
-    calls = trace(sampler, NoiseSchedule(), 20).calls
+    calls = trace(sampler, BetaSchedule(), 20).calls
     assert calls in (20 * sampler.calls, 20 * sampler.calls - 1, 21)  # a second-order sampler's last step is single
 
 
 def test_a_widened_call_leaves_the_added_memory_empty_and_the_rest_as_it_was() -> None:
-    table = trace(find_sampler("DPM++ 2M"), NoiseSchedule(), 6)
+    table = trace(find_sampler("DPM++ 2M"), BetaSchedule(), 6)
     vectors = torch.randn(1, table.memory + 3, 4, 8, 8)
     narrow = advance(table.weights[3][None], vectors)
     apart = [vectors[:, : 1 + table.memory], torch.randn(1, 2, 4, 8, 8), vectors[:, -2:]]
@@ -190,7 +182,7 @@ def test_a_widened_call_leaves_the_added_memory_empty_and_the_rest_as_it_was() -
 
 def test_tables_are_traced_once_and_forgotten_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Tables, "KEPT", 3)
-    tables = Tables(NoiseSchedule())
+    tables = Tables(BetaSchedule())
     euler = find_sampler("Euler")
     first = tables.table(euler, 5)
     assert tables.table(euler, 5) is first
@@ -213,7 +205,7 @@ EVERY_SCHEDULE = pytest.mark.parametrize(
 @EVERY_SCHEDULE
 @pytest.mark.parametrize("middle", [False, True], ids=["from the start", "from the middle"])
 def test_every_schedule_that_can_be_chosen_is_traced_as_the_scheduler_goes(sampler: Sampler, middle: bool) -> None:
-    assert _error(sampler, NoiseSchedule(), 8, middle=middle) <= 1e-5
+    assert _error(sampler, BetaSchedule(), 8, middle=middle) <= 1e-5
 
 
 @pytest.mark.parametrize("name", ["DDIM", "PLMS", "DDPM"])

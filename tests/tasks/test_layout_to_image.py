@@ -62,7 +62,7 @@ def _relative(one: torch.Tensor, other: torch.Tensor) -> float:
 def test_a_layout_is_drawn_as_diffusers_draws_it(share: float, guidance: float) -> None:
     """The reference loads the same weights in its own way: all rows' gates open at once, tokens made anew each time."""
     pack = make_pack("epsilon", sees_masks=False)
-    schedule = pack.denoiser.tables.schedule
+    schedule = pack.denoiser.tables.process
     scheduler = DDIMScheduler(
         beta_start=schedule.beta_start, beta_end=schedule.beta_end, beta_schedule=schedule.beta_schedule,
         clip_sample=False, set_alpha_to_one=False, steps_offset=1,

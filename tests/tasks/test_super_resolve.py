@@ -14,7 +14,7 @@ from studio.models.autoencoders.autoencoder import to_bytes, to_pictures
 from studio.models.model import Pack
 from studio.requests.super_resolve import TILE, SuperResolve
 from studio.sampling.catalogue import find_sampler
-from studio.sampling.table import make_scheduler, step_options
+from studio.sampling.trace import step_options
 from studio.tasks.super_resolve import prepare
 from tests.engine.test_engine import _engine, _pixels
 from tests.miniature import NAME, ask
@@ -46,7 +46,7 @@ def test_a_picture_is_drawn_as_diffusers_draws_it(pack: Pack, sampler: str, eta:
     assert pack.upscaler is not None
     request = _request(sampler=sampler, eta=eta, consistent=False, seed=4)
     chosen, generator = find_sampler(sampler), torch.Generator().manual_seed(4)
-    scheduler, timesteps = make_scheduler(chosen, pack.upscaler.tables.schedule, request.steps)
+    scheduler, timesteps = pack.upscaler.tables.process.make_scheduler(chosen, request.steps)
     options = dict(step_options(chosen, eta))
     if "generator" in type(scheduler).step.__code__.co_varnames:
         options["generator"] = generator

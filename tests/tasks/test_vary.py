@@ -20,7 +20,6 @@ from studio.requests.interpolate import Interpolate
 from studio.requests.request import Request
 from studio.sampling.catalogue import find_sampler
 from studio.sampling.spherical import slerp
-from studio.sampling.table import make_scheduler
 from studio.tasks import find_task
 from tests.miniature import NAME, OTHER, SIDE, SOURCE, ask, ask_interpolate, ask_vary
 
@@ -51,7 +50,7 @@ def test_a_variation_is_drawn_as_a_loop_over_diffusers_draws_it(pack: Pack, stre
     request = ask_vary(prompt="the sea", likeness=0.8, guidance=3.0, steps=6, seed=3, strength=strength, sampler="DDIM")
     assert pack.clip is not None
     first, tables = round(6 * (1 - strength)), pack.denoiser.tables
-    scheduler, timesteps = make_scheduler(find_sampler("DDIM"), tables.schedule, 6, first)
+    scheduler, timesteps = tables.process.make_scheduler(find_sampler("DDIM"), 6, first)
     seen = pack.clip.embed(SOURCE.array)
     tokens = pack.denoiser.projection(torch.stack([seen, torch.zeros_like(seen)]))
     pictures = ImagePrompts(tokens, torch.full((2, 1, 1), 0.8))
@@ -159,7 +158,7 @@ def test_noise_is_added_as_in_training_and_taken_off_in_one_step(pack: Pack) -> 
     """Left, the picture with noise; right, what the model takes it for: Salimans and Ho 2022, appendix D."""
     request = _noise(begin=0.0, end=0.8, count=3, seed=4, guidance=1.0)
     rows = find_task(request).prepare("job", request, pack, IMAGES)
-    schedule = pack.denoiser.tables.schedule
+    schedule = pack.denoiser.tables.process
     betas = torch.linspace(schedule.beta_start**0.5, schedule.beta_end**0.5, schedule.train_steps) ** 2
     signal = (1 - betas).cumprod(0)
     clean = pack.first_stage.encode(to_pictures(covering(SOURCE.array, SIDE, SIDE)[None]))[0]

@@ -17,7 +17,7 @@ from studio.models.model import Denoiser, Pack
 from studio.models.text.encoders import TextEncoders
 from studio.models.weights.hashing import hash_of_folder
 from studio.models.weights.networks import autoencoder_dtype, load_model, read_preview, read_schedule
-from studio.sampling.table import Tables
+from studio.sampling.trace import Tables
 
 FACTOR = 4  # pixels a latent
 # Latents of as much work as a picture is for Storybook's denoiser: a tile of 32 x 32 takes 0.42 (alone) to 0.56 (one of

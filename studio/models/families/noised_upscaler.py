@@ -19,7 +19,7 @@ from studio.models.text.encoders import TextEncoders, Tower
 from studio.models.text.tokenizers import load_tokenizer
 from studio.models.weights.hashing import hash_of_folder
 from studio.models.weights.networks import autoencoder_dtype, load_model, read_preview, read_schedule, schedule_of
-from studio.sampling.table import Tables
+from studio.sampling.trace import Tables
 
 FACTOR = 4  # pixels a latent
 DECODED_PIECE = 192  # latents a side that are decoded at once

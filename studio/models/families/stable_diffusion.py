@@ -34,7 +34,8 @@ from studio.models.text.tokenizers import load_tokenizer
 from studio.models.text.vocabulary import read_vocabulary
 from studio.models.weights.hashing import hash_of_folder
 from studio.models.weights.networks import load_autoencoder, load_model, read_preview, read_schedule, settled
-from studio.sampling.table import NoiseSchedule, Tables
+from studio.sampling.process import BetaSchedule
+from studio.sampling.trace import Tables
 
 DECODED_PIECE = 256  # latents a side that are decoded at once: the largest picture that can be asked for
 GUIDANCE_UNIT = 1000.0  # the scale of guidance is embedded as if it were a time
@@ -47,7 +48,7 @@ class Checkpoint:
     unet: UNet2DConditionModel
     autoencoder: AutoencoderKL
     text: TextEncoders
-    schedule: NoiseSchedule
+    schedule: BetaSchedule
     preview: PreviewDecoder
     model_hash: str
 

@@ -17,7 +17,7 @@ from studio.models.model import Denoiser, Pack
 from studio.models.text.encoders import TextEncoders
 from studio.models.weights.hashing import hash_of_folder
 from studio.models.weights.networks import autoencoder_dtype, load_model, read_preview, read_schedule
-from studio.sampling.table import Tables
+from studio.sampling.trace import Tables
 
 
 def load_folder(

@@ -16,7 +16,7 @@ from studio.errors import PackError
 from studio.models.autoencoders.previews import LinearDecoder, PreviewDecoder, TinyDecoder, preview_of
 from studio.models.catalogue import VAE, is_weights, read_json, weights_in
 from studio.models.weights.inspection import check_folder, check_keys, check_tensors, first_line, refusal_of
-from studio.sampling.table import NoiseSchedule
+from studio.sampling.process import BetaSchedule
 
 logger = logging.getLogger(__name__)
 
@@ -93,16 +93,16 @@ def autoencoder_dtype(dtype: torch.dtype) -> torch.dtype:
     return torch.float32 if dtype == torch.float16 else dtype
 
 
-def read_schedule(folder: Path) -> NoiseSchedule:
+def read_schedule(folder: Path) -> BetaSchedule:
     """The noise schedule of the diffusers folder ``folder``."""
     return schedule_of(read_json(folder / "scheduler" / "scheduler_config.json"))
 
 
-def schedule_of(config: dict[str, Any]) -> NoiseSchedule:
+def schedule_of(config: dict[str, Any]) -> BetaSchedule:
     """From a diffusers scheduler's configuration. Raises `PackError` for a schedule that has no betas of its own."""
     if config.get("trained_betas") or "beta_start" not in config:
         raise PackError("The pack's noise schedule is of a kind that is not served so far.")
-    schedule = NoiseSchedule(
+    schedule = BetaSchedule(
         prediction=config.get("prediction_type", "epsilon"),
         beta_start=config["beta_start"],
         beta_end=config.get("beta_end", 0.02),
