@@ -39,7 +39,7 @@ def main() -> int:
             signal.signal(number, lambda *_: is_over.set())
         print(f"Latent Studio is at http://{settings.shown_host}:{settings.port}", flush=True)
         is_over.wait()
-        studio.backends.client.drain(settings.grace)
+        studio.client.drain(settings.grace)
         page.close(verbose=False)
     return 0
 

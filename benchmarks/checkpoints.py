@@ -18,6 +18,7 @@ from diffusers.models.embeddings import (
 )
 from diffusers.pipelines.latent_diffusion.pipeline_latent_diffusion import LDMBertConfig, LDMBertModel
 from safetensors.torch import save_file
+from tokenizers import Tokenizer, models, processors
 from torch import nn
 from transformers import CLIPTextConfig, CLIPVisionConfig
 
@@ -29,6 +30,8 @@ from studio.models.text.tokenizers import clip_tokenizer
 BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 WIDTH, SECOND_WIDTH = 32, 48  # of text encoders; in a single file the two are told apart by it
 END = 49407
+FLOW_WIDTH = 96  # what transformers attend to
+LETTERS = "abcdefghijklmnopqrstuvwxyz ,.▁"
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 
@@ -111,6 +114,51 @@ def _stable_diffusion(**unet: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _sixteen_channels(scale: float, shift: float) -> Any:
+    """The autoencoder of models that were trained by flow matching."""
+    torch.manual_seed(1)
+    return _random(diffusers.AutoencoderKL(
+        block_out_channels=(32,) * 4, latent_channels=16, down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4, use_quant_conv=False, use_post_quant_conv=False,
+        scaling_factor=scale, shift_factor=shift,
+    ))  # fmt: skip
+
+
+def _t5() -> Any:
+    torch.manual_seed(4)
+    return _random(transformers.T5EncoderModel(transformers.T5Config(
+        vocab_size=len(LETTERS) + 3, d_model=FLOW_WIDTH, d_kv=8, d_ff=48, num_layers=2, num_heads=4,
+    )))  # fmt: skip
+
+
+def _t5_tokenizer() -> Any:
+    """One token a letter, and the end behind them."""
+    vocabulary = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), *((letter, -1.0) for letter in LETTERS)]
+    tokenizer = Tokenizer(models.Unigram(vocabulary, unk_id=2))
+    tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    return transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, eos_token="</s>", pad_token="<pad>", unk_token="<unk>", model_max_length=512
+    )
+
+
+def _stable_diffusion_3(**transformer: Any) -> dict[str, Any]:
+    torch.manual_seed(0)
+    usual = {
+        "sample_size": 8, "patch_size": 2, "in_channels": 16, "out_channels": 16, "num_layers": 2,
+        "attention_head_dim": 8, "num_attention_heads": 4, "joint_attention_dim": FLOW_WIDTH,
+        "caption_projection_dim": 32, "pooled_projection_dim": 2 * WIDTH, "pos_embed_max_size": 24,
+    }  # fmt: skip
+    with_projection = transformers.CLIPTextModelWithProjection
+    return {
+        "transformer": _random(diffusers.SD3Transformer2DModel(**{**usual, **transformer})),
+        "vae": _sixteen_channels(1.5305, 0.0609),
+        "text_encoder": _text(kind=with_projection), "tokenizer": clip_tokenizer(END),
+        "text_encoder_2": _text(SECOND_WIDTH, with_projection), "tokenizer_2": clip_tokenizer(0),
+        "text_encoder_3": _t5(), "tokenizer_3": _t5_tokenizer(),
+        "scheduler": diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
+    }  # fmt: skip
+
+
 def _stable_diffusion_xl(**unet: Any) -> dict[str, Any]:
     """The width that the U-Net reads is that of both text encoders together."""
     usual = {
@@ -171,6 +219,8 @@ FAMILIES: dict[str, Callable[[], dict[str, Any]]] = {
     "LDM, unconditional": lambda: {
         "unet": _plain_unet(3, 3), "vqvae": _vq(), "scheduler": _scheduler(**LINEAR)
     },
+    "Stable Diffusion 3": _stable_diffusion_3,
+    "Stable Diffusion 3.5": lambda: _stable_diffusion_3(qk_norm="rms_norm", dual_attention_layers=(0,)),
     "LDM-SR": lambda: {"unet": _plain_unet(6, 3), "vqvae": _vq(), "scheduler": _scheduler(**LINEAR)},
 }  # fmt: skip
 

@@ -28,7 +28,10 @@ from benchmarks.arms import OurEngine
 from benchmarks.models import load
 from benchmarks.serving import serve
 from benchmarks.workload import visits
-from studio.models.loading import pick_device
+try:
+    from studio.models.loading import pick_device
+except ImportError:
+    from studio.packs.loading import pick_device  # as it was called before
 given = json.loads(sys.argv[1])
 pack = load(given["model"], pick_device("auto"))
 for seed, users in ((10**6, min(4, given["users"])), (given["seed"], given["users"])):

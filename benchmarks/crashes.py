@@ -38,9 +38,9 @@ from studio.gallery.database import FILE
 from studio.gallery.exports import Options, find_form
 from studio.gallery.importing import Archive, Importer
 from studio.gallery.recorder import Recorder
-from studio.gallery.wanted import Wanted
+from studio.gallery.wanted import PictureFilter
 from studio.images.pixels import Pixels
-from studio.models.catalogue import find_pack
+from studio.models.registry import find_pack
 from studio.requests.text_to_image import TextToImage
 
 ROOT = Path(__file__).parents[1]
@@ -78,7 +78,7 @@ def live(data: Path, seed: int) -> None:
 
     def export_and_import() -> None:
         while True:
-            names = ledger.names(OWNER, Wanted())[:20]
+            names = ledger.names(OWNER, PictureFilter())[:20]
             path = data / "exports" / "all.zip"
             path.parent.mkdir(exist_ok=True)
             with path.open("w+b") as file:
@@ -88,7 +88,7 @@ def live(data: Path, seed: int) -> None:
 
     def delete() -> None:
         while True:
-            old = ledger.names(OWNER, Wanted())[KEPT // 2 :]
+            old = ledger.names(OWNER, PictureFilter())[KEPT // 2 :]
             ledger.delete(OWNER, old[:5])
             ledger.restore(OWNER, old[:2])
             time.sleep(0.01)

@@ -33,13 +33,14 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from benchmarks import checkpoints
+from benchmarks import checkpoints, flow_references
 from studio.engine.row import Row
-from studio.engine.step import Move, step_rows
+from studio.engine.step import StepResult, step_rows
 from studio.images.pixels import Mask, Pixels
-from studio.models.catalogue import IMAGE_PROMPT, find_pack
+from studio.models.catalogue import IMAGE_PROMPT
 from studio.models.loading import load_pack
 from studio.models.model import Pack
+from studio.models.registry import find_pack
 from studio.models.weights.networks import read_schedule
 from studio.requests.inpaint import Inpaint
 from studio.requests.layout_to_image import LayoutToImage
@@ -61,6 +62,7 @@ IMAGES = {each.digest: each for each in (PHOTO, SMALL, MASK)}
 BOXES = ({"phrase": "a red house", "box": [0.1, 0.3, 0.5, 0.9]}, {"phrase": "a boat", "box": [0.6, 0.5, 0.9, 0.8]})
 USUAL = ("DDIM", "Euler a", "DPM++ 2M Karras")
 WITHOUT_NOISE = ("DDIM", "Euler", "DPM++ 2M Karras")
+FLOW_SAMPLERS = ("Euler", "Heun", "DPM++ 2M", "UniPC")
 WITHOUT_SCALE = ("DDIM", "PLMS", "DPM++ 2M Karras")  # for pipelines that do not scale the model's input
 
 Reference = Callable[[Path, str], torch.Tensor]  # of a checkpoint's folder and a sampler's name: latents [C, h, w]
@@ -116,7 +118,7 @@ def _finish(rows: list[Row]) -> None:
     while waiting := sorted((row for row in rows if not row.is_done), key=lambda row: row.call):
         sharing = [row for row in waiting if row.batch_key == waiting[0].batch_key]
         for row, result in zip(sharing, step_rows(sharing), strict=True):
-            assert isinstance(result, Move)
+            assert isinstance(result, StepResult)
             row.move(result.state, result.x0)
 
 
@@ -348,6 +350,18 @@ def _super_resolved(folder: Path, sampler: str) -> torch.Tensor:
     return latents[0]
 
 
+def _flow(kind: str, *, begun: bool = False, **options: Any) -> Reference:
+    """A pipeline of a model that was trained by flow matching."""
+
+    def reference(folder: Path, sampler: str) -> torch.Tensor:
+        tokens = (SIDE // 16) ** 2
+        pipeline = _quiet(flow_references.stable_diffusion_3(kind, folder, sampler, STEPS, tokens=tokens))
+        picture = {"image": _pixels(PHOTO), "strength": 0.5} if begun else {}
+        return _drawn(pipeline, height=SIDE, width=SIDE, **picture, **options)
+
+    return reference
+
+
 # --- cases -----------------------------------------------------------------------------------------------------------
 
 
@@ -396,6 +410,15 @@ CASES = (
     Case("LDM", "text to image", _asking(TextToImage, negative=""), _latent_diffusion, WITHOUT_SCALE),
     Case("LDM, unconditional", "text to image", _asking(TextToImage, prompt="", negative=""), _unconditional,
          WITHOUT_NOISE),
+    *(
+        case
+        for family in ("Stable Diffusion 3", "Stable Diffusion 3.5")
+        for case in (
+            Case(family, "text to image", _text_to_image, _flow("StableDiffusion3Pipeline"), FLOW_SAMPLERS),
+            Case(family, "from a picture", _from_picture, _flow("StableDiffusion3Img2ImgPipeline", begun=True),
+                 FLOW_SAMPLERS),
+        )
+    ),
     Case("LDM-SR", "super-resolution", _enlarge, _super_resolved),
 )  # fmt: skip
 

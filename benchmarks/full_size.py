@@ -25,6 +25,7 @@ from studio.engine.engine import Engine
 from studio.errors import StudioError
 from studio.events import Failed, Previewed
 from studio.models.model import Pack
+from studio.models.text.encoders import TextEncoders
 from studio.requests.text_to_image import TextToImage
 from studio.sampling.catalogue import find_sampler
 
@@ -53,10 +54,11 @@ def _ours(pack: Pack) -> tuple[float, torch.Tensor]:
 def _stock(pack: Pack) -> tuple[float, torch.Tensor]:
     scheduler, _ = pack.denoiser.tables.process.make_scheduler(find_sampler(SAMPLER), STEPS)
     parts: dict[str, Any] = {
-        "vae": pack.first_stage.model, "unet": pack.denoiser.unet, "scheduler": scheduler,
+        "vae": pack.first_stage.model, "unet": pack.denoiser.network, "scheduler": scheduler,
         "text_encoder": pack.tower.model, "tokenizer": pack.tower.tokenizer,
     }  # fmt: skip
-    if pack.knows_sizes:
+    if pack.denoiser.knows_sizes:
+        assert isinstance(pack.text, TextEncoders)
         second = pack.text.towers[1]
         pipeline: Any = diffusers.StableDiffusionXLPipeline(
             **parts, text_encoder_2=second.model, tokenizer_2=second.tokenizer, add_watermarker=False

@@ -26,11 +26,11 @@ from storybook.world.scene import scene
 from studio.gallery import open_gallery
 from studio.gallery.ledger import Entry, Marks
 from studio.gallery.recipe import Recipe
-from studio.gallery.wanted import Wanted
+from studio.gallery.wanted import PictureFilter
 from studio.images.pixels import Pixels
 from studio.requests.text_to_image import TextToImage
 from tabs.gallery import _shown
-from tabs.routes.exports import _thumbnail
+from tabs.routes.exports import thumbnail_of
 
 OWNER = "a" * 32
 REPEATS = 20
@@ -54,24 +54,24 @@ def main() -> None:
             ledger.add(Entry(path, Recipe(request), pixels.digest, owner=OWNER, marks=marks))
             vectors[path.stem] = rng.normal(size=WIDTH).astype(np.float32)
         ledger.put_vectors(MODEL, vectors)
-        middle = ledger.find(OWNER, Wanted(), given.pictures // 2)[-1]
+        middle = ledger.find(OWNER, PictureFilter(), given.pictures // 2)[-1]
 
-        def page(wanted: Wanted) -> str:
+        def page(wanted: PictureFilter) -> str:
             return json.dumps([_shown(each) for each in ledger.find(OWNER, wanted)])
 
         def thumbnails() -> None:
-            for each in ledger.find(OWNER, Wanted()):
+            for each in ledger.find(OWNER, PictureFilter()):
                 (store.thumbnails / f"{each.id}.webp").unlink(missing_ok=True)
-                _thumbnail(store, each.id)
+                thumbnail_of(store, each.id)
 
         cases: dict[str, Callable[[], Any]] = {
-            "first page": lambda: (page(Wanted()), ledger.count(OWNER), ledger.tags(OWNER)),
-            "page in the middle": lambda: page(Wanted(before=(middle.made, middle.id))),
+            "first page": lambda: (page(PictureFilter()), ledger.count(OWNER), ledger.tags(OWNER)),
+            "page in the middle": lambda: page(PictureFilter(before=(middle.made, middle.id))),
             "sixty thumbnails, made anew": thumbnails,
-            "words (a red house)": lambda: page(Wanted(words="red house")),
-            "words (a Chinese one)": lambda: page(Wanted(words="夜晚")),
-            "tag, favourite and words": lambda: page(Wanted(words="sea", tag="sunny", favourites=True)),
-            "looks like one": lambda: ledger.alike(OWNER, Wanted(), MODEL, vectors[middle.id]),
+            "words (a red house)": lambda: page(PictureFilter(words="red house")),
+            "words (a Chinese one)": lambda: page(PictureFilter(words="夜晚")),
+            "tag, favourite and words": lambda: page(PictureFilter(words="sea", tag="sunny", favourites=True)),
+            "looks like one": lambda: ledger.alike(OWNER, PictureFilter(), MODEL, vectors[middle.id]),
         }
         print(f"{given.pictures} pictures, milliseconds: median, longest")
         for name, case in cases.items():

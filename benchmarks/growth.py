@@ -29,9 +29,10 @@ from benchmarks.workload import Visit, any_request
 from studio.engine.engine import Engine
 from studio.engine.scheduler import Limits
 from studio.models.acceleration.precision import pick_precision
-from studio.models.catalogue import STORYBOOK, find_pack
+from studio.models.catalogue import STORYBOOK
 from studio.models.loading import load_pack, pick_device
 from studio.models.model import Denoiser, Pack
+from studio.models.registry import find_pack
 from studio.requests.text_to_image import TextToImage
 
 OWNERS = 500  # who have all that waits between them

@@ -14,15 +14,16 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 
 from studio.models.acceleration.precision import make_fast, pick_dtype
 from studio.models.autoencoders.previews import preview_of
-from studio.models.catalogue import FACTOR, STORYBOOK, PackInfo, find_pack
+from studio.models.catalogue import FACTOR, STORYBOOK, PackInfo
 from studio.models.conditioning import ConditioningBatch
-from studio.models.families.stable_diffusion import Checkpoint, assembled, is_xl, two_encoders
+from studio.models.families.stable_diffusion.assembly import Checkpoint, assembled, is_xl, two_encoders
+from studio.models.families.stable_diffusion.original import CONFIGURATIONS
 from studio.models.loading import load_pack
 from studio.models.model import Denoiser, Pack
-from studio.models.text.encoders import TextEncoders, Tower
+from studio.models.registry import find_pack
+from studio.models.text.encoders import TextEncoder, TextEncoders
 from studio.models.text.tokenizers import clip_tokenizer
 from studio.models.weights.networks import read_schedule
-from studio.models.weights.original import CONFIGURATIONS
 from studio.prompts import Lora
 from studio.requests.limits import EXACT, FAST
 
@@ -91,7 +92,7 @@ def random_pack(model: str, device: torch.device, precision: str | None = None) 
     if is_xl(unet):
         text = two_encoders(encoders[0], tokenizers[0], encoders[1], tokenizers[1], empty_is_zero=True)
     else:
-        text = TextEncoders((Tower(encoders[0], tokenizers[0]),))
+        text = TextEncoders((TextEncoder(encoders[0], tokenizers[0]),))
     info = PackInfo(model, model, "", size=FACTOR * unet.config.sample_size)
     parts = Checkpoint(unet, autoencoder, text, read_schedule(folder), preview_of(autoencoder), model_hash="random")
     pack = replace(assembled(info, parts, device), precision=precision)

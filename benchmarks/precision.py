@@ -20,8 +20,9 @@ from storybook import reader
 from storybook.drawing import draw
 from storybook.prompts import SHEET
 from storybook.scoring import Reading
-from studio.models.catalogue import STORYBOOK, find_pack
+from studio.models.catalogue import STORYBOOK
 from studio.models.loading import load_pack
+from studio.models.registry import find_pack
 from studio.requests.limits import EXACT, FAST
 from studio.requests.text_to_image import TextToImage
 

@@ -19,7 +19,8 @@ from studio.backends.client import LocalClient
 from studio.backends.placing import Scale
 from studio.backends.ray import RayEngines
 from studio.events import Finished
-from studio.models.catalogue import STORYBOOK, find_pack
+from studio.models.catalogue import STORYBOOK
+from studio.models.registry import find_pack
 from studio.requests.text_to_image import TextToImage
 from studio.settings import Settings
 

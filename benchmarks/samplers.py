@@ -26,7 +26,9 @@ from diffusers.utils import logging as diffusers_logging
 from numpy.typing import NDArray
 
 from studio.sampling.catalogue import MOST_STEPS, SAMPLERS, Sampler
-from studio.sampling.table import NoiseSchedule, SamplerTable, trace
+from studio.sampling.process import BetaSchedule
+from studio.sampling.table import SamplerTable
+from studio.sampling.trace import trace
 
 # Of latents, whose deviation is about 1. Every sampler may leave what the training's lowest level has, 0.029, and some
 # stop there, as the original code does. Storybook's decoder makes 0.8 of 255 levels of that (root mean square), 1.3 of
@@ -43,7 +45,7 @@ MOST_MISSING = 0.5
 DEVIATIONS = np.array([0.0, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0])  # 0 is a single picture; details vary less than surfaces
 PREDICTIONS = ("epsilon", "v_prediction")
 STEPS = (*range(1, 51), 60, 75, 100, 125, 143, MOST_STEPS)  # 143: of 1000 times, the last stride is the most uneven
-EPSILON = NoiseSchedule()
+EPSILON = BetaSchedule()
 
 Weights = NDArray[np.float64]
 
@@ -101,7 +103,7 @@ def landings(sampler: Sampler, steps: int, firsts: Sequence[int]) -> Landing:
         landing(table, prediction, is_whole=first == 0)
         for prediction in predictions
         for first in firsts
-        for table in [trace(sampler, NoiseSchedule(prediction), steps, first_call=first * sampler.calls)]
+        for table in [trace(sampler, BetaSchedule(prediction), steps, first_call=first * sampler.calls)]
     ])  # fmt: skip
 
 

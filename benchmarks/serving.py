@@ -210,8 +210,8 @@ def compare_pairs(pack: Pack, inputs: float) -> dict[str, list[float]]:
 def compare_static(pack: Pack, count: int = 16) -> dict[str, list[float]]:
     """Our engine with ``count`` people of mixed samplers, against what no server of people can have: as many of equal
     settings, there from the beginning, through a U-Net compiled for that one size, without previews."""
-    compiled: Any = torch.compile(pack.denoiser.unet, dynamic=False)
-    static = StockLoop(replace(pack, denoiser=replace(pack.denoiser, unet=compiled)), count)
+    compiled: Any = torch.compile(pack.denoiser.network, dynamic=False)
+    static = StockLoop(replace(pack, denoiser=replace(pack.denoiser, network=compiled)), count)
     ours = OurEngine(pack, 2 * count, together=True)
     for arm, requests in ((static, alike(pack, count)), (ours, unlike(pack, count))):
         rate_at_once(arm, requests)  # compiles, and traces

@@ -28,9 +28,10 @@ import torch
 from benchmarks.serving import machine
 from studio.backends.placing import Demand, Placement, Site
 from studio.models.acceleration.precision import pick_precision
-from studio.models.catalogue import STORYBOOK, find_pack
+from studio.models.catalogue import STORYBOOK
 from studio.models.conditioning import stack
 from studio.models.loading import load_pack, pick_device
+from studio.models.registry import find_pack
 
 PACKS, HELD = 8, 3  # there are, and are in one engine's memory
 LOADING_SECONDS = 15.0

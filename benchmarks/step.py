@@ -18,16 +18,16 @@ from studio.engine import engine
 from studio.engine import step as denoise
 from studio.engine.engine import Engine
 from studio.engine.scheduler import Limits
-from studio.models.catalogue import STORYBOOK, find_pack
+from studio.models.catalogue import STORYBOOK
 from studio.models.loading import load_pack, pick_device
 from studio.models.model import Denoiser, Pack
+from studio.models.registry import find_pack
 from studio.requests.text_to_image import TextToImage
 
 PARTS: dict[str, tuple[object, str]] = {
     "U-Net": (Denoiser, "__call__"),
     "plan": (engine, "plan"),
     "gather inputs, and the U-Net": (denoise, "model_outputs"),
-    "guidance": (denoise, "guide"),
     "noise": (denoise, "_noise"),
     "samplers": (denoise, "advance"),
     "predicted x0": (Denoiser, "x0"),

@@ -27,8 +27,9 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.serving import machine
-from studio.models.catalogue import STORYBOOK, find_pack
+from studio.models.catalogue import STORYBOOK
 from studio.models.loading import load_pack
+from studio.models.registry import find_pack
 
 Shape = tuple[int, int, int]  # of a matrix product: rows, inner, columns
 Call = Callable[[], torch.Tensor]
@@ -265,7 +266,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     result = {
         "model": pack.info.title,
         "machine": machine(pack.device),
-        "levels": [measure(pack.denoiser.unet, count) for count in given.inputs],
+        "levels": [measure(pack.denoiser.network, count) for count in given.inputs],
     }
     given.out.mkdir(parents=True, exist_ok=True)
     (given.out / "unet.json").write_text(json.dumps(result, indent=2) + "\n")

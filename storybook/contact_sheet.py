@@ -15,8 +15,9 @@ from PIL import Image, ImageDraw, ImageFont
 from storybook.drawing import draw
 from storybook.prompts import SHEET
 from storybook.world import LANGUAGES
-from studio.models.catalogue import STORYBOOK, PackInfo, find_pack
+from studio.models.catalogue import STORYBOOK, PackInfo
 from studio.models.loading import load_pack
+from studio.models.registry import find_pack
 from studio.requests.text_to_image import TextToImage
 
 SEED = 11

@@ -34,9 +34,10 @@ from storybook.run import default_folder
 from storybook.scoring import accuracies, frechet_distance
 from storybook.world import LANGUAGES, Scene, caption, scene
 from studio.models.autoencoders.autoencoder import to_pictures
-from studio.models.catalogue import STORYBOOK, PackInfo, find_pack
+from studio.models.catalogue import STORYBOOK, PackInfo
 from studio.models.loading import load_pack, pick_device
 from studio.models.model import Pack
+from studio.models.registry import find_pack
 from studio.requests.text_to_image import TextToImage
 from studio.sampling.catalogue import DEFAULT_SAMPLER, SAMPLERS
 

@@ -33,9 +33,10 @@ from studio.images.consistency import averaged
 from studio.images.pixels import Pixels
 from studio.images.resizing import resized
 from studio.models.autoencoders.autoencoder import to_pictures
-from studio.models.catalogue import STORYBOOK, find_pack
+from studio.models.catalogue import STORYBOOK
 from studio.models.loading import load_pack, pick_device
 from studio.models.model import Pack
+from studio.models.registry import find_pack
 from studio.requests.super_resolve import SuperResolve
 from studio.sampling.catalogue import DEFAULT_SAMPLER
 from studio.tasks.cascade import SECOND_SAMPLER, SECOND_STEPS

@@ -28,9 +28,10 @@ from storybook.scoring import Reading
 from storybook.world import LANGUAGES, Group, Scene, Thing, caption, render, scene
 from storybook.world.scene import COLOURS, KINDS
 from studio.images.pixels import Mask, Pixels
-from studio.models.catalogue import STORYBOOK, PackInfo, find_pack
+from studio.models.catalogue import STORYBOOK, PackInfo
 from studio.models.loading import load_pack, pick_device
 from studio.models.model import Pack
+from studio.models.registry import find_pack
 from studio.requests.inpaint import Inpaint
 
 FIRST_CASE = FIRST_SCENE + 700_000

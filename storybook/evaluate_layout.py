@@ -29,9 +29,10 @@ from storybook.scoring import Reading
 from storybook.world import LANGUAGES, Scene, arranged, caption, phrase, render, scene
 from storybook.world.scene import KINDS
 from studio.images.boxes import Boxed, overlap
-from studio.models.catalogue import STORYBOOK, PackInfo, find_pack
+from studio.models.catalogue import STORYBOOK, PackInfo
 from studio.models.loading import load_pack, pick_device
 from studio.models.model import Pack
+from studio.models.registry import find_pack
 from studio.requests.layout_to_image import LayoutToImage
 from studio.requests.text_to_image import TextToImage
 

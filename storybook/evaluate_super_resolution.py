@@ -30,9 +30,10 @@ from studio.images.consistency import averaged
 from studio.images.deviation import heat, standard_deviation
 from studio.images.pixels import Pixels
 from studio.images.resizing import resized
-from studio.models.catalogue import STORYBOOK, PackInfo, find_pack
+from studio.models.catalogue import STORYBOOK, PackInfo
 from studio.models.loading import load_pack, pick_device
 from studio.models.model import Pack
+from studio.models.registry import find_pack
 from studio.requests.super_resolve import SuperResolve
 
 FIRST_CASE = FIRST_SCENE + 800_000

@@ -31,9 +31,10 @@ from storybook.scoring import accuracies
 from storybook.world import LANGUAGES, Group, Scene, caption, render, scene
 from storybook.world.scene import COLOURS, FLOATING, GROUNDS, KINDS, TIMES, WEATHERS, Kind
 from studio.images.pixels import Pixels
-from studio.models.catalogue import STORYBOOK, PackInfo, find_pack
+from studio.models.catalogue import STORYBOOK, PackInfo
 from studio.models.loading import load_pack, pick_device
 from studio.models.model import Pack
+from studio.models.registry import find_pack
 from studio.requests.interpolate import Interpolate
 from studio.requests.vary import Vary
 

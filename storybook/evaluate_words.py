@@ -31,9 +31,10 @@ from storybook.run import default_folder
 from storybook.scoring import Reading, relations_right
 from storybook.world import LANGUAGES, Group, Scene, caption, scene
 from storybook.world.relations import Told, holds, told_relation
-from studio.models.catalogue import STORYBOOK, PackInfo, find_pack
+from studio.models.catalogue import STORYBOOK, PackInfo
 from studio.models.loading import load_pack, pick_device
 from studio.models.model import Pack
+from studio.models.registry import find_pack
 from studio.requests.text_to_image import TextToImage
 
 SEEDS = (1, 2, 3)

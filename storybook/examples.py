@@ -24,9 +24,10 @@ from studio.gallery.recipe import Recipe
 from studio.gallery.store import Store, write_picture
 from studio.images.boxes import Boxed
 from studio.images.pixels import Image, Mask, Pixels
-from studio.models.catalogue import STORYBOOK, find_pack
+from studio.models.catalogue import STORYBOOK
 from studio.models.loading import load_pack
 from studio.models.model import Pack
+from studio.models.registry import find_pack
 from studio.requests.forward_process import ForwardProcess
 from studio.requests.inpaint import Inpaint
 from studio.requests.layout_to_image import LayoutToImage

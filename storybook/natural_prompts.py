@@ -12,7 +12,7 @@ from storybook.world.relations import RELATIONS, Told
 from storybook.world.scene import COLOURS, GROUNDS, TIMES, WEATHERS
 
 MEASURES = re.compile("[一只个座枚辆艘条朵棵把顶道]")  # "one", and the measure words of these prompts
-Wanted = tuple[str, str | None, int | None]  # kind, colour and number, if said
+PictureFilter = tuple[str, str | None, int | None]  # kind, colour and number, if said
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Natural:
     en: str
     zh: str
     de: str
-    groups: tuple[Wanted, ...]
+    groups: tuple[PictureFilter, ...]
     time: str | None
     ground: str | None
     weather: str | None

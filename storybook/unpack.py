@@ -35,15 +35,8 @@ from storybook.run import CHECKPOINT, START, Options, Run, options
 from storybook.tokenizer import make_tokenizer, stored_tokenizer
 from studio.models.adapters.clip import TEXT_PROJECTION
 from studio.models.adapters.ip_adapter import LAYERS, image_attentions, load_published
-from studio.models.catalogue import (
-    ASSETS,
-    FEW_STEPS,
-    IMAGE_ENCODER,
-    IMAGE_PROMPT,
-    STORYBOOK,
-    SUPER_RESOLUTION,
-    read_json,
-)
+from studio.models.catalogue import ASSETS, FEW_STEPS, IMAGE_ENCODER, IMAGE_PROMPT, STORYBOOK, SUPER_RESOLUTION
+from studio.models.weights.folder import read_json
 
 READER = "reader.safetensors"  # among what is kept of an unfinished run; a pack has none
 SMALL = 0.2  # of the usual first weights, for channels that the pack does not have

@@ -12,7 +12,7 @@ from studio.requests.limits import LONGEST_PROMPT
 from studio.requests.request import Prompted, Request
 from tabs.components.controls import count_slider
 from tabs.components.examples import Examples
-from tabs.components.generation import Desk, Given, Job, Receiver, Update
+from tabs.components.generation import BuiltTab, Given, Job, SessionJobs, Update
 from tabs.components.picker import ModelPicker
 from tabs.components.picture_editor import PictureEditor, showing_picture
 from tabs.components.seed import SeedControls
@@ -24,7 +24,7 @@ ORDER = 6
 TIMES = 6
 
 
-def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelPicker) -> Receiver:
+def build(client: EngineClient, desk: SessionJobs, browser: BrowserName, picker: ModelPicker) -> BuiltTab:
     """Draws the tab inside the tabs that are open, and wires it."""
     store = desk.store
     with gr.Row(equal_height=False, elem_classes="studio-room"):
@@ -68,7 +68,7 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
     form = {editor, *fields.values(), *seed.inputs(), picker.dropdown}
     job.connect(form, read, write, seed)
     examples.connect(form, write, store, picker, job.undo)
-    return Receiver(TITLE, {editor, prompt, *seed.inputs()}, receive, job, lambda pack: {})
+    return BuiltTab(TITLE, {editor, prompt, *seed.inputs()}, receive, job, lambda pack: {})
 
 
 def _time(name: str, time: float) -> gr.Slider:

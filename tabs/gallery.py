@@ -23,15 +23,15 @@ from studio.events import Cancelled, Drawn, Failed
 from studio.gallery import Library
 from studio.gallery.comparing import Difference, compare
 from studio.gallery.containers import read_recipe
-from studio.gallery.errands import Errand
+from studio.gallery.errands import BackgroundJob
 from studio.gallery.exports import Options, find_form, forms
 from studio.gallery.importing import Archive, Importer
 from studio.gallery.ledger import PAGE, Interrupted, Ledger, Marks, Picture
-from studio.gallery.wanted import LONGEST_SEARCH, Wanted
+from studio.gallery.wanted import LONGEST_SEARCH, PictureFilter
 from studio.requests import from_mapping, kinds
 from studio.requests.limits import check_number
 from studio.requests.request import Prompted, Request
-from tabs.components.generation import QUICK, Given, Receiver, Update
+from tabs.components.generation import QUICK, BuiltTab, Given, Update
 from tabs.components.picker import ModelPicker
 from tabs.components.scripted import Scripted
 from tabs.locale.words import words_of
@@ -64,7 +64,7 @@ def build_gallery(
     library: Library,
     browser: BrowserName,
     picker: ModelPicker,
-    built: Sequence[Receiver],
+    built: Sequence[BuiltTab],
     tabs_: gr.Tabs,
 ) -> None:
     """Draws the gallery inside the tab that is open, and wires it to the tabs that can draw a picture again."""
@@ -175,7 +175,9 @@ def build_gallery(
     view.replay(replay, browser, view, show_progress="hidden", api_visibility="private", concurrency_limit=None)
 
 
-def _alike(client: EngineClient, ledger: Ledger, owner: str, wanted: Wanted, like: str) -> tuple[list[Picture], bool]:
+def _alike(
+    client: EngineClient, ledger: Ledger, owner: str, wanted: PictureFilter, like: str
+) -> tuple[list[Picture], bool]:
     """The pictures that show most what the one called ``like`` shows; where it is empty, what the words say; and
     whether there are any that nobody has looked at so far."""
     seen = client.look([] if like else [wanted.words])
@@ -190,7 +192,7 @@ def _alike(client: EngineClient, ledger: Ledger, owner: str, wanted: Wanted, lik
     return found, bool(ledger.without_vector(seen.name, 1))
 
 
-def _ordered(wanted: Wanted) -> Wanted:
+def _ordered(wanted: PictureFilter) -> PictureFilter:
     """The pictures that are put in order by what they show: no words choose among them."""
     return replace(wanted, words="", before=None)
 
@@ -222,7 +224,7 @@ def _told(event: gr.EventData) -> Mapping[str, Any]:
     return event._data if isinstance(event._data, dict) else {}
 
 
-def begin_export(library: Library, owner: str, names: Sequence[str], told: Mapping[str, Any]) -> Errand:
+def begin_export(library: Library, owner: str, names: Sequence[str], told: Mapping[str, Any]) -> BackgroundJob:
     """Begins to make one file of the pictures ``names``; ``told`` holds the ``form`` and its options. Raises
     `InvalidRequest` for those, `QueueFull` where too many exports wait."""
     name = told.get("form")
@@ -231,7 +233,7 @@ def begin_export(library: Library, owner: str, names: Sequence[str], told: Mappi
     pages = (names[first : first + EXPORTED_AT_ONCE] for first in range(0, len(names), EXPORTED_AT_ONCE))
     pictures = itertools.chain.from_iterable(library.ledger.pictures(owner, page) for page in pages)
 
-    def work(errand: Errand) -> None:
+    def work(errand: BackgroundJob) -> None:
         with errand.path.open("wb") as file:
             form.write(errand.over(pictures), library.store, file, options)
 
@@ -240,11 +242,11 @@ def begin_export(library: Library, owner: str, names: Sequence[str], told: Mappi
     return library.errands.start(owner, title, len(names), work)
 
 
-def _import(client: EngineClient, library: Library, owner: str, upload: object) -> Errand:
+def _import(client: EngineClient, library: Library, owner: str, upload: object) -> BackgroundJob:
     sent = upload_at(library.errands, upload)
     path = sent.rename(sent.with_suffix(".import"))  # so that nobody's next upload takes its place
 
-    def work(errand: Errand) -> None:
+    def work(errand: BackgroundJob) -> None:
         try:
             with path.open("rb") as file:
                 archive = Archive(file)
@@ -289,7 +291,7 @@ def _tab_of(task: str) -> str:
     return TABS.get(task, task).replace("-", "_")
 
 
-def _wanted(told: Any) -> Wanted:
+def _wanted(told: Any) -> PictureFilter:
     """What a page asks for. Raises `InvalidRequest` for what makes no sense."""
     told = told if isinstance(told, dict) else {}
     words, task, before = told.get("words", ""), told.get("task", ""), told.get("before")
@@ -304,7 +306,7 @@ def _wanted(told: Any) -> Wanted:
         before = (float(before[0]), before[1])
     tag, collection = told.get("tag", ""), told.get("collection", "")
     Marks(tags=(tag,), collection=collection)
-    return Wanted(
+    return PictureFilter(
         words=words.strip(), task=task, favourites=told.get("favourites") is True, deleted=told.get("deleted") is True,
         before=before, tag=tag, collection=collection, since=_time("since", told.get("since")),
         until=_time("until", told.get("until")),

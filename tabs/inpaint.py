@@ -17,7 +17,7 @@ from studio.requests.limits import LEAST_STRENGTH
 from studio.requests.request import Request
 from tabs.components.controls import DrawingControls
 from tabs.components.examples import Examples
-from tabs.components.generation import Desk, Given, Job, Receiver, Update
+from tabs.components.generation import BuiltTab, Given, Job, SessionJobs, Update
 from tabs.components.mask_editor import MaskEditor, Painted, showing
 from tabs.components.picker import ModelPicker
 from tabs.locale.words import say
@@ -60,7 +60,7 @@ class _MendingControls:
         return {component: getattr(request, field) for field, component in self._fields.items()}
 
 
-def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelPicker) -> Receiver:
+def build(client: EngineClient, desk: SessionJobs, browser: BrowserName, picker: ModelPicker) -> BuiltTab:
     """Draws the tab inside the tabs that are open, and wires it."""
     store, drawing, mending = desk.store, DrawingControls(picker), _MendingControls()
     with gr.Row(equal_height=False, elem_classes="studio-room"):
@@ -99,7 +99,7 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
     job.connect(form, read, write, drawing.seed)
     examples.connect(form, write, desk.store, picker, job.undo)
     drawing.connect()
-    return Receiver(TITLE, {editor, *drawing.inputs()}, receive, job, drawing.follow)
+    return BuiltTab(TITLE, {editor, *drawing.inputs()}, receive, job, drawing.follow)
 
 
 def _picture_and_mask(painted: Painted | None, store: Store) -> tuple[Pixels, Mask]:

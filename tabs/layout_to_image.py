@@ -13,7 +13,7 @@ from studio.requests.request import Request
 from tabs.components.box_editor import BoxEditor, showing_aspect, showing_boxes, showing_under
 from tabs.components.controls import DrawingControls, SizeControls, followers
 from tabs.components.examples import Examples
-from tabs.components.generation import Desk, Given, Job, Receiver, Update
+from tabs.components.generation import BuiltTab, Given, Job, SessionJobs, Update
 from tabs.components.picker import ModelPicker
 from tabs.locale.words import say
 from tabs.request_context import BrowserName
@@ -23,7 +23,7 @@ ORDER = 2
 SHAPES = ("square", "landscape", "portrait", "large")
 
 
-def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelPicker) -> Receiver:
+def build(client: EngineClient, desk: SessionJobs, browser: BrowserName, picker: ModelPicker) -> BuiltTab:
     """Draws the tab inside the tabs that are open, and wires it."""
     size, drawing = SizeControls(picker, SHAPES), DrawingControls(picker)
     with gr.Row(equal_height=False, elem_classes="studio-room"):
@@ -73,7 +73,7 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
         change(
             _aspect, [size.width, size.height], editor, queue=False, show_progress="hidden", api_visibility="private"
         )
-    return Receiver(
+    return BuiltTab(
         TITLE,
         {editor, *drawing.inputs(), *size.inputs()},
         receive,

@@ -28,7 +28,7 @@ from studio.models.catalogue import PackInfo
 from studio.settings import Settings
 from tabs import STATIC
 from tabs.components.engine_panel import build_panel
-from tabs.components.generation import QUICK, Desk, Given, Receiver, Update
+from tabs.components.generation import QUICK, BuiltTab, Given, SessionJobs, Update
 from tabs.components.picker import ModelPicker
 from tabs.gallery import build_gallery
 from tabs.locale.refusals import in_language
@@ -82,8 +82,8 @@ def _task_of(tab: ModuleType) -> str:
 
 def build_page(studio: Studio) -> gr.Blocks:
     """The whole page, ready to become an `application` with `launch_options`."""
-    client, library, accounts = studio.backends.client, studio.library, studio.accounts
-    desk = Desk(library.store)
+    client, library, accounts = studio.client, studio.library, studio.accounts
+    desk = SessionJobs(library.store)
     with StudioBlocks(title="Latent Studio", analytics_enabled=False, fill_width=True) as page:
         page.accounts = accounts
         browser = BrowserName()
@@ -129,7 +129,7 @@ async def _stay_connected() -> AsyncIterator[None]:
         await asyncio.sleep(STREAM_SECONDS)
 
 
-def _connect(built: list[Receiver], store: Store, tabs_: gr.Tabs) -> None:
+def _connect(built: list[BuiltTab], store: Store, tabs_: gr.Tabs) -> None:
     """Lets every tab's finished pictures be sent to every tab that takes some."""
     takers = {each.tab: each for each in built if each.receive is not None}
     for each in built:
@@ -153,7 +153,7 @@ def _connect(built: list[Receiver], store: Store, tabs_: gr.Tabs) -> None:
 
 
 def _connect_picker(
-    picker: ModelPicker, client: EngineClient, built: list[Receiver], notices: dict[str, gr.Markdown]
+    picker: ModelPicker, client: EngineClient, built: list[BuiltTab], notices: dict[str, gr.Markdown]
 ) -> None:
     """Another model, chosen by a person: it is loaded, and every tab takes its first values. However it was chosen,
     the tabs that it cannot serve say who can."""
@@ -212,7 +212,7 @@ def _asking(accounts: Accounts) -> Callable[[str, str], Awaitable[bool]]:
 
 def launch_options(studio: Studio) -> dict[str, Any]:
     """What `gr.Blocks.launch` needs. Raises `StudioError` where the settings ask for what is not installed."""
-    client, library, settings, accounts = studio.backends.client, studio.library, studio.settings, studio.accounts
+    client, library, settings, accounts = studio.client, studio.library, studio.settings, studio.accounts
     tools = [tools_of(client, library, accounts)] if settings.mcp else []
     return {
         "auth": None if accounts is None else _asking(accounts),

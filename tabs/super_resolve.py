@@ -15,7 +15,7 @@ from studio.requests.request import Request
 from studio.requests.super_resolve import SCALES, SuperResolve
 from tabs.components.controls import SamplingControls, count_slider
 from tabs.components.examples import Examples
-from tabs.components.generation import Desk, Given, Job, Receiver, Update
+from tabs.components.generation import BuiltTab, Given, Job, SessionJobs, Update
 from tabs.components.picker import ModelPicker
 from tabs.components.picture_editor import PictureEditor, showing_note, showing_picture
 from tabs.components.seed import SeedControls
@@ -27,7 +27,7 @@ TITLE = "super_resolve"
 ORDER = 4
 
 
-def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelPicker) -> Receiver:
+def build(client: EngineClient, desk: SessionJobs, browser: BrowserName, picker: ModelPicker) -> BuiltTab:
     """Draws the tab inside the tabs that are open, and wires it."""
     store = desk.store
     with gr.Row(equal_height=False, elem_classes="studio-room"):
@@ -93,7 +93,7 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
             show_progress="hidden",
             api_visibility="private",
         )
-    return Receiver(TITLE, {editor, *seed.inputs()}, receive, job, sampling.follow)
+    return BuiltTab(TITLE, {editor, *seed.inputs()}, receive, job, sampling.follow)
 
 
 def _picture(digest: str | None, store: Store) -> Pixels:

@@ -16,7 +16,7 @@ from studio.requests.text_to_image import TextToImage
 from tabs.components.controls import DrawingControls, SizeControls, followers
 from tabs.components.drafts import Drafts
 from tabs.components.examples import Examples
-from tabs.components.generation import Desk, Given, Job, Receiver, Update
+from tabs.components.generation import BuiltTab, Given, Job, SessionJobs, Update
 from tabs.components.picker import ModelPicker
 from tabs.components.picture_editor import PictureEditor, emptied, showing_picture
 from tabs.components.seed import read_seed
@@ -64,7 +64,7 @@ class _BeginningControls:
         }
 
 
-def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelPicker) -> Receiver:
+def build(client: EngineClient, desk: SessionJobs, browser: BrowserName, picker: ModelPicker) -> BuiltTab:
     """Draws the tab inside the tabs that are open, and wires it."""
     size, drawing = SizeControls(picker), DrawingControls(picker)
     with gr.Row(equal_height=False, elem_classes="studio-room"):
@@ -101,4 +101,4 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
     examples.connect(form, write, desk.store, picker, job.undo)
     size.connect()
     drawing.connect()
-    return Receiver(TITLE, set(), None, job, followers(drawing, size))
+    return BuiltTab(TITLE, set(), None, job, followers(drawing, size))

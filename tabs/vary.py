@@ -18,7 +18,7 @@ from studio.requests.request import Request
 from studio.requests.vary import Vary
 from tabs.components.controls import DrawingControls, SizeControls, followers
 from tabs.components.examples import Examples
-from tabs.components.generation import QUICK, Desk, Given, Job, Receiver, Update
+from tabs.components.generation import QUICK, BuiltTab, Given, Job, SessionJobs, Update
 from tabs.components.picker import ModelPicker
 from tabs.components.picture_editor import PictureEditor, showing_picture
 from tabs.locale.words import say
@@ -33,7 +33,7 @@ USUAL_CLOSENESS = "idea"
 FRAMES = 8  # of an interpolation, unless more or fewer are asked for
 
 
-def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelPicker) -> Receiver:
+def build(client: EngineClient, desk: SessionJobs, browser: BrowserName, picker: ModelPicker) -> BuiltTab:
     """Draws the tab inside the tabs that are open, and wires it."""
     store, size, drawing = desk.store, SizeControls(picker, SHAPES), DrawingControls(picker)
     with gr.Row(equal_height=False, elem_classes="studio-room"):
@@ -115,7 +115,7 @@ def build(client: EngineClient, desk: Desk, browser: BrowserName, picker: ModelP
     editor.input(reshape, [editor, picker.dropdown, size.cascade], [size.width, size.height], **QUICK)
     closeness.input(lambda name: CLOSENESS[name], closeness, [likeness, strength], **QUICK)
     mode.input(lambda task: FRAMES if task == Interpolate.TASK else 1, mode, drawing.count, **QUICK)
-    return Receiver(
+    return BuiltTab(
         TITLE,
         {editor, *drawing.inputs(), *size.inputs()},
         receive,
@@ -131,7 +131,7 @@ def _end(name: str) -> PictureEditor:
 
 def _sides_like(picture: Image, pack: PackInfo, *, cascade: bool) -> tuple[int, int]:
     """Width and height of variations: the picture's shape at about the size that the pack draws best."""
-    width, height = working_size(picture.width, picture.height, pack.size)
+    width, height = working_size(picture.width, picture.height, pack.size, pack.multiple)
     return (width * CASCADE_SCALE, height * CASCADE_SCALE) if cascade else (width, height)
 
 

@@ -22,12 +22,13 @@ from studio.images.pixels import Pixels
 from studio.models.adapters.clip import Clip
 from studio.models.adapters.gligen import take_grounding
 from studio.models.adapters.ip_adapter import add_image_attention
-from studio.models.autoencoders.autoencoder import FirstStage
+from studio.models.autoencoders.autoencoder import Autoencoder
 from studio.models.autoencoders.previews import LinearDecoder, four_colours
 from studio.models.catalogue import FACTOR, PACKS, STORYBOOK, PackInfo
-from studio.models.families import latent_upscaler, stable_diffusion
+from studio.models.families.latent_upscaler import loading as latent_upscaler
+from studio.models.families.stable_diffusion import network as stable_diffusion
 from studio.models.model import Denoiser, Pack
-from studio.models.text.encoders import TextEncoders, Tower
+from studio.models.text.encoders import TextEncoder, TextEncoders
 from studio.requests import kinds
 from studio.requests.interpolate import Interpolate
 from studio.requests.layout_to_image import LayoutToImage
@@ -65,14 +66,14 @@ def make_pack(
     for parameter in text.parameters():
         parameter.copy_(parameter + 0.05 * torch.randn_like(parameter))
     grounding, area = take_grounding(unet), (SIDE // 8) ** 2
-    first_stage, projection = FirstStage(autoencoder, four_colours(), FACTOR), make_image_prompt(unet)
-    predict, tables = stable_diffusion.predict, Tables(BetaSchedule(prediction))
-    denoiser = Denoiser(unet, predict, tables, first_stage, 4, area, grounding, projection)
+    first_stage, projection = Autoencoder(autoencoder, four_colours(), FACTOR), make_image_prompt(unet)
+    architecture, tables = stable_diffusion.ARCHITECTURE, Tables(BetaSchedule(prediction))
+    denoiser = Denoiser(unet, architecture, tables, first_stage, 4, area, grounding, projection, sees_masks=sees_masks)
     info, upscaler = (
         PackInfo(NAME, "Miniature", "", size=SIDE, tasks=tuple(kinds()), cascades=True),
         make_upscaler(prediction),
     )
-    words = TextEncoders((Tower(text, tokenizer),))
+    words = TextEncoders((TextEncoder(text, tokenizer),))
     return Pack(info, denoiser, words, model_hash="0123456789", upscaler=upscaler, clip=make_clip())
 
 
@@ -105,9 +106,9 @@ def make_upscaler(prediction: str = "v_prediction") -> Denoiser:
     for parameter in (*unet.parameters(), *autoencoder.parameters()):
         parameter.requires_grad_(False).copy_(parameter + 0.05 * torch.randn_like(parameter))
     weight = torch.randn(3, 3, 1, 1)
-    first_stage = FirstStage(autoencoder.eval(), LinearDecoder(weight, torch.zeros(3), block=1), 4, piece=64)
-    predict, tables = latent_upscaler.predict, Tables(BetaSchedule(prediction))
-    return Denoiser(unet.eval(), predict, tables, first_stage, 3, latent_upscaler.NATIVE_AREA)
+    first_stage = Autoencoder(autoencoder.eval(), LinearDecoder(weight, torch.zeros(3), block=1), 4, piece=64)
+    architecture, tables = latent_upscaler.ARCHITECTURE, Tables(BetaSchedule(prediction))
+    return Denoiser(unet.eval(), architecture, tables, first_stage, 3, latent_upscaler.NATIVE_AREA)
 
 
 def ask(prompt: str = "a red house", **changes: object) -> TextToImage:

@@ -17,7 +17,7 @@ ROOMS = (
     ("studio.sampling.catalogue",),
     ("studio.requests",),
     ("studio.logs", "studio.settings", "studio.events"),
-    ("studio.models.catalogue", "studio.models.weights.original"),
+    ("studio.models.catalogue", "studio.models.weights.folder"),
     ("studio.gallery",),
     ("studio.sampling", "studio.models"),
     ("studio.engine.row",),

@@ -21,7 +21,7 @@ from PIL import Image
 
 from studio.cli import main
 from studio.gallery import opened
-from studio.gallery.wanted import Wanted
+from studio.gallery.wanted import PictureFilter
 from tests.replays import arithmetic, ledger
 from tests.replays.__main__ import HERE, PICTURES, SETTINGS
 
@@ -174,17 +174,19 @@ def test_what_else_an_earlier_version_knew_is_still_known(data: Path) -> None:
         known, owner = library.ledger, ledger.OWNER
         assert known.count(owner) == 3
         assert known.count(ledger.OTHER) == 1
-        (deleted,) = known.find(owner, Wanted(deleted=True))
+        (deleted,) = known.find(owner, PictureFilter(deleted=True))
         known.restore(owner, [deleted.id])
         assert known.count(owner) == 4
         (unfinished,) = known.interrupted(owner)
         assert unfinished.request.TASK == "layout-to-image"
         assert known.interrupted(ledger.OTHER) == []
-        (house,) = known.find(owner, Wanted(tag="for Anna"))
-        (nearest, *_) = known.alike(owner, Wanted(), ledger.MODEL, np.linspace(-1, 1, ledger.WIDTH, dtype=np.float32))
+        (house,) = known.find(owner, PictureFilter(tag="for Anna"))
+        (nearest, *_) = known.alike(
+            owner, PictureFilter(), ledger.MODEL, np.linspace(-1, 1, ledger.WIDTH, dtype=np.float32)
+        )
         assert (nearest[0].id, round(nearest[1], 5)) == (house.id, 1.0)
         assert len(library.store.trajectory(f"{house.id}.png")) == 2
-        for picture in known.find(owner, Wanted()):
+        for picture in known.find(owner, PictureFilter()):
             assert len(library.store.sources_of(picture.request)) == len(picture.request.named)
 
 
@@ -193,5 +195,5 @@ def test_the_command_that_wrote_it_still_works(tmp_path: Path, data: Path) -> No
     ledger.write(tmp_path / "new")
     with opened(tmp_path / "new") as new, opened(data) as old:
         for owner in (ledger.OWNER, ledger.OTHER):
-            for wanted in (Wanted(), Wanted(deleted=True)):
+            for wanted in (PictureFilter(), PictureFilter(deleted=True)):
                 assert new.ledger.find(owner, wanted) == old.ledger.find(owner, wanted)

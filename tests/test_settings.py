@@ -109,10 +109,10 @@ def test_nonsense_is_refused_by_name(name: str, value: str) -> None:
         read_settings({f"STUDIO_{name}": value})
 
 
-def test_the_readme_lists_every_setting() -> None:
-    readme = (ROOT / "README.md").read_text()
+def test_the_documents_list_every_setting() -> None:
+    hosting = (ROOT / "docs" / "hosting.md").read_text()
     for field in dataclasses.fields(Settings):
-        assert field.name in SAID_BY_SPACES or f"`STUDIO_{field.name.upper()}`" in readme
+        assert field.name in SAID_BY_SPACES or f"`STUDIO_{field.name.upper()}`" in hosting
 
 
 def test_settings_are_parsed_in_one_place() -> None:

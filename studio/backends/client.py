@@ -23,9 +23,9 @@ from studio.backends.messages import (
     Broken,
     Cancel,
     Command,
+    Embed,
+    Embedded,
     LoadPack,
-    Look,
-    Looked,
     Message,
     Packs,
     Ready,
@@ -37,7 +37,9 @@ from studio.engine.scheduler import Limits
 from studio.errors import EngineStopped, InvalidRequest, JobFailed, PackError, QueueFull, StudioError, UnknownJob
 from studio.events import ENDS, Cancelled, Event, Failed, Started
 from studio.images.pixels import Image, Pixels
-from studio.models.catalogue import PACKS, PackInfo, PackState, find_pack, lora_names, packs_in
+from studio.models.adapters.lora_folder import lora_names
+from studio.models.catalogue import PACKS, PackInfo, PackState
+from studio.models.registry import find_pack, packs_in
 from studio.requests.request import Request
 from studio.settings import Settings
 
@@ -57,7 +59,7 @@ Suspect: TypeAlias = tuple[str, Request]  # whose address or name, and what they
 
 
 @dataclasses.dataclass(frozen=True)
-class Seen:
+class EmbeddedPictures:
     """``name`` of the model that looked, and a vector for each item, float32 as bytes."""
 
     name: str
@@ -86,12 +88,20 @@ class EngineClient(Protocol):
         """Loads a pack that somebody is going to need. Never fails; `packs` says how it is going."""
 
     def submit(
-        self, request: Request, owner: str = "", images: Sequence[Image] = (), address: str = "", *, keep: bool = True
+        self,
+        request: Request,
+        owner: str = "",
+        images: Sequence[Image] = (),
+        address: str = "",
+        *,
+        keep: bool = True,
+        again: bool = False,
     ) -> str:
         """Takes a request in, with the images that it names; returns the job's name, which cannot be guessed. Owners
         take turns in the engine; ``address`` is where they ask from. Unless it is to ``keep``, nothing of the job is
-        written down, its pictures come as pixels, and it is forgotten when it is cancelled. Raises `InvalidRequest` for
-        an owner that is none."""
+        written down, its pictures come as pixels, and it is forgotten when it is cancelled. What an earlier version
+        drew with fewer steps than are offered now is drawn ``again`` as it was. Raises `InvalidRequest` for an owner
+        that is none."""
 
     def events(self, job: str, heartbeat: float | None = None) -> Iterator[list[Event]]:
         """The job so far, then its news as they come, to its end; of previews only the latest of each picture.
@@ -100,7 +110,7 @@ class EngineClient(Protocol):
         job, at any time. Raises `UnknownJob`.
         """
 
-    def look(self, items: Sequence[Pixels | str]) -> Seen | None:
+    def look(self, items: Sequence[Pixels | str]) -> EmbeddedPictures | None:
         """What pictures show and texts say, as vectors that can be compared; with no items, only the model's name.
         Takes as long as the engine takes; None where it does not answer in time. Raises `PackError` where it cannot."""
 
@@ -185,7 +195,7 @@ class LocalClient:
         self._lock = threading.Lock()
         self._logs: OrderedDict[str, JobLog] = OrderedDict()
         self._jobs: dict[str, _Job] = {}
-        self._looks: dict[str, queue.SimpleQueue[Looked | None]] = {}
+        self._looks: dict[str, queue.SimpleQueue[Embedded | None]] = {}
         self._deaths: deque[float] = deque()
         self._suspects: OrderedDict[Suspect, list[float]] = OrderedDict()  # when engines died of them
         self._refusal: StudioError | None = None
@@ -229,7 +239,14 @@ class LocalClient:
         return found.info
 
     def submit(
-        self, request: Request, owner: str = "", images: Sequence[Image] = (), address: str = "", *, keep: bool = True
+        self,
+        request: Request,
+        owner: str = "",
+        images: Sequence[Image] = (),
+        address: str = "",
+        *,
+        keep: bool = True,
+        again: bool = False,
     ) -> str:
         for field, name in (("owner", owner), ("address", address)):
             if not isinstance(name, str) or len(name) > LONGEST_OWNER:
@@ -239,7 +256,8 @@ class LocalClient:
         refusal: StudioError | None = None
         try:
             info = self._info_of(request.pack)
-            request.check_sampling()
+            if not again:
+                request.check_sampling(info.process)
         except (PackError, InvalidRequest) as error:
             refusal = error
         job = _Job(Submit(name, request, info, owner, {each.digest: each for each in images}, address), keep)
@@ -289,13 +307,13 @@ class LocalClient:
             raise UnknownJob("This job is no longer known. Its finished pictures are kept in the data folder.")
         return log.follow(heartbeat)
 
-    def look(self, items: Sequence[Pixels | str]) -> Seen | None:
-        name, answer = secrets.token_hex(8), queue.SimpleQueue[Looked | None]()
+    def look(self, items: Sequence[Pixels | str]) -> EmbeddedPictures | None:
+        name, answer = secrets.token_hex(8), queue.SimpleQueue[Embedded | None]()
         with self._lock:
             if self._process is None:
                 return None
             self._looks[name] = answer
-            self._send(Look(name, tuple(items)))
+            self._send(Embed(name, tuple(items)))
         try:
             looked = answer.get(timeout=LOOK_SECONDS)
         except queue.Empty:
@@ -307,7 +325,7 @@ class LocalClient:
             return None
         if looked.problem:
             raise PackError(looked.problem)
-        return Seen(looked.model, looked.vectors)
+        return EmbeddedPictures(looked.model, looked.vectors)
 
     def cancel(self, job: str, *, keep: bool = False) -> None:
         with self._lock:
@@ -354,7 +372,7 @@ class LocalClient:
                 self.pulse = message
             case Broken(error=error):
                 self._refusal = error
-            case Looked(name=name):
+            case Embedded(name=name):
                 if answer := self._looks.get(name):
                     answer.put(message)
             case Packs(states=states):

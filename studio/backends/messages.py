@@ -41,15 +41,15 @@ class LoadPack:
 
 
 @dataclass(frozen=True)
-class Look:
-    """Pictures and texts that the gallery wants to compare; `Looked` of the same ``name`` answers."""
+class Embed:
+    """Pictures and texts that the gallery wants to compare; `Embedded` of the same ``name`` answers."""
 
     name: str
     items: tuple[Pixels | str, ...]
 
 
 @dataclass(frozen=True)
-class Looked:
+class Embedded:
     """What each of the items shows or says, float32 as bytes, as ``model`` sees it; ``problem`` says why there is
     nothing."""
 
@@ -118,5 +118,5 @@ class WorkerOptions:
     compiles: bool = False
 
 
-Command: TypeAlias = Submit | Cancel | LoadPack | Look
-Message: TypeAlias = Ready | Broken | Packs | Alive | Looked | list[Event]
+Command: TypeAlias = Submit | Cancel | LoadPack | Embed
+Message: TypeAlias = Ready | Broken | Packs | Alive | Embedded | list[Event]

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
-from studio.engine.scheduler import Asked, Line
+from studio.engine.scheduler import Asked, FairQueue
 from studio.models.catalogue import PackInfo
 from studio.prompts import read_prompt
 from studio.requests.limits import CASCADE_SCALE
@@ -131,7 +131,7 @@ class Placement(Generic[Job]):
     """The line of all jobs, and the engines that draw them. ``loading`` is how many seconds a pack takes to load."""
 
     def __init__(self, loading: float) -> None:
-        self.line: Line[Job] = Line()
+        self.line: FairQueue[Job] = FairQueue()
         self.sites: dict[str, Site] = {}
         self.loading = loading
         self._waiting: defaultdict[str, float] = defaultdict(float)  # model inputs, by pack

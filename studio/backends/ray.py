@@ -32,9 +32,9 @@ from studio.backends.messages import (
     Broken,
     Cancel,
     Command,
+    Embed,
+    Embedded,
     LoadPack,
-    Look,
-    Looked,
     Message,
     Packs,
     Ready,
@@ -43,7 +43,7 @@ from studio.backends.messages import (
 )
 from studio.backends.placing import Demand, Placement, Scale, Site, demand_of
 from studio.backends.worker import begin, serving
-from studio.engine.scheduler import Pace, Places, refusal
+from studio.engine.scheduler import QueuePositions, ThroughputEstimate, refusal
 from studio.errors import EngineStopped, PackError
 from studio.events import ENDS, Cancelled, Drawn, Event, Failed, Finished, Previewed, Progressed, Queued, Started
 from studio.logs import write_log
@@ -137,7 +137,7 @@ class _Engine:
     device: str = ""
     pulse: Alive = field(default_factory=Alive)
     packs: dict[str, PackState] = field(default_factory=dict)
-    pace: Pace = field(default_factory=Pace)
+    pace: ThroughputEstimate = field(default_factory=ThroughputEstimate)
 
     def drew(self, demand: Demand) -> None:
         """One of the pictures of a job, whose inputs it has had between others."""
@@ -178,7 +178,7 @@ class RayEngines:
         self._jobs: dict[str, _Job] = {}
         self._looks: dict[str, str] = {}  # which replica was asked to look
         self._placement: Placement[_Job] = Placement(LOADING_SECONDS)
-        self._places: Places[_Job] = Places()
+        self._places: QueuePositions[_Job] = QueuePositions()
         self._loads: list[PackInfo] = []  # asked for before there was anybody to load them
         self._ticked = 0.0
         self._number = 0
@@ -246,7 +246,7 @@ class RayEngines:
 
     def _take(self, who: str, news: Command | Message | None) -> None:
         if who == CLIENT:
-            self._obey(news)  # type: ignore[arg-type]
+            self._handle_command(news)  # type: ignore[arg-type]
         elif who in self._engines:
             if news is None:
                 self._lose(who)
@@ -255,7 +255,7 @@ class RayEngines:
                 self._hear(who, news)  # type: ignore[arg-type]
         self._place()
 
-    def _obey(self, command: Command | None) -> None:
+    def _handle_command(self, command: Command | None) -> None:
         match command:
             case None:
                 self._is_closing = True
@@ -265,7 +265,7 @@ class RayEngines:
                 self._cancel(name, keep)
             case LoadPack(pack=pack):
                 self._load(pack)
-            case Look():
+            case Embed():
                 self._look(command)
 
     def _submit(self, command: Submit) -> None:
@@ -296,14 +296,14 @@ class RayEngines:
         elif not any(pack.name in engine.site.packs for engine in engines):
             min(engines, key=lambda engine: engine.site.seconds_left).actor.send.remote(LoadPack(pack))
 
-    def _look(self, command: Look) -> None:
+    def _look(self, command: Embed) -> None:
         engine = min(
             (engine for engine in self._engines.values() if engine.is_ready),
             key=lambda engine: engine.site.seconds_left,
             default=None,
         )
         if engine is None:
-            self._on_message(Looked(command.name, "", (), "No engine is there yet."))
+            self._on_message(Embedded(command.name, "", (), "No engine is there yet."))
             return
         self._looks[command.name] = engine.site.name
         engine.actor.send.remote(command)
@@ -329,7 +329,7 @@ class RayEngines:
                 self._on_message(Packs(self._states()))
             case Alive():
                 engine.pulse = message
-            case Looked():
+            case Embedded():
                 self._looks.pop(message.name, None)
                 self._on_message(message)
             case list():
@@ -377,7 +377,7 @@ class RayEngines:
         self._placement.sites.pop(who, None)
         for name in [name for name, site in self._looks.items() if site == who]:
             del self._looks[name]
-            self._on_message(Looked(name, "", (), "The engine ended while it looked."))
+            self._on_message(Embedded(name, "", (), "The engine ended while it looked."))
         if not engine.is_ready:
             self._false_starts += 1
         if engine.site.is_draining and not engine.site.jobs:

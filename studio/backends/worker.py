@@ -25,24 +25,24 @@ from studio.backends.messages import (
     Broken,
     Cancel,
     Command,
+    Embed,
+    Embedded,
     LoadPack,
-    Look,
-    Looked,
     Message,
     Packs,
     Ready,
     Submit,
     WorkerOptions,
 )
-from studio.engine.scheduler import Limits, Pace
+from studio.engine.scheduler import Limits, ThroughputEstimate
 from studio.errors import JobFailed, PackError
 from studio.events import Event, Failed
 from studio.logs import write_log
 from studio.models.catalogue import PackState
 
 if TYPE_CHECKING:  # both import torch
-    from studio.engine.embedding import Looker
-    from studio.engine.model_pool import Residency
+    from studio.engine.embedding import Embedder
+    from studio.engine.model_pool import ModelPool
     from studio.models.model import Pack
 
 logger = logging.getLogger(__name__)
@@ -84,13 +84,13 @@ def _listen(pipe: Connection, inbox: Inbox) -> None:
     inbox.put(None)
 
 
-def begin(options: WorkerOptions) -> tuple[Residency | None, list[Message]]:
+def begin(options: WorkerOptions) -> tuple[ModelPool | None, list[Message]]:
     """The engine with its first pack, and what its client should hear; None where there is nothing to run it on. A pack
     that cannot be loaded fails the jobs that ask for it, and no others."""
     from studio.backends.imports import (  # torch is imported here, in this process only
         Engine,
         Memory,
-        Residency,
+        ModelPool,
         bytes_needed,
         bytes_of,
         free_memory,
@@ -118,7 +118,7 @@ def begin(options: WorkerOptions) -> tuple[Residency | None, list[Message]]:
         kind, pack = type(error).__name__, None
         problem = f"The pack {options.pack.title} cannot be loaded ({kind}); the log says more."
     load = partial(load_pack, device=device, models=options.models, compiles=compiles)
-    residency = Residency(
+    residency = ModelPool(
         Engine(limits=limits),
         lambda info, precision, report: load(info, report=report, precision=precision),
         memory,
@@ -131,11 +131,11 @@ def begin(options: WorkerOptions) -> tuple[Residency | None, list[Message]]:
     return residency, [Packs(dict(residency.states)), Ready(str(device), limits.inputs)]
 
 
-def serving(residency: Residency, inbox: Inbox, patience: float) -> Iterator[Message]:
+def serving(residency: ModelPool, inbox: Inbox, patience: float) -> Iterator[Message]:
     """What the engine says while it obeys what comes into ``inbox``, until None does."""
-    from studio.backends.imports import Looker
+    from studio.backends.imports import Embedder
 
-    engine, told, looker = residency.engine, dict(residency.states), Looker()
+    engine, told, looker = residency.engine, dict(residency.states), Embedder()
     beat, steps = time.monotonic(), engine.steps
     while True:
         try:
@@ -147,11 +147,11 @@ def serving(residency: Residency, inbox: Inbox, patience: float) -> Iterator[Mes
         else:
             if command is None:
                 return
-            if isinstance(command, Look):
+            if isinstance(command, Embed):
                 yield look(looker, command)
                 events = []
             else:
-                events = obey(residency, command)
+                events = handle_command(residency, command)
         if residency.states != told:
             told = dict(residency.states)
             yield Packs(told)
@@ -164,20 +164,20 @@ def serving(residency: Residency, inbox: Inbox, patience: float) -> Iterator[Mes
             beat, steps = time.monotonic(), engine.steps
 
 
-def look(looker: Looker, command: Look) -> Looked:
+def look(looker: Embedder, command: Embed) -> Embedded:
     """The answer, or why there is none."""
     try:
-        return Looked(command.name, looker.name, looker.look(command.items))
+        return Embedded(command.name, looker.name, looker.look(command.items))
     except PackError as error:
-        return Looked(command.name, "", (), str(error))
+        return Embedded(command.name, "", (), str(error))
     except Exception as error:
         logger.exception("pictures cannot be looked at")
-        return Looked(
+        return Embedded(
             command.name, "", (), f"Pictures cannot be looked at ({type(error).__name__}); the log says more."
         )
 
 
-def obey(residency: Residency, command: Submit | Cancel | LoadPack) -> list[Event]:
+def handle_command(residency: ModelPool, command: Submit | Cancel | LoadPack) -> list[Event]:
     """What a command raises is the failure of its job, and of nothing else."""
     try:
         match command:
@@ -197,19 +197,19 @@ def obey(residency: Residency, command: Submit | Cancel | LoadPack) -> list[Even
     return []
 
 
-def _tune(pack: Pack, options: WorkerOptions) -> tuple[Limits, Pace]:
+def _tune(pack: Pack, options: WorkerOptions) -> tuple[Limits, ThroughputEstimate]:
     """The limits and the pace to begin with; strict mode never calibrates, since its bits depend on the batch size."""
     if options.limits.strict:
         from studio.engine.step import use_same_algorithms
 
         use_same_algorithms()
-    draws_from_words = bool(pack.text.towers) and pack.denoiser is not pack.upscaler  # which is what is tried
+    draws_from_words = bool(pack.text.networks) and pack.denoiser is not pack.upscaler  # which is what is tried
     if not options.calibrates or options.limits.strict or not draws_from_words:
-        return options.limits, Pace()
+        return options.limits, ThroughputEstimate()
     from studio.engine.calibration import calibrate
 
     calibration = calibrate(pack)
-    return replace(options.limits, inputs=calibration.inputs), Pace(calibration.seconds_per_input)
+    return replace(options.limits, inputs=calibration.inputs), ThroughputEstimate(calibration.seconds_per_input)
 
 
 @contextlib.contextmanager

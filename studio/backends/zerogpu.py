@@ -26,16 +26,16 @@ from typing import TYPE_CHECKING
 
 import spaces
 
-from studio.backends.messages import Cancel, Command, LoadPack, Look, Message, Ready, Submit, WorkerOptions
+from studio.backends.messages import Cancel, Command, Embed, LoadPack, Message, Ready, Submit, WorkerOptions
 from studio.backends.placing import inputs_of
-from studio.backends.worker import begin, look, obey, quieten
-from studio.engine.scheduler import Crowd, Pace, refusal
+from studio.backends.worker import begin, handle_command, look, quieten
+from studio.engine.scheduler import QueueCounts, ThroughputEstimate, refusal
 from studio.errors import JobFailed
 from studio.events import ENDS, Cancelled, Event, Failed
 
 if TYPE_CHECKING:
-    from studio.engine.embedding import Looker
-    from studio.engine.model_pool import Residency
+    from studio.engine.embedding import Embedder
+    from studio.engine.model_pool import ModelPool
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ LONGEST_SECONDS = 300.0  # that are asked for
 LOADING_SECONDS = 0.05  # between two looks at a pack that is being loaded
 
 
-class LentGpu:
+class ZeroGpuBackend:
     """In place of an `EngineProcess`; every job's call is made in the context in which it was sent, since the platform
     counts its seconds for whoever asked."""
 
@@ -57,7 +57,7 @@ class LentGpu:
         self._looker = _import_engine()
         self._options = replace(options, calibrates=False, compiles=False)  # the seconds are other people's
         self._on_message, self._on_end = on_message, on_end
-        self._residency: Residency | None = None  # in the fork alone
+        self._residency: ModelPool | None = None  # in the fork alone
         self._is_closing = False
         self._call = spaces.GPU(self._drawn, duration=self._seconds)
         self._inbox = ThreadPoolExecutor(1, "lent gpu inbox")  # whoever sends something is not kept waiting
@@ -69,21 +69,21 @@ class LentGpu:
         release = self._multiplying.release
         os.register_at_fork(before=self._multiplying.acquire, after_in_parent=release, after_in_child=release)
         self._waiting: dict[str, tuple[Submit, Future[None]]] = {}
-        self._paces: dict[str, Pace] = {}
+        self._paces: dict[str, ThroughputEstimate] = {}
         self._notes = tempfile.TemporaryDirectory(prefix="latent-studio-")
         self._inbox.submit(self._tell, Ready("ZeroGPU", options.limits.inputs))
 
     def send(self, command: Command | None) -> None:
         with contextlib.suppress(RuntimeError):  # closed already
-            self._inbox.submit(contextvars.copy_context().run, self._obey, command)
+            self._inbox.submit(contextvars.copy_context().run, self._handle_command, command)
 
-    def _obey(self, command: Command | None) -> None:
+    def _handle_command(self, command: Command | None) -> None:
         match command:
             case Submit():
                 self._submit(command)
             case Cancel():
                 self._cancel(command)
-            case Look():
+            case Embed():
                 self._looks.submit(self._look, command)
             case LoadPack() | None:  # a pack is loaded by the call that needs it
                 pass
@@ -105,7 +105,7 @@ class LentGpu:
     def _submit(self, command: Submit) -> None:
         with self._lock:
             waiting = [each for each, call in self._waiting.values() if not call.running()]
-            crowd = Crowd(
+            crowd = QueueCounts(
                 sum(each.owner == command.owner for each in waiting),
                 sum(each.address == command.address for each in waiting) if command.address else 0,
                 len(waiting),
@@ -143,7 +143,7 @@ class LentGpu:
             self._tell([Failed(job, JobFailed(f"ZeroGPU could not draw this: {reason}"))])
             has_ended = True
         else:
-            pace = self._paces.setdefault(command.pack.name, Pace())
+            pace = self._paces.setdefault(command.pack.name, ThroughputEstimate())
             pace.took(time.monotonic() - began, inputs_of(command.request, command.pack))
         if not has_ended:
             self._tell([Failed(job, JobFailed("ZeroGPU could not draw this: the call ended too early"))])
@@ -160,11 +160,11 @@ class LentGpu:
 
     def _seconds(self, command: Submit) -> int:
         """How long the call may take, as the platform is asked for it beforehand."""
-        pace = self._paces.get(command.pack.name, Pace(SECONDS_PER_INPUT))
+        pace = self._paces.get(command.pack.name, ThroughputEstimate(SECONDS_PER_INPUT))
         expected = BEGINNING_SECONDS + (pace.seconds(inputs_of(command.request, command.pack)) or 0.0)
         return round(min(LONGEST_SECONDS, MARGIN * expected))
 
-    def _look(self, command: Look) -> None:
+    def _look(self, command: Embed) -> None:
         """By the gallery's own small model, which stays on the CPU, in this process."""
         with self._multiplying:
             seen = look(self._looker, command)
@@ -186,35 +186,35 @@ class LentGpu:
                 self._on_message(message)
 
 
-def _import_engine() -> Looker:
+def _import_engine() -> Embedder:
     """Here rather than in each fork. Forks of a process that has used torch's threads hang, so it has one only."""
     import torch
 
-    from studio.backends.imports import Looker
+    from studio.backends.imports import Embedder
 
     quieten()
     torch.set_num_threads(1)
-    return Looker()
+    return Embedder()
 
 
-def driven(residency: Residency, command: Submit, keep: Path, stop: Path) -> Iterator[list[Event]]:
+def driven(residency: ModelPool, command: Submit, keep: Path, stop: Path) -> Iterator[list[Event]]:
     """The job from beginning to end, a list of events for each step, even where it is empty: between two of them the
     platform can stop. A file at ``keep`` or ``stop`` cancels the job. A generator that is closed leaves nothing behind
     in the engine."""
-    events = obey(residency, command)
+    events = handle_command(residency, command)
     try:
         while True:
             yield events
             if _ends(events, command.job):
                 return
             if keep.exists() or stop.exists():
-                events = obey(residency, Cancel(command.job, keep=keep.exists()))
+                events = handle_command(residency, Cancel(command.job, keep=keep.exists()))
             else:
                 events = [*residency.settle(), *residency.engine.step()]
                 if residency.is_loading:
                     time.sleep(LOADING_SECONDS)
     finally:
-        obey(residency, Cancel(command.job, keep=False))
+        handle_command(residency, Cancel(command.job, keep=False))
 
 
 def _ends(message: Message, job: str) -> bool:

@@ -20,6 +20,7 @@ from studio.gallery.recorder import Trajectories
 from studio.gallery.store import Store, write_picture
 from studio.images.animation import animated, decoded
 from studio.images.pixels import Image
+from studio.models.registry import find_pack
 from studio.requests.request import Request
 from studio.settings import Settings
 
@@ -56,16 +57,17 @@ def draw_and_write(request: Request, images: Sequence[Image], given: argparse.Na
 def draw(request: Request, images: Sequence[Image], settings: Settings) -> Iterator[tuple[Drawn, list[bytes]]]:
     """Draws ``request`` in an engine process of its own: each picture, and the frames of its film if one was asked
     for. Raises the error that the job ends with, if any."""
-    request.check_sampling()  # before an engine is started for nothing
+    request.check_sampling(find_pack(settings.pack).process)  # before an engine is started for nothing
     with engine(settings) as draw_there:
         yield from draw_there(request, images)
 
 
 @contextlib.contextmanager
-def engine(settings: Settings) -> Iterator[Draw]:
+def engine(settings: Settings, *, again: bool = False) -> Iterator[Draw]:
     """An engine process that draws one request after the other, as `draw` does.
 
-    It serves one job at a time, so it does not spend seconds on finding the best size of a call.
+    With ``again``, what earlier versions drew is drawn as it was. It serves one job at a time, so it does not spend
+    seconds on finding the best size of a call.
     """
     films: dict[int, list[bytes]] = {}
     collected = Trajectories()
@@ -78,7 +80,9 @@ def engine(settings: Settings) -> Iterator[Draw]:
     with LocalClient(replace(settings, batch=settings.batch or round(Limits.inputs)), record) as client:
 
         def draw_there(request: Request, images: Sequence[Image]) -> Iterator[tuple[Drawn, list[bytes]]]:
-            for event in itertools.chain.from_iterable(client.events(client.submit(request, images=images))):
+            for event in itertools.chain.from_iterable(
+                client.events(client.submit(request, images=images, again=again))
+            ):
                 if isinstance(event, Started):
                     _warn(event)
                 elif isinstance(event, Drawn):

@@ -25,8 +25,9 @@ from studio.gallery.exports import Options, find_form, forms
 from studio.gallery.importing import Archive, Folder, Importer
 from studio.gallery.ledger import Ledger, Picture
 from studio.gallery.store import Store
-from studio.gallery.wanted import Wanted
-from studio.models.catalogue import PACKS, find_pack, packs_in
+from studio.gallery.wanted import PictureFilter
+from studio.models.catalogue import PACKS
+from studio.models.registry import find_pack, packs_in
 from studio.requests import to_mapping
 from studio.settings import Settings
 
@@ -73,8 +74,8 @@ def _date(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-def _wanted(given: argparse.Namespace) -> Wanted:
-    return Wanted(
+def _wanted(given: argparse.Namespace) -> PictureFilter:
+    return PictureFilter(
         words=getattr(given, "words", ""), task=given.task, favourites=given.favourites, tag=given.tag,
         collection=given.collection, sampler=given.sampler, seed=given.seed, since=given.since, until=given.until,
     )  # fmt: skip

@@ -18,7 +18,7 @@ from studio.images import masks
 from studio.images.opening import open_mask, open_picture
 from studio.images.pixels import Mask, Pixels
 from studio.images.resizing import mask_of_size
-from studio.models.catalogue import find_pack
+from studio.models.registry import find_pack
 from studio.requests.inpaint import FILLS, Inpaint
 from studio.settings import Settings
 

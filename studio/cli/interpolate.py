@@ -17,7 +17,7 @@ from studio.cli.drawing import draw_and_write
 from studio.errors import InvalidRequest
 from studio.images.animation import animated, shown, strip, video
 from studio.images.opening import open_picture
-from studio.models.catalogue import find_pack
+from studio.models.registry import find_pack
 from studio.requests.interpolate import Interpolate
 from studio.settings import Settings
 

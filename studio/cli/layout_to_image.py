@@ -9,7 +9,7 @@ from studio.cli import Commands, options
 from studio.cli.drawing import draw_and_write
 from studio.errors import InvalidRequest
 from studio.images.boxes import read_boxes
-from studio.models.catalogue import find_pack
+from studio.models.registry import find_pack
 from studio.requests.layout_to_image import LayoutToImage
 from studio.settings import Settings
 

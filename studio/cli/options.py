@@ -118,7 +118,7 @@ def size(given: argparse.Namespace, pack: PackInfo) -> dict[str, Any]:
 def staged_size(given: argparse.Namespace, pack: PackInfo, picture: Pixels | None = None) -> dict[str, Any]:
     """Likewise, where pictures may have two stages; in the shape of ``picture``, if there is one."""
     cascade = pack.in_stages(given.stages, given.width, given.height)
-    own = (pack.size, pack.size) if picture is None else working_size(picture.width, picture.height, pack.size)
+    own = (pack.size, pack.size) if picture is None else _working_size(picture, pack)
     width, height = (side * CASCADE_SCALE if cascade else side for side in own)
     return {
         "width": width if given.width is None else given.width,
@@ -129,6 +129,10 @@ def staged_size(given: argparse.Namespace, pack: PackInfo, picture: Pixels | Non
 
 def size_like(picture: Pixels, given: argparse.Namespace, pack: PackInfo) -> dict[str, Any]:
     """The shape of ``picture`` at about the size that the pack draws best, unless something else is asked for."""
-    width, height = working_size(picture.width, picture.height, pack.size)
+    width, height = _working_size(picture, pack)
     return {"width": width if given.width is None else given.width,
             "height": height if given.height is None else given.height}  # fmt: skip
+
+
+def _working_size(picture: Pixels, pack: PackInfo) -> tuple[int, int]:
+    return working_size(picture.width, picture.height, pack.size, pack.multiple)

@@ -17,7 +17,7 @@ from studio.errors import InvalidRequest, PackError, StudioError
 from studio.gallery.containers import read_recipe
 from studio.gallery.recipe import Recipe
 from studio.gallery.store import Store, write_picture
-from studio.models.catalogue import find_pack
+from studio.models.registry import find_pack
 from studio.requests.request import Request
 from studio.settings import Settings
 
@@ -48,7 +48,7 @@ def run(given: argparse.Namespace, settings: Settings) -> int:
         raise InvalidRequest("out", str(given.out), "no folder, as several of the pictures have the same name")
     wanted = [_read(picture, given, settings) for picture in given.pictures]
     for pack, pictures in itertools.groupby(wanted, key=lambda picture: picture.pack):
-        with engine(replace(settings, pack=pack)) as draw:
+        with engine(replace(settings, pack=pack), again=True) as draw:
             for picture in pictures:
                 print(json.dumps(_made_again(picture, draw, settings.data), ensure_ascii=False), flush=True)
     return 0

@@ -8,7 +8,7 @@ from pathlib import Path
 from studio.cli import Commands, options
 from studio.cli.drawing import draw_and_write
 from studio.images.opening import open_picture
-from studio.models.catalogue import find_pack
+from studio.models.registry import find_pack
 from studio.requests.text_to_image import TextToImage
 from studio.settings import Settings
 

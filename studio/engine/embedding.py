@@ -17,16 +17,17 @@ from transformers import CLIPTextModel
 from studio.errors import PackError
 from studio.images.pixels import Pixels
 from studio.models.adapters.clip import TEXT_PROJECTION, Clip, load_clip, mean_over_words
-from studio.models.catalogue import ASSETS, IMAGE_ENCODER, STORYBOOK, weights_in
-from studio.models.text.encoders import Tower
+from studio.models.catalogue import ASSETS, IMAGE_ENCODER, STORYBOOK
+from studio.models.text.encoders import TextEncoder
 from studio.models.text.tokenizers import load_tokenizer
+from studio.models.weights.files import weights_in
 from studio.models.weights.hashing import hash_of_files
 from studio.models.weights.networks import load_model
 
 CPU = torch.device("cpu")
 
 
-class Looker:
+class Embedder:
     """Loads its models when they are first needed, from the pack in ``folder``."""
 
     def __init__(self, folder: Path = ASSETS / STORYBOOK) -> None:
@@ -54,9 +55,9 @@ class Looker:
         return clip
 
     @cached_property
-    def _tower(self) -> Tower:
+    def _tower(self) -> TextEncoder:
         model = load_model(CLIPTextModel, self._folder / "text_encoder", torch.float32, CPU)
-        return Tower(model, load_tokenizer(self._folder / "tokenizer"))
+        return TextEncoder(model, load_tokenizer(self._folder / "tokenizer"))
 
     def _words(self, text: str) -> torch.Tensor:
         tokens, model, projection = self._tower.tokens([text]), self._tower.model, self._clip.text_projection

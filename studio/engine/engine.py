@@ -24,8 +24,17 @@ from studio.engine.drawn import decode_some, frame, has_picture, levels, picture
 from studio.engine.preview import encode_frame, encode_previews
 from studio.engine.progress import Progress, Tempo
 from studio.engine.row import Part, Row
-from studio.engine.scheduler import Limits, Line, Pace, Places, Room, Turns, plan, refusal
-from studio.engine.step import Move, step_rows
+from studio.engine.scheduler import (
+    BatchCapacity,
+    FairQueue,
+    Limits,
+    QueuePositions,
+    RoundRobin,
+    ThroughputEstimate,
+    plan,
+    refusal,
+)
+from studio.engine.step import StepResult, step_rows
 from studio.errors import JobFailed, NotFinite, OutOfMemory, PackError, QueueFull, StudioError
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Progressed, Started
 from studio.images.pixels import Image, Pixels
@@ -66,8 +75,8 @@ class _Resident:
     """A pack in memory, how many of its inputs a call holds, how long one takes, and when it was last asked for."""
 
     pack: Pack
-    room: Room
-    pace: Pace
+    room: BatchCapacity
+    pace: ThroughputEstimate
     used: float = 0.0
 
     @cached_property
@@ -80,17 +89,20 @@ class Engine:
     takes. Not thread-safe: one driver, one engine."""
 
     def __init__(
-        self, packs: Mapping[str, Pack] = MappingProxyType({}), limits: Limits | None = None, pace: Pace | None = None
+        self,
+        packs: Mapping[str, Pack] = MappingProxyType({}),
+        limits: Limits | None = None,
+        pace: ThroughputEstimate | None = None,
     ) -> None:
         self._limits = limits or Limits()
         self._packs: dict[PackKey, _Resident] = {}
         for name, pack in packs.items():
             self.add_pack(name, pack, pace)
-        self._waiting: Line[_Job] = Line()
+        self._waiting: FairQueue[_Job] = FairQueue()
         self._work_waiting: defaultdict[PackKey, float] = defaultdict(float)  # the model inputs of those jobs
         self._running: dict[str, _Job] = {}
-        self._row_turns, self._finish_turns = Turns(), Turns()
-        self._told: Places[_Job] = Places()
+        self._row_turns, self._finish_turns = RoundRobin(), RoundRobin()
+        self._told: QueuePositions[_Job] = QueuePositions()
         self.calls = 0  # model calls so far
         self.steps = 0  # of all rows
         self.inputs = 0  # of the last call
@@ -114,9 +126,11 @@ class Engine:
         """Those in memory; who was asked for longest ago comes first."""
         return tuple(sorted(self._packs, key=lambda key: self._packs[key].used))
 
-    def add_pack(self, name: str, pack: Pack, pace: Pace | None = None) -> None:
+    def add_pack(self, name: str, pack: Pack, pace: ThroughputEstimate | None = None) -> None:
         key = PackKey(name, pack.precision)
-        self._packs[key] = _Resident(pack, Room(self._limits.inputs), pace or Pace(), time.monotonic())
+        self._packs[key] = _Resident(
+            pack, BatchCapacity(self._limits.inputs), pace or ThroughputEstimate(), time.monotonic()
+        )
 
     def drop_pack(self, key: PackKey) -> bool:
         """Lets a pack go that no job needs; whether it is gone."""
@@ -299,7 +313,7 @@ class Engine:
         middle = len(batch) // 2
         return self._run(batch[:middle]) + self._run(batch[middle:])
 
-    def _settle(self, batch: Sequence[Row], results: Sequence[Move | Part]) -> list[Event]:
+    def _settle(self, batch: Sequence[Row], results: Sequence[StepResult | Part]) -> list[Event]:
         """Moves every row of ``batch`` on and reports how it looks; those that are not finite end."""
         events: list[Event] = []
         moved: dict[torch.Size, list[Row]] = {}
@@ -411,7 +425,7 @@ def _key(request: Request) -> PackKey:
     return PackKey(request.pack, request.precision)
 
 
-def _padding(row: Row, room: Room) -> int:
+def _padding(row: Row, room: BatchCapacity) -> int:
     """How many inputs of this row's size a call has in strict mode: always the same, and never fewer than two."""
     return max(2, int(room.inputs * row.inputs / row.cost))
 

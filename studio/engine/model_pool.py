@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from studio.backends.messages import Submit
 from studio.engine.engine import Engine, PackKey
-from studio.engine.scheduler import Pace
+from studio.engine.scheduler import ThroughputEstimate
 from studio.errors import PackError, StudioError
 from studio.events import Cancelled, Event, Failed
 from studio.models.catalogue import PackInfo, PackState
@@ -42,7 +42,7 @@ class Memory:
 
 
 @dataclass(eq=False)
-class Residency:
+class ModelPool:
     """``load`` runs in a thread; ``memory`` says whether there is room. Requests that ask for no precision get
     ``precision``. ``states`` are of all packs that somebody has asked for, in that precision by their names."""
 
@@ -56,7 +56,7 @@ class Residency:
     _loading: PackInfo | None = None
     _news: queue.SimpleQueue[News] = field(default_factory=queue.SimpleQueue)
 
-    def put(self, info: PackInfo, pack: Pack, pace: Pace | None = None) -> None:
+    def put(self, info: PackInfo, pack: Pack, pace: ThroughputEstimate | None = None) -> None:
         """A pack that is there already."""
         self.engine.add_pack(info.name, pack, pace)
         label = self._label(PackKey(info.name, pack.precision))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from studio.engine.row import Row
-from studio.engine.scheduler import Pace
+from studio.engine.scheduler import ThroughputEstimate
 from studio.requests.request import Request
 
 INPUTS_TO_DECODE = 3.0  # as many model inputs as decoding a picture takes, as long as none has been decoded
@@ -20,9 +20,9 @@ class Tempo:
     """How long a pack takes: for a model input, and for each pixel that its first stages decode. ``native`` pixels are
     a picture of the size that it draws best."""
 
-    calls: Pace
+    calls: ThroughputEstimate
     native: float
-    decoding: Pace = field(default_factory=Pace)
+    decoding: ThroughputEstimate = field(default_factory=ThroughputEstimate)
 
     def seconds_done(self, row: Row) -> float:
         """About how long it took to come so far with ``row``; 0 before the pack's first call."""

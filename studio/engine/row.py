@@ -6,23 +6,19 @@ A row knows nothing of other rows, of jobs' lives or of processes.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from studio.errors import InvalidRequest, PackError
-from studio.images.pixels import Image, Pixels
 from studio.images.tiles import Place, Tiling
-from studio.models.adapters.lora import OWN
-from studio.models.conditioning import Conditioning, ImageTokens
-from studio.models.model import Denoiser, Pack
-from studio.prompts import Lora, read_prompt
-from studio.requests.request import Prompted, Request
-from studio.sampling.catalogue import find_sampler
+from studio.models.conditioning import Conditioning
+from studio.models.model import Denoiser
+from studio.prompts import Lora
+from studio.requests.request import Request
 from studio.sampling.spherical import slerp
 from studio.sampling.table import SamplerTable
 
@@ -32,11 +28,11 @@ TILES_A_CALL = 16  # of one row; larger canvases take several model calls a step
 
 
 @dataclass(frozen=True)
-class Guidance:
+class RowConditioning:
     """What steers one row: what its model inputs are conditioned on, and how both outputs become one.
 
     unconditional:  of classifier-free guidance's second input (Ho and Salimans 2022); None at scale 1
-    scale, rescale: see `studio.engine.step.guide`
+    scale, rescale: see `studio.models.architecture`
     grounded_calls: at how many calls, from the first on, the boxes of the conditioning act
     loras:          which LoRAs act
     """
@@ -59,13 +55,13 @@ class ReverseProcess:
 
     denoiser: Denoiser
     table: SamplerTable
-    guidance: Guidance
+    guidance: RowConditioning
     tiling: Tiling
     start: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
-class Keep:
+class KnownRegion:
     """What stays of a picture in front of a denoiser without channels for it: its known latent is put back at each
     step, noised to where the sampler stands (Sohl-Dickstein et al. 2015, section 2.5; RePaint, Lugmayr et al. 2022).
 
@@ -86,7 +82,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Stage:
+class CascadeStage:
     """Where a row stands among the stages of its picture: the steps that it takes, those before and after it, and what
     these cost, in model inputs as in `Row.cost` and in pixels that are decoded. ``drawn`` is what the stage before has
     drawn, uint8 [H, W, 3]. ``then`` makes the next stage's row out of what this one has drawn, float32 [H, W, 3] in
@@ -123,10 +119,10 @@ class Row:
     state: torch.Tensor
     generator: torch.Generator = field(repr=False)
     owner: str = ""
-    keep: Keep | None = None
+    keep: KnownRegion | None = None
     finish: Finish = lambda picture: picture
     small: NDArray[np.float32] | None = None
-    stage: Stage | None = None
+    stage: CascadeStage | None = None
     call: int = 0
     parts: list[Part] = field(default_factory=list)
     decoded: list[torch.Tensor] = field(default_factory=list)
@@ -146,7 +142,7 @@ class Row:
         return self.process.tiling
 
     @property
-    def guidance(self) -> Guidance:
+    def guidance(self) -> RowConditioning:
         return self.process.guidance
 
     @property
@@ -238,8 +234,8 @@ class Row:
         return self._stage.steps_before + self._stage.steps + self._stage.steps_after
 
     @property
-    def _stage(self) -> Stage:
-        return self.stage or Stage(self.request.steps)
+    def _stage(self) -> CascadeStage:
+        return self.stage or CascadeStage(self.request.steps)
 
     @property
     def _inputs_a_tile(self) -> int:
@@ -252,8 +248,8 @@ class Row:
     @property
     def batch_key(self) -> Hashable:
         """Rows with equal keys can share a model call: denoiser, LoRAs, shape of a tile, conditioning shape."""
-        shape = self.tiling.height, self.tiling.width, tuple(self.guidance.conditional.text.shape)
-        return id(self.denoiser), self.guidance.loras, shape
+        shape = self.denoiser.architecture.shape_key(self.guidance.conditional)
+        return id(self.denoiser), self.guidance.loras, self.tiling.height, self.tiling.width, shape
 
     def move(self, state: torch.Tensor, x0: torch.Tensor) -> None:
         """On to the next call of the sampler."""
@@ -292,83 +288,3 @@ def begin(job: str, index: int, request: Request, process: ReverseProcess) -> Ro
 def begin_all(job: str, request: Request, process: ReverseProcess) -> list[Row]:
     """All pictures of ``request``, each from its own seed."""
     return [begin(job, index, request.alone(index), process) for index in range(request.count)]
-
-
-def guided(request: Prompted, pack: Pack, tiling: Tiling, *others: str, concat: torch.Tensor | None = None) -> Guidance:
-    """By the words of ``request``, all made as long as ``others``; ``concat`` is what the denoiser sees beside the
-    latent, if not the usual. A denoiser that was distilled from a guided one is told the scale instead."""
-    if pack.denoiser is pack.upscaler:
-        raise PackError(f"The pack {pack.info.title} makes pictures larger and nothing else; choose another one.")
-    if not pack.text.towers:
-        return _unprompted(request, pack)
-    if request.clip_skip and not all(tower.can_skip for tower in pack.text.towers):
-        raise InvalidRequest("clip_skip", request.clip_skip, f"0 with {pack.info.title}")
-    if concat is None:
-        concat = pack.blank_concat(tiling.rows, tiling.columns)
-    loras = read_prompt(request.caption).loras
-    if pack.info.is_quick_with(request.sampler):
-        loras += (OWN,)
-    pack.denoiser.put_on(loras)  # which may bring words of their own
-    prompts = [request.caption, *others, *([request.negative] if request.guidance > 1 else [])]
-    chunks, size = max(map(pack.text.chunks, prompts)), (tiling.height, tiling.width)
-    conditional, unconditional = (
-        pack.condition(words, size, concat, chunks=chunks, skip=request.clip_skip, loras=loras)
-        for words in (request.caption, prompts[-1])
-    )
-    guidance = Guidance(conditional, loras=loras)
-    if pack.denoiser.embeds_guidance:
-        return replace(guidance, conditional=replace(conditional, guidance=request.guidance - 1))
-    second = unconditional if request.guidance > 1 else None
-    return replace(guidance, unconditional=second, scale=request.guidance, rescale=request.rescale)
-
-
-def _unprompted(request: Prompted, pack: Pack) -> Guidance:
-    """For a pack that reads no words."""
-    if request.caption.strip():
-        raise InvalidRequest("prompt", request.caption, f"nothing, as {pack.info.title} reads no words")
-    return Guidance(Conditioning(torch.zeros(0, 0, device=pack.device)))
-
-
-def with_each(guidance: Guidance, conditional: Mapping[str, Any], unconditional: Mapping[str, Any]) -> Guidance:
-    """``guidance`` with these fields of its two conditionings."""
-    second = guidance.unconditional
-    return replace(
-        guidance,
-        conditional=replace(guidance.conditional, **conditional),
-        unconditional=None if second is None else replace(second, **unconditional),
-    )
-
-
-def with_image(guidance: Guidance, pack: Pack, prompt: torch.Tensor, likeness: float) -> Guidance:
-    """A picture as a prompt: ``prompt`` is its `Pack.image_prompt`."""
-    image, none = (ImageTokens(pack.picture_tokens(each), likeness) for each in (prompt, pack.no_image_prompt(prompt)))
-    return with_each(guidance, {"image": image}, {"image": none})
-
-
-def source_of(request: Request, field: str, images: Mapping[str, Image]) -> Pixels:
-    """The picture that ``field`` of ``request`` names. Raises `InvalidRequest` where it is not among ``images``."""
-    source = images.get(request.named[field])
-    if not isinstance(source, Pixels):
-        raise InvalidRequest(field, request.named[field], "a picture that is there; please give it again")
-    return source
-
-
-def table_of(request: Request, denoiser: Denoiser, first_call: int = 0) -> SamplerTable:
-    """The sampler table that ``request`` asks for, from model call ``first_call`` on."""
-    sampler = find_sampler(request.sampler).on(request.schedule)
-    return denoiser.tables.table(sampler, request.steps, first_call=first_call, eta=request.eta)
-
-
-def latent_size(request: Request, denoiser: Denoiser) -> tuple[int, int]:
-    """Height and width in latents of the picture that is asked for."""
-    return request.height // denoiser.factor, request.width // denoiser.factor
-
-
-def prompted_cost(request: Prompted, area: float, denoiser: Denoiser) -> float:
-    """How many model inputs of the denoiser's own size one step at ``area`` latents takes."""
-    return (2 if request.guidance > 1 else 1) * area / denoiser.native_area
-
-
-def first_call(request: Request, strength: float) -> int:
-    """The model call that drawing begins with, where it goes through the share ``strength`` of the steps only."""
-    return min(round(request.steps * (1 - strength)), request.steps - 1) * find_sampler(request.sampler).calls

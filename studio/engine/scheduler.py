@@ -64,7 +64,7 @@ class Asked(Owned, Protocol):
 
 
 @dataclass(frozen=True)
-class Crowd:
+class QueueCounts:
     """How many jobs wait: of one owner, from one address, of all."""
 
     of_owner: int
@@ -72,7 +72,9 @@ class Crowd:
     of_all: int
 
 
-def refusal(limits: Limits, waiting: Crowd, seconds: Callable[[], float | None] = lambda: None) -> QueueFull | None:
+def refusal(
+    limits: Limits, waiting: QueueCounts, seconds: Callable[[], float | None] = lambda: None
+) -> QueueFull | None:
     """Why no further job is taken while so many wait; None if it is. ``seconds``: how long the engine needs for them,
     as far as that is known."""
     if waiting.of_owner < limits.each and waiting.of_address < limits.each_address and waiting.of_all < limits.waiting:
@@ -111,7 +113,7 @@ Job = TypeVar("Job", bound=Asked)
 WaitingRow = TypeVar("WaitingRow", bound=Batchable)
 
 
-class Turns:
+class RoundRobin:
     """Remembers when owners, and what is theirs, were last served."""
 
     def __init__(self) -> None:
@@ -143,9 +145,9 @@ class Turns:
         self._served.pop(id(item), None)
 
 
-class Line(Generic[Job]):
-    """Jobs that wait to be let in: owners take turns as in `Turns`, and an owner's jobs go in the order in which they
-    came. Everything but `order` takes about as long whether ten wait or ten thousand."""
+class FairQueue(Generic[Job]):
+    """Jobs that wait to be let in: owners take turns as in `RoundRobin`, and an owner's jobs go in the order in which
+    they came. Everything but `order` takes about as long whether ten wait or ten thousand."""
 
     def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}
@@ -162,10 +164,10 @@ class Line(Generic[Job]):
     def __iter__(self) -> Iterator[Job]:
         return iter(self._jobs.values())
 
-    def crowd(self, owner: str, address: str) -> Crowd:
+    def crowd(self, owner: str, address: str) -> QueueCounts:
         """How many wait, of ``owner`` and from ``address``; nobody is at an empty one."""
         of_address = self._of_address[address] if address else 0
-        return Crowd(len(self._of_owner.get(owner, ())), of_address, len(self._jobs))
+        return QueueCounts(len(self._of_owner.get(owner, ())), of_address, len(self._jobs))
 
     def add(self, job: Job, *, first: bool = False) -> None:
         """``first``: of its owner's; it had its turn already and lost what came of it."""
@@ -233,7 +235,7 @@ class Line(Generic[Job]):
             heapq.heappush(self._next, (self._turns.get(owner, -1), self._came[owner], owner))
 
 
-class Places(Generic[Job]):
+class QueuePositions(Generic[Job]):
     """Tells those who wait in a line of their places, whenever these change; in a long line seldom enough to cost next
     to nothing, and those far behind only when they have moved on noticeably."""
 
@@ -242,7 +244,7 @@ class Places(Generic[Job]):
         self._again = 0.0  # when a long line may next be told
 
     def news(
-        self, line: Line[Job], in_front: int, seconds: float | None, seconds_of: Callable[[Job], float | None]
+        self, line: FairQueue[Job], in_front: int, seconds: float | None, seconds_of: Callable[[Job], float | None]
     ) -> list[Queued]:
         """``in_front`` jobs, which take ``seconds``, go before all of ``line``, whose own take ``seconds_of`` each."""
         begun = time.monotonic()
@@ -260,7 +262,7 @@ class Places(Generic[Job]):
         self._again = now + (now - begun) / TELLING_SHARE
         return news
 
-    def first(self, job: Job, line: Line[Job], in_front: int, seconds: float | None) -> list[Queued]:
+    def first(self, job: Job, line: FairQueue[Job], in_front: int, seconds: float | None) -> list[Queued]:
         """What a newcomer hears whom `news` has not told yet: it is no later than behind all others."""
         if job.name in self._told:
             return []
@@ -271,7 +273,7 @@ class Places(Generic[Job]):
         self._told.pop(job, None)
 
 
-class Room:
+class BatchCapacity:
     """How many inputs a call may hold: at most ``most``, half as many after a call that did not fit, and then slowly
     more again, as others give memory back (additive increase, multiplicative decrease)."""
 
@@ -289,7 +291,7 @@ class Room:
             self.inputs, self._quiet = min(self._most, self.inputs + 1), 0
 
 
-class Pace:
+class ThroughputEstimate:
     """What a model input takes, in seconds, from the calls so far; recent ones count most."""
 
     RECENT = 0.1  # the weight of the latest call

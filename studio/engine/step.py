@@ -20,7 +20,7 @@ from studio.sampling.table import advance, widen
 
 
 @dataclass(frozen=True)
-class Move:
+class StepResult:
     """Where a step takes one row.
 
     state: the next latent and memory, [1 + memory, C, h, w] with the row's own memory
@@ -32,7 +32,7 @@ class Move:
     is_finite: bool
 
 
-def step_rows(rows: Sequence[Row], padded_to: int | None = None) -> list[Move | Part]:
+def step_rows(rows: Sequence[Row], padded_to: int | None = None) -> list[StepResult | Part]:
     """Runs the current call of every row in one forward pass. All rows have the same batch key.
 
     A row moves on once the model has seen all its tiles; until then it gets another part of what the model says.
@@ -41,7 +41,7 @@ def step_rows(rows: Sequence[Row], padded_to: int | None = None) -> list[Move | 
     do not depend on who else is there. Without, rows agree with themselves alone to rounding.
     """
     parts = model_outputs(rows, padded_to)
-    results: list[Move | Part] = [*parts]
+    results: list[StepResult | Part] = [*parts]
     alike: dict[Hashable, list[int]] = {}  # rows that are settled together: canvases of one size
     for index, (row, part) in enumerate(zip(rows, parts, strict=True)):
         if row.tiles_done + len(part.conditional) == len(row.tiling.places):
@@ -67,18 +67,22 @@ def model_outputs(rows: Sequence[Row], padded_to: int | None = None) -> list[Par
     """The model's conditional and unconditional output for the next tiles of each row; for a row at scale 1, which is
     not asked the second, both are the first.
 
-    All inputs of all rows go through the model together, those with boxes first. ``padded_to`` repeats the last input
-    up to that many.
+    Inputs that can share a call go through the model together, those with boxes first: all of them, but where a family
+    tells the two inputs of a guided row apart by their shapes. ``padded_to`` repeats the last input up to that many.
     """
     denoiser = rows[0].denoiser
-    asked = _inputs(rows)
-    every = [*asked, *asked[-1:] * max(0, (padded_to or 0) - len(asked))]
     tiles = {(index, place): at for at, (index, place) in enumerate(_tiles(rows))}
     latents, timesteps = _seen(rows, [*tiles], denoiser.device)
-    which = [tiles[each.row, each.place] for each in every]
-    conditioning = stack([each.conditioning for each in every], padded_to)
-    output = denoiser(latents[which], timesteps[which], conditioning, rows[0].guidance.loras)
-    answers = {each[:3]: answer for each, answer in zip(asked, output, strict=False)}
+    alike: dict[Hashable, list[_Input]] = {}
+    for each in _inputs(rows):
+        alike.setdefault(denoiser.architecture.shape_key(each.conditioning), []).append(each)
+    answers: dict[tuple[int, Place, int], torch.Tensor] = {}
+    for asked in alike.values():
+        every = [*asked, *asked[-1:] * max(0, (padded_to or 0) - len(asked))]
+        which = [tiles[each.row, each.place] for each in every]
+        conditioning = stack([each.conditioning for each in every], padded_to)
+        output = denoiser(latents[which], timesteps[which], conditioning, rows[0].guidance.loras)
+        answers |= {each[:3]: answer for each, answer in zip(asked, output, strict=False)}
     parts = []
     for index, row in enumerate(rows):
         conditional = [answers[index, place, 0] for place in row.places]
@@ -132,12 +136,12 @@ def _of_tile(conditioning: Conditioning, tiling: Tiling, place: Place) -> Condit
     return replace(conditioning, concat=cut(conditioning.concat, tiling, place))
 
 
-def _settle(rows: Sequence[Row], conditional: torch.Tensor, unconditional: torch.Tensor) -> list[Move]:
+def _settle(rows: Sequence[Row], conditional: torch.Tensor, unconditional: torch.Tensor) -> list[StepResult]:
     """Guides every row and takes its sampler's step. The model's outputs are [B, C, h, w], on canvases of one size."""
     device = conditional.device
     scale = _column([row.guidance.scale for row in rows], device)
     rescale = _column([row.guidance.rescale for row in rows], device)
-    output = guide(conditional, unconditional, scale, rescale)
+    output = rows[0].denoiser.architecture.guide(conditional, unconditional, scale, rescale)
     memory = max(row.table.memory for row in rows)
     states = torch.stack([_widen_state(row.state, memory) for row in rows])
     weights = torch.stack([widen(row.table.weights[row.call], memory) for row in rows]).to(device)
@@ -146,18 +150,7 @@ def _settle(rows: Sequence[Row], conditional: torch.Tensor, unconditional: torch
     x0 = rows[0].denoiser.x0(states[:, 0], output, _coefficients(rows, device))
     finite = torch.isfinite(advanced).flatten(1).all(dim=1).tolist()
     own = [state[: 1 + row.table.memory].clone() for row, state in zip(rows, advanced, strict=True)]
-    return [Move(*each) for each in zip(own, x0, finite, strict=True)]
-
-
-def guide(
-    conditional: torch.Tensor, unconditional: torch.Tensor, scale: torch.Tensor, rescale: torch.Tensor
-) -> torch.Tensor:
-    """Classifier-free guidance (Ho and Salimans 2022, equation 6), brought back to the standard deviation of
-    ``conditional`` by the share ``rescale`` (Lin et al. 2024, section 3.4). Outputs [B, C, h, w]; scale and rescale
-    [B, 1, 1, 1]."""
-    result = torch.where(scale == 1, conditional, unconditional + scale * (conditional - unconditional))
-    ratio = conditional.std(dim=(1, 2, 3), keepdim=True) / result.std(dim=(1, 2, 3), keepdim=True).clamp_min(1e-8)
-    return torch.where(rescale > 0, result * (1 + rescale * (ratio - 1)), result)
+    return [StepResult(*each) for each in zip(own, x0, finite, strict=True)]
 
 
 def _put_back(rows: Sequence[Row], advanced: torch.Tensor) -> None:

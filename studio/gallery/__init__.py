@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio.gallery.errands import Errands
+from studio.gallery.errands import BackgroundJobs
 from studio.gallery.ledger import Ledger
 from studio.gallery.store import Store
 
@@ -18,7 +18,7 @@ class Library:
 
     store: Store
     ledger: Ledger
-    errands: Errands
+    errands: BackgroundJobs
 
 
 def open_gallery(data: Path, *, everybody: bool = False) -> tuple[Store, Ledger]:
@@ -34,7 +34,7 @@ def open_gallery(data: Path, *, everybody: bool = False) -> tuple[Store, Ledger]
 def opened(data: Path, *, everybody: bool = False) -> Iterator[Library]:
     """Everything in the folder ``data``, as long as it is needed. Raises `StudioError` as `open_gallery` does."""
     store, ledger = open_gallery(data, everybody=everybody)
-    errands = Errands(data / "exports")
+    errands = BackgroundJobs(data / "exports")
     try:
         yield Library(store, ledger, errands)
     finally:

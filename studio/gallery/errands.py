@@ -29,7 +29,7 @@ class Stopped(Exception):
 
 
 @dataclass(eq=False)
-class Errand:
+class BackgroundJob:
     """``title`` is the name that a browser saves ``path`` under; ``told`` is what the page says when it is done."""
 
     id: str
@@ -54,19 +54,19 @@ class Errand:
             self.done += 1
 
 
-class Errands:
+class BackgroundJobs:
     """What is under way, and files in ``folder``, which is emptied at the start. Safe to use from many threads."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._lock = threading.Lock()
-        self._errands: dict[str, Errand] = {}
+        self._errands: dict[str, BackgroundJob] = {}
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="errands")
         folder.mkdir(parents=True, exist_ok=True)
         for left in folder.iterdir():
             left.unlink(missing_ok=True)
 
-    def start(self, owner: str, title: str, total: int, work: Callable[[Errand], None]) -> Errand:
+    def start(self, owner: str, title: str, total: int, work: Callable[[BackgroundJob], None]) -> BackgroundJob:
         """``work`` writes to the errand's path, or tells what came of it. Raises `QueueFull`."""
         with self._lock:
             self._forget()
@@ -74,11 +74,11 @@ class Errands:
             if len(waiting) >= MOST_WAITING or sum(each.owner == owner for each in waiting) >= MOST_OF_ONE:
                 raise QueueFull("Other exports and imports are still under way. Please wait until they are done.")
             name = secrets.token_hex(16)
-            errand = self._errands[name] = Errand(name, owner, self.folder / name, title, total)
+            errand = self._errands[name] = BackgroundJob(name, owner, self.folder / name, title, total)
         self._pool.submit(self._run, errand, work)
         return errand
 
-    def find(self, name: str) -> Errand | None:
+    def find(self, name: str) -> BackgroundJob | None:
         with self._lock:
             return self._errands.get(name)
 
@@ -92,7 +92,7 @@ class Errands:
                 errand.is_stopped = True
         self._pool.shutdown(cancel_futures=True)
 
-    def _run(self, errand: Errand, work: Callable[[Errand], None]) -> None:
+    def _run(self, errand: BackgroundJob, work: Callable[[BackgroundJob], None]) -> None:
         state: State = "done"
         try:
             if errand.is_stopped:

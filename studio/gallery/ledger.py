@@ -27,7 +27,7 @@ from studio.gallery.containers import read_recipe
 from studio.gallery.database import Database
 from studio.gallery.likeness import Vectors
 from studio.gallery.recipe import Recipe
-from studio.gallery.wanted import Wanted, apart
+from studio.gallery.wanted import PictureFilter, apart
 from studio.images.pixels import Pixels
 from studio.requests import from_mapping, to_mapping
 from studio.requests.request import Request
@@ -198,7 +198,7 @@ class Ledger:
             row = database.execute("SELECT owner FROM jobs WHERE id = ?", (entry.job,)).fetchone()
             _insert(database, entry, row["owner"] if row else entry.owner)
 
-    def find(self, owner: str, wanted: Wanted, most: int = PAGE) -> list[Picture]:
+    def find(self, owner: str, wanted: PictureFilter, most: int = PAGE) -> list[Picture]:
         """At most so many pictures, the latest first."""
         where, values = self._where(owner, wanted)
         rows = self._database.read(
@@ -206,14 +206,14 @@ class Ledger:
         )
         return self._pictures(rows)
 
-    def names(self, owner: str, wanted: Wanted) -> list[str]:
+    def names(self, owner: str, wanted: PictureFilter) -> list[str]:
         """The names of all such pictures, the latest first."""
         where, values = self._where(owner, wanted)
         query = f"SELECT id FROM pictures WHERE {where} ORDER BY made DESC, id DESC"
         return [row["id"] for row in self._database.read(query, values)]
 
-    def count(self, owner: str, wanted: Wanted | None = None) -> int:
-        where, values = self._where(owner, wanted or Wanted())
+    def count(self, owner: str, wanted: PictureFilter | None = None) -> int:
+        where, values = self._where(owner, wanted or PictureFilter())
         return int(self._database.read(f"SELECT count(*) AS n FROM pictures WHERE {where}", values)[0]["n"])
 
     def picture(self, owner: str, id_: str) -> Picture:
@@ -316,7 +316,7 @@ class Ledger:
         query = f"SELECT id FROM pictures WHERE {' AND '.join([*conditions, 'id = ?'])}"
         return [id_ for id_ in ids if database.execute(query, [*values, id_]).fetchone()]
 
-    def _where(self, owner: str, wanted: Wanted) -> tuple[str, list[Any]]:
+    def _where(self, owner: str, wanted: PictureFilter) -> tuple[str, list[Any]]:
         conditions, values = self._visible(owner)
         texts, wishes = wanted.conditions()
         return " AND ".join([*conditions, *texts]), [*values, *wishes]
@@ -400,7 +400,7 @@ class Ledger:
         return self._all_vectors(model).of(id_)
 
     def alike(
-        self, owner: str, wanted: Wanted, model: str, vector: NDArray[np.float32], most: int = PAGE
+        self, owner: str, wanted: PictureFilter, model: str, vector: NDArray[np.float32], most: int = PAGE
     ) -> list[tuple[Picture, float]]:
         """Of such pictures those that show most what ``vector`` [width] says, the best first, with the cosine."""
         nearest = dict(self._all_vectors(model).nearest(vector, self.names(owner, wanted), most))

@@ -11,7 +11,7 @@ HAN = re.compile(r"([\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])")
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PictureFilter:
     """Pictures with all that is named; what is empty or None does not count.
 
     words:        in what they were made from, their tags and notes; the last one may be unfinished

@@ -50,9 +50,9 @@ def opened_studio(settings: Settings) -> Iterator[Studio]:
 
 def _engine(settings: Settings) -> StartEngine:
     if settings.is_zero_gpu:
-        from studio.backends.zerogpu import LentGpu
+        from studio.backends.zerogpu import ZeroGpuBackend
 
-        return LentGpu
+        return ZeroGpuBackend
     if settings.engine == "ray":
         return _on_ray(settings)
     return EngineProcess

@@ -25,7 +25,7 @@ from starlette.requests import Request as HttpRequest
 from studio.addresses import counted_as
 from studio.hosting.accounts import Lockout
 from studio.hosting.kept_page import KeptPage
-from studio.hosting.pacing import Pace
+from studio.hosting.pacing import RateLimiter
 from studio.hosting.routes import MEGABYTE, OPEN, Access
 
 logger = logging.getLogger(__name__)
@@ -116,7 +116,7 @@ class Guard:
         self._lockout = Lockout()
         self._routes = [(_pattern(path), access) for path, access in policy.routes.items()]
         self._open: Counter[str] = Counter()  # requests under way, by address
-        self._pace = Pace()
+        self._pace = RateLimiter()
         self._bodies = 0  # bytes received of requests that are not passed on yet
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

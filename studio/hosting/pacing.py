@@ -8,7 +8,7 @@ LONGEST_WAIT = 10.0  # seconds
 KEPT = 10_000  # addresses
 
 
-class Pace:
+class RateLimiter:
     """When each address may have its next turn. Not thread-safe. Times are monotonic, in seconds."""
 
     def __init__(self, a_second: float = EVENTS_A_SECOND, at_once: int = EVENTS_AT_ONCE) -> None:

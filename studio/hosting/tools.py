@@ -27,7 +27,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from studio.errors import InvalidRequest, StudioError
+from studio.errors import InvalidRequest, StudioError, forget_frames
 from studio.hosting.routes import LARGEST_EVENT
 
 logger = logging.getLogger(__name__)
@@ -79,6 +79,7 @@ class Tools:
             return types.CallToolResult(content=[text, *await self._shown(answer)])
         except StudioError as error:
             logger.info("refused: %s", error.logged[:LONGEST_LOGGED])
+            forget_frames(error)
             said = str(error)
         except Exception as error:
             logger.error("not understood: the tool %s: %s", name[:LONGEST_LOGGED], repr(error)[:LONGEST_LOGGED])

@@ -16,11 +16,12 @@ MULTIPLE = 8
 SAME_SHAPE = 0.02  # by how much of itself a mask's aspect may differ from its picture's, for rounding
 
 
-def working_size(width: int, height: int, native: int) -> tuple[int, int]:
+def working_size(width: int, height: int, native: int, multiple: int = MULTIPLE) -> tuple[int, int]:
     """The width and height at which a denoiser that draws ``native`` x ``native`` best works on a picture of
-    ``width`` x ``height``: its aspect, about the native area, multiples of 8, no side below 64."""
+    ``width`` x ``height``: its aspect, about the native area, sides that are multiples of ``multiple``, none below 64.
+    """
     scale = native / math.sqrt(width * height)
-    sides = (max(SMALLEST_SIDE, round(side * scale / MULTIPLE) * MULTIPLE) for side in (width, height))
+    sides = (max(SMALLEST_SIDE, round(side * scale / multiple) * multiple) for side in (width, height))
     new_width, new_height = sides
     return new_width, new_height
 

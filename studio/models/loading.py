@@ -2,42 +2,36 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 from collections import ChainMap
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any
 
 import torch
 
 from studio.errors import PackError
 from studio.models.acceleration.precision import make_fast, pick_dtype
 from studio.models.adapters.lora import Loras
-from studio.models.catalogue import EMBEDDINGS, FEW_STEPS, LORAS, PackInfo, find_pack, weights_in
-from studio.models.families import single_file
+from studio.models.catalogue import EMBEDDINGS, FEW_STEPS, LORAS, PackInfo
 from studio.models.model import Pack
+from studio.models.registry import find_pack, loader
 from studio.models.text.embeddings import read_embeddings, teach
-from studio.models.weights.hashing import revision_of
+from studio.models.text.encoders import TextEncoders
+from studio.models.weights.files import weights_in
+from studio.models.weights.hashing import DENOISERS, revision_of
 from studio.models.weights.networks import HALF, override_of
 from studio.requests.limits import EXACT, FAST
 
 logger = logging.getLogger(__name__)
 
 
-class Family(Protocol):
-    """What a module offers that loads the packs of a family."""
-
-    def load_folder(
-        self, info: PackInfo, folder: Path, device: torch.device, dtype: torch.dtype, report: Callable[[float], None]
-    ) -> Pack: ...
-
-
+TEXT_ENCODERS = "text encoder", "second text encoder", "third text encoder"
 WEIGHTS = "diffusion_pytorch_model"
 MODELS = {
-    "unet": WEIGHTS, "vae": WEIGHTS, "vqvae": WEIGHTS, "text_encoder": "model", "text_encoder_2": "model",
-    "image_encoder": "model",
+    "unet": WEIGHTS, "transformer": WEIGHTS, "vae": WEIGHTS, "vqvae": WEIGHTS, "text_encoder": "model",
+    "text_encoder_2": "model", "text_encoder_3": "model", "image_encoder": "model",
 }  # fmt: skip
 
 
@@ -66,13 +60,9 @@ def load_pack(
     precision = precision or (FAST if device.type == "cuda" else EXACT)
     dtype = pick_dtype(device, precision)
     try:
-        if source.is_file():
-            folder = source
-            pack = single_file.load(info, source, device, dtype)
-        else:
-            folder = source if source.is_dir() else _download(info)
-            described = info if source.is_dir() else _described(info, folder)
-            pack = find_family(described).load_folder(described, folder, device, dtype, report)
+        folder = source if source.exists() else _download(info)
+        described = info if source.exists() else _described(info, folder)
+        pack = loader(described.family).load(described, folder, device, dtype, report)
     except PackError:
         raise
     except Exception as error:
@@ -87,18 +77,13 @@ def load_pack(
         make_fast(pack)
     if precision == FAST and compiles:
         pack = _compiled(pack)
-    return pack if not pack.text.towers else _extended(pack, models, folder / FEW_STEPS)
+    return _extended(pack, models, folder / FEW_STEPS)
 
 
 def _described(info: PackInfo, folder: Path) -> PackInfo:
     """A downloaded pack: what its folder says, under the name that it was asked for by."""
     found = find_pack(str(folder))
     return replace(found, name=info.name, title=info.title, source=info.source, revision=info.revision)
-
-
-def find_family(info: PackInfo) -> Family:
-    """The module that loads packs like this one."""
-    return cast(Family, importlib.import_module(f"studio.models.families.{info.family}"))
 
 
 def _compiled(pack: Pack) -> Pack:
@@ -109,6 +94,9 @@ def _compiled(pack: Pack) -> Pack:
 
 
 def _extended(pack: Pack, models: Path | None, few_steps: Path | None) -> Pack:
+    """With LoRAs and words of one's own, where its text is read by CLIP's kind of encoders."""
+    if not isinstance(pack.text, TextEncoders) or not pack.text.towers:
+        return pack
     towers = pack.text.towers
     brought: list[dict[str, str]] = [{} for _ in towers]  # words, by the LoRAs that are on
     if models is not None:
@@ -117,7 +105,7 @@ def _extended(pack: Pack, models: Path | None, few_steps: Path | None) -> Pack:
     pairs = zip(towers, brought, strict=True)
     towers = tuple(replace(tower, words=ChainMap(own, dict(tower.words))) for tower, own in pairs)
     few_steps = few_steps if pack.info.few_steps else None
-    loras = Loras(models and models / LORAS, pack.denoiser.unet, towers, few_steps, brought)
+    loras = Loras(models and models / LORAS, pack.denoiser.network, towers, few_steps, brought)
     denoiser = replace(pack.denoiser, loras=loras)
     upscaler = denoiser if pack.upscaler is pack.denoiser else pack.upscaler
     return replace(pack, text=replace(pack.text, towers=towers), denoiser=denoiser, upscaler=upscaler)
@@ -144,7 +132,7 @@ def _download(info: PackInfo) -> Path:
         for variant in (f".{HALF}", ""):  # half of the bytes, where there is such a thing
             files = _hub_files(variant)
             folder = Path(snapshot_download(info.source, revision=info.revision, allow_patterns=files))
-            if any((folder / "unet").glob("*.safetensors")):
+            if any(any((folder / name).glob("*.safetensors")) for name in DENOISERS):
                 break
         return folder
     except Exception as error:
@@ -156,7 +144,7 @@ def _download(info: PackInfo) -> Path:
 
 def _hub_files(variant: str) -> list[str]:
     """What a pack needs and nothing else: a repository may hold every model in half a dozen variants."""
-    files = ["model_index.json", "*scheduler/scheduler_config.json", "tokenizer/*", "tokenizer_2/*"]
+    files = ["model_index.json", "*scheduler/scheduler_config.json", "tokenizer/*", "tokenizer_2/*", "tokenizer_3/*"]
     for folder, name in MODELS.items():
         files += [
             f"{folder}/config.json",
@@ -170,11 +158,11 @@ def _hub_files(variant: str) -> list[str]:
 
 def models_of(pack: Pack) -> dict[str, Any]:
     """Every model of ``pack``, by what a person calls it."""
-    models = {"U-Net": pack.denoiser.unet, "autoencoder": pack.first_stage.model}
-    for tower, name in zip(pack.text.towers, ("text encoder", "second text encoder"), strict=False):
-        models[name] = tower.model
+    models = {pack.denoiser.architecture.network: pack.denoiser.network, "autoencoder": pack.first_stage.model}
+    for network, name in zip(pack.text.networks, TEXT_ENCODERS, strict=False):
+        models[name] = network
     if pack.upscaler is not None:
-        models["upscaler"], models["upscaler's autoencoder"] = pack.upscaler.unet, pack.upscaler.first_stage.model
+        models["upscaler"], models["upscaler's autoencoder"] = pack.upscaler.network, pack.upscaler.first_stage.model
     if pack.denoiser.grounding is not None:
         models["position net"] = pack.denoiser.grounding.net
     if pack.denoiser.projection is not None:

@@ -6,7 +6,7 @@ Pure inference: text to conditioning, latents to pictures. It knows nothing of r
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -24,10 +24,11 @@ from studio.models.adapters.clip import Clip, mean_over_words
 from studio.models.adapters.gligen import Grounding
 from studio.models.adapters.ip_adapter import sees_patches
 from studio.models.adapters.lora import Loras
-from studio.models.autoencoders.autoencoder import FirstStage
+from studio.models.architecture import Architecture
+from studio.models.autoencoders.autoencoder import Autoencoder
 from studio.models.catalogue import PackInfo
 from studio.models.conditioning import Conditioning, ConditioningBatch, Predict
-from studio.models.text.encoders import TextEncoders, Tower
+from studio.models.text.encoders import TextEncoder, TextEncoders, TextReader
 from studio.models.text.thesaurus import Thesaurus
 from studio.models.text.vocabulary import unknown_words
 from studio.prompts import Lora, read_prompt
@@ -36,12 +37,6 @@ from studio.sampling.process import BetaSchedule, Coefficients, find_prediction
 from studio.sampling.trace import Tables
 
 KEPT_SIZES = 16
-
-
-def inpainting_channels(latent: int) -> int:
-    """What a denoiser of ``latent`` channels sees that repaints: the latent, a mask and the masked picture's latent
-    (Rombach et al. 2022, section 4.5)."""
-    return 2 * latent + 1
 
 
 @dataclass(frozen=True)
@@ -59,20 +54,23 @@ class Augmentation:
 
 @dataclass(frozen=True, eq=False)
 class Denoiser:
-    """A U-Net of diffusers with its noise schedule and its first stage; ``channels`` latent channels.
+    """A ``network`` of diffusers with its process and its first stage; ``channels`` latent channels.
 
-    ``predict`` is its family's way to call it. ``native_area`` latents are one unit of work: what the pack's main
+    ``architecture`` is its family's way to call it. ``native_area`` latents are one unit of work: what the pack's main
     denoiser was trained at, or as much work for another one. ``grounding`` makes tokens of boxes and ``projection`` of
-    what CLIP sees, where the U-Net takes some. ``augmentation`` is what an upscaler's small picture goes through.
+    what CLIP sees, where the network takes some. ``augmentation`` is what an upscaler's small picture goes through.
     ``traces``: whether a small U-Net is called through traces (`studio.models.acceleration.tracing`): the same bits,
     sooner.
     ``compiles``: whether programs are made for calls of a few sizes (`studio.models.acceleration.compiling`).
+    ``sees_masks``: whether it takes a mask and a masked picture as channels beside the latent's. ``knows_sizes``:
+    whether it is told what size a picture has (Podell et al. 2023, section 2.2). ``embedded_guidance``: of a network
+    that was distilled from a guided one and is told the scale of guidance (Meng et al. 2023), what it is told for one.
     """
 
-    unet: Any
-    predict: Predict
+    network: Any
+    architecture: Architecture
     tables: Tables
-    first_stage: FirstStage
+    first_stage: Autoencoder
     channels: int
     native_area: float
     grounding: Grounding | None = None
@@ -81,22 +79,21 @@ class Denoiser:
     loras: Loras | None = None
     traces: bool = True
     compiles: bool = False
+    sees_masks: bool = False
+    knows_sizes: bool = False
+    embedded_guidance: Callable[[float], float] | None = None
 
     @cached_property
     def device(self) -> torch.device:
-        return self.unet.device  # looks through all parameters, and is asked several times a step
+        return self.network.device  # looks through all parameters, and is asked several times a step
 
     @cached_property
     def _predict_base(self) -> Predict:
-        """``predict`` for calls without LoRAs, as quickly as this device can."""
+        """The network's call without LoRAs, as quickly as this device can."""
+        predict = self.architecture.predict
         if self.compiles:
-            return Compiled(self.predict)
-        return Traced(self.predict) if self.traces and is_worth_tracing(self.unet) else self.predict
-
-    @property
-    def embeds_guidance(self) -> bool:
-        """Whether it was distilled from a guided one, and is told the scale of guidance (Meng et al. 2023)."""
-        return self.unet.config.get("time_cond_proj_dim") is not None
+            return Compiled(predict)
+        return Traced(predict) if self.traces and is_worth_tracing(self.network) else predict
 
     @property
     def factor(self) -> int:
@@ -111,11 +108,11 @@ class Denoiser:
         """The original sample that the model's ``output`` at ``latent`` points to; all [B, C, h, w]."""
         return find_prediction(self.prediction)(latent, output, at)
 
-    def put_on(self, loras: tuple[Lora, ...]) -> None:
+    def set_adapters(self, loras: tuple[Lora, ...]) -> None:
         """Makes ``loras``, and no others, act on the U-Net and on the text encoders that it listens to. Raises
         `InvalidRequest` for one that is not there or does not fit."""
         if self.loras is not None:
-            self.loras.put_on(loras)
+            self.loras.set_adapters(loras)
         elif loras:
             raise InvalidRequest("lora", loras[0].name, "nothing, as there is no folder for LoRAs here")
 
@@ -130,10 +127,10 @@ class Denoiser:
 
         Timesteps stay float32 whatever the weights' type: in bfloat16 they would be off by up to four.
         """
-        self.put_on(loras)
-        predict = self.predict if loras else self._predict_base
+        self.set_adapters(loras)
+        predict = self.architecture.predict if loras else self._predict_base
         with torch.inference_mode():
-            return predict(self.unet, latents, timesteps, conditioning).float()
+            return predict(self.network, latents, timesteps, conditioning).float()
 
 
 @dataclass(eq=False)
@@ -145,7 +142,7 @@ class Pack:
 
     info: PackInfo
     denoiser: Denoiser
-    text: TextEncoders
+    text: TextReader
     model_hash: str
     vocabulary: frozenset[str] | None = None
     thesaurus: Thesaurus | None = None
@@ -160,13 +157,8 @@ class Pack:
         return self.denoiser.device
 
     @property
-    def first_stage(self) -> FirstStage:
+    def first_stage(self) -> Autoencoder:
         return self.denoiser.first_stage
-
-    @property
-    def sees_masks(self) -> bool:
-        """Whether the denoiser takes a mask and a masked picture as channels beside the latent's."""
-        return bool(self.denoiser.unet.config.in_channels == inpainting_channels(self.denoiser.channels))
 
     @property
     def takes_boxes(self) -> bool:
@@ -174,19 +166,17 @@ class Pack:
         return self.denoiser.grounding is not None
 
     @property
-    def tower(self) -> Tower:
-        """The text encoder that reads phrases of boxes, and the only one of most packs."""
+    def tower(self) -> TextEncoder:
+        """The text encoder that reads phrases of boxes, and the only one of most packs. Raises `PackError` where there
+        is none that reads by chunks."""
+        if not isinstance(self.text, TextEncoders) or not self.text.towers:
+            raise PackError(f"The pack {self.info.title} has no text encoder for this; choose another one.")
         return self.text.towers[0]
-
-    @property
-    def knows_sizes(self) -> bool:
-        """Whether the denoiser is told what size a picture has (Podell et al. 2023, section 2.2)."""
-        return bool(self.denoiser.unet.config.get("addition_embed_type") == "text_time")
 
     @property
     def reads_words(self) -> bool:
         """Whether prompts steer it; some packs have no text encoder."""
-        return bool(self.text.towers)
+        return bool(self.text.networks)
 
     def cuts(self, prompt: str) -> bool:
         """Whether ``prompt`` is longer than the pack reads."""
@@ -218,20 +208,20 @@ class Pack:
     ) -> Conditioning:
         """On ``prompt``, read with ``loras`` in at least so many ``chunks`` and without the last ``skip`` layers; for
         pictures of ``size`` = height, width in latents. LoRAs that the prompt names do not count here."""
-        self.denoiser.put_on(loras)
+        self.denoiser.set_adapters(loras)
         said = self.text.encode(self.in_known_words(prompt), chunks=chunks, skip=skip, state=loras)
         time_ids = None
-        if self.knows_sizes:
+        if self.denoiser.knows_sizes:
             height, width = (side * self.denoiser.factor for side in size)
             time_ids = torch.tensor([height, width, 0, 0, height, width], dtype=torch.float32, device=self.device)
-        return Conditioning(said.text, said.pooled if self.knows_sizes else None, time_ids, concat=concat)
+        return Conditioning(said.text, said.pooled, time_ids, concat=concat)
 
     def encode_boxes(self, boxes: Sequence[Boxed], loras: tuple[Lora, ...] = ()) -> torch.Tensor:
         """The tokens that layers for boxes attend to, [MOST_BOXES, width] float32 on the device, read with ``loras``;
         places that are not needed hold the token of no box. Raises `PackError` where the pack takes no boxes."""
         if self.denoiser.grounding is None:
             raise PackError(f"The pack {self.info.title} cannot be steered by boxes; choose another one.")
-        self.denoiser.put_on(loras)
+        self.denoiser.set_adapters(loras)
         corners = torch.zeros(1, MOST_BOXES, 4, device=self.device)
         phrases = torch.zeros(1, MOST_BOXES, self.tower.model.config.hidden_size, device=self.device)
         masks = torch.zeros(1, MOST_BOXES, device=self.device)
@@ -287,7 +277,7 @@ class Pack:
         the pack has no text tower for it."""
         if self.clip is None or self.clip.text_projection is None:
             raise PackError(f"The pack {self.info.title} cannot compare words with pictures; choose another one.")
-        self.denoiser.put_on(())  # as the vision tower was trained with
+        self.denoiser.set_adapters(())  # as the vision tower was trained with
         tokens, model = self.tower.tokens([self.in_known_words(words)]), self.tower.model
         with torch.inference_mode():
             hidden = model(tokens).last_hidden_state.float()
@@ -299,7 +289,7 @@ class Pack:
 
         A mask of ones and the latent of a grey picture. height and width in latents. Cached.
         """
-        if not self.sees_masks:
+        if not self.denoiser.sees_masks:
             return None
         size = (height, width)
         if size not in self._blank:

@@ -9,6 +9,7 @@ from typing import ClassVar, Self
 from studio.errors import InvalidRequest
 from studio.requests.limits import SIDE_MULTIPLE, check_number, check_side, evenly_between
 from studio.requests.request import Prompted
+from studio.sampling.catalogue import BETAS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,7 @@ class ForwardProcess(Prompted):
         check_number("begin", self.begin, 0.0, 1.0)
         check_number("end", self.end, 0.0, 1.0)
 
-    def check_sampling(self) -> None:
+    def check_sampling(self, process: str = BETAS) -> None:
         """No sampler takes a step."""
 
     @property

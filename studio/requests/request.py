@@ -25,7 +25,7 @@ from studio.requests.limits import (
     check_side,
     check_text,
 )
-from studio.sampling.catalogue import DEFAULT_SAMPLER, MOST_STEPS, find_sampler
+from studio.sampling.catalogue import BETAS, DEFAULT_SAMPLER, FLOW, MOST_STEPS, Sampler, find_sampler, samplers_for
 
 IN_TWO_STAGES = (
     f"a multiple of {SIDE_MULTIPLE * CASCADE_SCALE} from {SMALLEST_SIDE * CASCADE_SCALE} to {LARGEST_SIDE}, as it is "
@@ -92,10 +92,14 @@ class Request:
         """Fewer than these leave noise, or overshoot, with its sampler and schedule."""
         return find_sampler(self.sampler).fewest(self.schedule)
 
-    def check_sampling(self) -> None:
-        """Raises `InvalidRequest` for fewer than `fewest_steps`, and for a schedule that is never good. Whoever takes a
-        request in to be drawn asks this; what an earlier version drew can still be read."""
+    def check_sampling(self, process: str = BETAS) -> None:
+        """Raises `InvalidRequest` for fewer than `fewest_steps`, and for a schedule that is never good, with a model of
+        ``process``. Whoever takes a request in to be drawn asks this; what an earlier version drew can still be read.
+        """
         sampler = find_sampler(self.sampler)
+        if process == FLOW:
+            self._check_flow(sampler)
+            return
         if self.steps >= self.fewest_steps:
             return
         if self.schedule and self.schedule not in sampler.offered:
@@ -104,6 +108,13 @@ class Request:
         if self.schedule:
             expected = f"{self.fewest_steps} to {sampler.most_steps} with {sampler.name} on {self.schedule}"
         raise InvalidRequest("steps", self.steps, expected)
+
+    def _check_flow(self, sampler: Sampler) -> None:
+        """Models that were trained by flow matching have noise levels of their own, and some samplers."""
+        if FLOW not in sampler.schedulers:
+            raise InvalidRequest("sampler", sampler.name, f"with this model one of: {', '.join(samplers_for(FLOW))}")
+        if self.schedule:
+            raise InvalidRequest("schedule", self.schedule, "empty with this model")
 
     @property
     def named(self) -> dict[str, str]:

@@ -134,9 +134,7 @@ class BetaSchedule:
         if hasattr(scheduler, "set_begin_index"):
             scheduler.set_begin_index(first_call)
         timesteps = scheduler.timesteps
-        if not hasattr(
-            scheduler, "sigmas"
-        ):  # rounding gives trailing spacing a time too many, -1, for 61 steps and others
+        if not hasattr(scheduler, "sigmas"):  # where rounding gives trailing spacing a time too many, -1
             timesteps = timesteps[timesteps >= 0]
         if isinstance(scheduler, diffusers.PNDMScheduler) and first_call:
             return scheduler, _plms_timesteps(timesteps, first_call)

@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from studio.engine.row import Row, Stage
+from studio.engine.row import CascadeStage, Row
 from studio.errors import PackError
 from studio.images.pixels import Image
 from studio.models.model import Pack
@@ -37,7 +37,7 @@ def prepare(job: str, request: Request, pack: Pack, images: Mapping[str, Image])
     pixels = canvas.rows * canvas.columns * CASCADE_SCALE**2
     for row in rows:
         row.request = request.alone(row.index)
-        row.stage = Stage(
+        row.stage = CascadeStage(
             request.steps, steps_after=SECOND_STEPS, cost_after=second, pixels_after=pixels,
             then=partial(_follow, row, pack),
         )  # fmt: skip
@@ -49,7 +49,7 @@ def _follow(row: Row, pack: Pack, drawn: NDArray[np.float32]) -> Row:
     assert isinstance(row.request, Staged)
     [second] = super_resolve.upscaled(row.job, _second_stage(row.request), pack, drawn)
     second.index, second.request = row.index, row.request
-    second.stage = Stage(
+    second.stage = CascadeStage(
         SECOND_STEPS, steps_before=row.request.steps, cost_before=row.cost_done, pixels_before=row.pixels_done,
         drawn=drawn.round().astype(np.uint8),
     )  # fmt: skip

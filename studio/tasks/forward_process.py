@@ -11,13 +11,14 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from studio.engine.row import Finish, ReverseProcess, Row, begin, guided, prompted_cost, source_of
+from studio.engine.row import Finish, ReverseProcess, Row, begin
 from studio.images.pixels import Image
 from studio.images.resizing import covering
 from studio.images.tiles import whole
 from studio.models.autoencoders.autoencoder import to_pictures
 from studio.models.model import Pack
 from studio.requests.forward_process import ForwardProcess
+from studio.tasks.preparation import guided, prompted_cost, source_of
 
 
 def prepare(job: str, request: ForwardProcess, pack: Pack, images: Mapping[str, Image]) -> list[Row]:

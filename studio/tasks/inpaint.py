@@ -1,8 +1,8 @@
 """Inpainting: a part of a picture is drawn anew, at the size that the model draws best, and joined with the rest.
 
 A denoiser with nine input channels sees the mask and the masked picture as channels beside the latent's (Rombach et al.
-2022, section 4.5); for one with four, the known part is put back at each step (`Keep`). Either way the model only ever
-makes what is under the mask: the picture that comes out is the source's own bytes everywhere else.
+2022, section 4.5); for one with four, the known part is put back at each step (`KnownRegion`). Either way the model
+only ever makes what is under the mask: the picture that comes out is the source's own bytes everywhere else.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from studio.engine.row import Finish, Keep, ReverseProcess, Row, begin_all, first_call, guided, prompted_cost, table_of
+from studio.engine.row import Finish, KnownRegion, ReverseProcess, Row, begin_all
 from studio.errors import InvalidRequest
 from studio.images import masks
 from studio.images.pixels import Image, Mask, Pixels
@@ -23,6 +23,7 @@ from studio.images.tiles import whole
 from studio.models.autoencoders.autoencoder import to_pictures
 from studio.models.model import Pack
 from studio.requests.inpaint import Inpaint
+from studio.tasks.preparation import first_call, guided, prompted_cost, table_of
 
 REACH = 6  # pixels of the model's, over which colours are matched with those around the mask
 
@@ -44,21 +45,21 @@ def prepare(job: str, request: Inpaint, pack: Pack, images: Mapping[str, Image])
     size = piece.mask.shape[0] // factor, piece.mask.shape[1] // factor
     cells = torch.from_numpy(masks.cells(piece.mask, *size))[None].to(pack.device)
     first = 0 if request.fill == "noise" else first_call(request, request.strength)
-    table = table_of(request, denoiser, first)
+    table = table_of(request, denoiser, whole(*size), first)
     start = None
     if first:
         under = masks.filled(piece.picture, piece.mask) if request.fill == "blur" else piece.picture
         start = pack.first_stage.encode(to_pictures(under[None]))[0]
-    guidance = guided(request, pack, whole(*size), concat=_concat(piece, cells, pack) if pack.sees_masks else None)
+    guidance = guided(request, pack, whole(*size), concat=_concat(piece, cells, pack) if denoiser.sees_masks else None)
     rows = begin_all(job, request, ReverseProcess(denoiser, table, guidance, whole(*size), start))
-    known = None if pack.sees_masks else pack.first_stage.encode(to_pictures(piece.picture[None]))[0]
+    known = None if denoiser.sees_masks else pack.first_stage.encode(to_pictures(piece.picture[None]))[0]
     for row in rows:
         row.finish = _join(source, mask, piece.box, request.feather)
         if known is not None:
             noise = torch.randn(
                 known.shape, dtype=torch.float32, generator=torch.Generator().manual_seed(row.request.seed)
             )
-            row.keep = Keep(known, noise.to(known.device), cells)  # the very noise that the row begins from
+            row.keep = KnownRegion(known, noise.to(known.device), cells)  # the very noise that the row begins from
     return rows
 
 
@@ -86,7 +87,7 @@ def _cut_out(request: Inpaint, source: NDArray[np.uint8], mask: NDArray[np.uint8
     if request.only_masked:
         box = masks.around(painted, max(1, request.padding), request.width, request.height)
     x0, y0, x1, y1 = box
-    width, height = working_size(x1 - x0, y1 - y0, pack.info.size)
+    width, height = working_size(x1 - x0, y1 - y0, pack.info.size, pack.info.multiple)
     shares = resized(mask[y0:y1, x0:x1], width, height)
     return _Piece(
         box,

@@ -10,34 +10,24 @@ from collections.abc import Mapping
 
 import torch
 
-from studio.engine.row import (
-    ReverseProcess,
-    Row,
-    begin,
-    guided,
-    latent_size,
-    prompted_cost,
-    source_of,
-    table_of,
-    with_each,
-    with_image,
-)
+from studio.engine.row import ReverseProcess, Row, begin
 from studio.images.pixels import Image
 from studio.images.tiles import whole
 from studio.models.conditioning import Conditioning
 from studio.models.model import Pack
 from studio.requests.interpolate import Interpolate
 from studio.sampling.spherical import slerp
+from studio.tasks.preparation import guided, latent_size, prompted_cost, source_of, table_of, with_each, with_image
 
 
 def prepare(job: str, request: Interpolate, pack: Pack, images: Mapping[str, Image]) -> list[Row]:
     """The rows of ``request``, ready for their first step. Raises `PackError` where the pack takes no pictures."""
     denoiser, size = pack.denoiser, latent_size(request, pack.denoiser)
-    table = table_of(request, denoiser)
+    table = table_of(request, denoiser, whole(*size))
     seen = [pack.image_prompt(source_of(request, name, images).array) for name in request.named]
     last = request.other_prompt or request.prompt
     at_start = guided(request, pack, whole(*size), last)
-    chunks = len(at_start.conditional.text) // pack.tower.length
+    chunks = max(map(pack.text.chunks, (request.caption, last, request.negative)))
     at_the_end = pack.condition(last, size, chunks=chunks, skip=request.clip_skip, loras=at_start.loras)
     rows = []
     for index, position in enumerate(request.positions):

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from studio.engine.row import Finish, Guidance, ReverseProcess, Row, begin, begin_all, first_call, source_of, table_of
+from studio.engine.row import Finish, ReverseProcess, Row, RowConditioning, begin, begin_all
 from studio.errors import InvalidRequest
 from studio.images.consistency import averaged, back_projected
 from studio.images.pixels import Image
@@ -27,6 +27,7 @@ from studio.models.model import Denoiser, Pack
 from studio.models.tiles import blended
 from studio.requests.super_resolve import SuperResolve
 from studio.sampling.catalogue import find_sampler
+from studio.tasks.preparation import first_call, source_of, table_of
 
 Levels: TypeAlias = NDArray[np.uint8] | NDArray[np.float32]  # 0..255
 
@@ -55,15 +56,15 @@ def upscaled(job: str, request: SuperResolve, pack: Pack, source: Levels) -> lis
 def _by(upscaler: Denoiser, job: str, request: SuperResolve, pack: Pack, source: Levels) -> list[Row]:
     tiling, (height, width) = request.tiling, source.shape[:2]
     padded = np.pad(source.astype(np.float32), ((0, tiling.rows - height), (0, tiling.columns - width), (0, 0)), "edge")
-    small, table = to_pictures(padded[None])[0].to(upscaler.device), table_of(request, upscaler)
+    small, table = to_pictures(padded[None])[0].to(upscaler.device), table_of(request, upscaler, tiling)
     if upscaler.augmentation is None:
-        guidance = Guidance(Conditioning(NO_WORDS.to(upscaler.device), concat=small))
+        guidance = RowConditioning(Conditioning(NO_WORDS.to(upscaler.device), concat=small))
         return begin_all(job, request, ReverseProcess(upscaler, table, guidance, tiling))
     words, rows = pack.condition("", (tiling.height, tiling.width)), []
     for index in range(request.count):
         alone = request.alone(index)
         noised = upscaler.augmentation(small.cpu(), torch.Generator().manual_seed(another_seed(alone.seed)))
-        guidance = Guidance(replace(words, concat=noised.to(upscaler.device), level=upscaler.augmentation.level))
+        guidance = RowConditioning(replace(words, concat=noised.to(upscaler.device), level=upscaler.augmentation.level))
         rows.append(begin(job, index, alone, ReverseProcess(upscaler, table, guidance, tiling)))
     return rows
 
@@ -81,8 +82,10 @@ def _redrawn(job: str, request: SuperResolve, pack: Pack, source: NDArray[np.uin
     blank = pack.blank_concat(tiling.height, tiling.width)  # of a tile, as all are alike
     concat = None if blank is None else blended([blank] * len(tiling.places), tiling)
     words = pack.condition("", (tiling.height, tiling.width), concat)
-    guidance = Guidance(replace(words, guidance=0.0) if denoiser.embeds_guidance else words)
-    process = ReverseProcess(denoiser, table_of(request, denoiser, first), guidance, tiling, blended(pieces, tiling))
+    if denoiser.embedded_guidance is not None:
+        words = replace(words, guidance=denoiser.embedded_guidance(1.0))
+    table, start = table_of(request, denoiser, tiling, first), blended(pieces, tiling)
+    process = ReverseProcess(denoiser, table, RowConditioning(words), tiling, start)
     rows = begin_all(job, request, process)
     for row in rows:
         row.finish = _finish(request, source, request.scale)

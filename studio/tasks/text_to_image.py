@@ -10,23 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from studio.engine.row import (
-    ReverseProcess,
-    Row,
-    begin_all,
-    first_call,
-    guided,
-    latent_size,
-    prompted_cost,
-    source_of,
-    table_of,
-)
+from studio.engine.row import ReverseProcess, Row, begin_all
 from studio.images.pixels import Image
 from studio.images.resizing import covering
 from studio.images.tiles import Tiling, tiled, whole
 from studio.models.autoencoders.autoencoder import to_pictures
 from studio.models.model import Denoiser, Pack
 from studio.requests.text_to_image import TextToImage
+from studio.tasks.preparation import first_call, guided, latent_size, prompted_cost, source_of, table_of
 
 LONGEST = 2  # times the side that the denoiser was trained at; beyond, tiles
 
@@ -41,7 +32,11 @@ def prepare(job: str, request: TextToImage, pack: Pack, images: Mapping[str, Ima
         first = first_call(request, request.strength)
         start = pack.first_stage.encode(to_pictures(source[None]))[0]
     process = ReverseProcess(
-        denoiser, table_of(request, denoiser, first), guided(request, pack, tiling), tiling, start if first else None
+        denoiser,
+        table_of(request, denoiser, tiling, first),
+        guided(request, pack, tiling),
+        tiling,
+        start if first else None,
     )
     return begin_all(job, request, process)
 

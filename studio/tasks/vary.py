@@ -11,19 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from studio.engine.row import (
-    Guidance,
-    ReverseProcess,
-    Row,
-    begin_all,
-    first_call,
-    guided,
-    latent_size,
-    prompted_cost,
-    source_of,
-    table_of,
-    with_image,
-)
+from studio.engine.row import ReverseProcess, Row, RowConditioning, begin_all
 from studio.errors import PackError
 from studio.images.pixels import Image
 from studio.images.resizing import covering
@@ -32,13 +20,14 @@ from studio.models.autoencoders.autoencoder import to_pictures
 from studio.models.conditioning import Conditioning
 from studio.models.model import Pack
 from studio.requests.vary import Vary
+from studio.tasks.preparation import first_call, guided, latent_size, prompted_cost, source_of, table_of, with_image
 
 
 def prepare(job: str, request: Vary, pack: Pack, images: Mapping[str, Image]) -> list[Row]:
     """The rows of ``request``, ready for their first step. Raises `PackError` where the pack takes no pictures."""
     source, denoiser = source_of(request, "image", images), pack.denoiser
     size, first = latent_size(request, denoiser), first_call(request, request.strength)
-    table = table_of(request, denoiser, first)
+    table = table_of(request, denoiser, whole(*size), first)
     start = None
     if first:
         start = pack.first_stage.encode(to_pictures(covering(source.array, request.width, request.height)[None]))[0]
@@ -46,14 +35,14 @@ def prepare(job: str, request: Vary, pack: Pack, images: Mapping[str, Image]) ->
     return begin_all(job, request, ReverseProcess(denoiser, table, guidance, whole(*size), start))
 
 
-def _guided_by(picture: NDArray[np.uint8], request: Vary, pack: Pack, size: tuple[int, int]) -> Guidance:
+def _guided_by(picture: NDArray[np.uint8], request: Vary, pack: Pack, size: tuple[int, int]) -> RowConditioning:
     guidance = guided(request, pack, whole(*size))
     if pack.denoiser.projection is not None:
         return with_image(guidance, pack, pack.image_prompt(picture), request.likeness)
-    if pack.clip is not None and not pack.text.towers:  # it reads pictures where others read words
+    if pack.clip is not None and not pack.text.networks:  # it reads pictures where others read words
         token = pack.clip.embed(picture)[None]
         none = Conditioning(torch.zeros_like(token)) if request.guidance > 1 else None
-        return Guidance(Conditioning(token), none, request.guidance, request.rescale)
+        return RowConditioning(Conditioning(token), none, request.guidance, request.rescale)
     if request.strength == 1:
         raise PackError(
             f"The pack {pack.info.title} does not see pictures; with less strength it can begin from one. "

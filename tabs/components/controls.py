@@ -27,7 +27,7 @@ from studio.requests.limits import (
     check_text,
 )
 from studio.requests.request import Prompted, Request, Staged
-from studio.sampling.catalogue import DEFAULT_SAMPLER, MOST_STEPS, SAMPLERS, find_sampler
+from studio.sampling.catalogue import DEFAULT_SAMPLER, MOST_STEPS, SAMPLERS, find_sampler, samplers_for
 from tabs.components.generation import QUICK, Given, Update
 from tabs.components.picker import ModelPicker
 from tabs.components.seed import SeedControls, read_seed
@@ -251,12 +251,11 @@ class SamplingControls:
 
     def __init__(self, picker: ModelPicker, *, is_guided: bool = True) -> None:
         pack = picker.first
-        samplers = [(say(sampler_key(sampler)), sampler.name) for sampler in SAMPLERS.values()]
         self._picker, self._is_guided = picker, is_guided
         with gr.Group(elem_classes="studio-sampling"):
             self._fields: dict[str, gr.Component] = {
                 "sampler": gr.Dropdown(
-                    samplers, value=DEFAULT_SAMPLER, label=say("sampler"), elem_id="sampler", filterable=False
+                    _samplers(pack), value=DEFAULT_SAMPLER, label=say("sampler"), elem_id="sampler", filterable=False
                 ),
                 "schedule": gr.Dropdown(
                     _schedules(DEFAULT_SAMPLER), value="", label=say("schedule"), elem_id="schedule", filterable=False
@@ -286,7 +285,8 @@ class SamplingControls:
         return {component: getattr(request, field) for field, component in self._fields.items()}
 
     def follow(self, pack: PackInfo) -> Update:
-        values = {"sampler": pack.sampler, "schedule": pack.schedule, "steps": pack.steps, "guidance": pack.guidance}
+        sampler = gr.update(choices=_samplers(pack), value=pack.sampler)
+        values = {"sampler": sampler, "schedule": pack.schedule, "steps": pack.steps, "guidance": pack.guidance}
         return {self._fields[field]: value for field, value in values.items() if field in self._fields}
 
     def connect(self) -> None:
@@ -318,6 +318,11 @@ class SamplingControls:
             pace, [self._picker.dropdown, self._fields["sampler"], steps, guidance], [steps, guidance],
             preprocess=False, **QUICK,
         )  # fmt: skip
+
+
+def _samplers(pack: PackInfo) -> list[tuple[str, str]]:
+    """What is said and what is meant, of those that can draw with ``pack``."""
+    return [(say(sampler_key(SAMPLERS[name])), name) for name in samplers_for(pack.process)]
 
 
 def _schedules(sampler: str) -> list[tuple[str, str]]:

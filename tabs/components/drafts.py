@@ -22,7 +22,7 @@ from studio.events import Drawn, Previewed
 from studio.images.jpeg import encoded
 from studio.models.catalogue import PackInfo
 from studio.requests.text_to_image import TextToImage
-from tabs.components.generation import Desk, Given
+from tabs.components.generation import Given, SessionJobs
 from tabs.components.scripted import Scripted
 from tabs.locale.words import words_of
 from tabs.request_context import BrowserName, address_of
@@ -50,7 +50,7 @@ class Drafts(Scripted):
     def connect(
         self,
         client: EngineClient,
-        desk: Desk,
+        desk: SessionJobs,
         browser: BrowserName,
         form: set[gr.Component],
         read: Callable[[Given], TextToImage],

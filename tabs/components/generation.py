@@ -45,7 +45,7 @@ class _Asked:
     keeps_seed: bool
 
 
-class Desk:
+class SessionJobs:
     """Which browser asked for which jobs, and the ``store`` of what they brought. Safe to use from many threads."""
 
     def __init__(self, store: Store) -> None:
@@ -105,7 +105,7 @@ class Desk:
 
 
 @dataclass(frozen=True)
-class Receiver:
+class BuiltTab:
     """What a tab that was built offers to the others: its ``job``, whose pictures can be sent on, and, if it takes
     pictures, ``receive``, which gives the values of its ``form`` for a picture and the request that made it. ``follow``
     gives what changes where another pack is chosen."""
@@ -123,7 +123,7 @@ class Job:
     Make it where the buttons belong, put the live view elsewhere with `add_view`, then `connect` it.
     """
 
-    def __init__(self, tab: str, client: EngineClient, desk: Desk, browser: BrowserName) -> None:
+    def __init__(self, tab: str, client: EngineClient, desk: SessionJobs, browser: BrowserName) -> None:
         self._tab, self._client, self._desk, self._browser = tab, client, desk, browser
         with gr.Row(elem_classes="studio-actions"):
             self.go = gr.Button(say("generate"), variant="primary", size="lg", elem_id="generate", min_width=140)

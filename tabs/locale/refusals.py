@@ -439,6 +439,44 @@ TEMPLATES: dict[str, tuple[str, str]] = {
         "端口 {port} 不对所有人开放；请把 STUDIO_PORT 设为大于 1023 的端口。",
         "Port {port} steht nicht allen frei; setzen Sie STUDIO_PORT auf einen über 1023.",
     ),
+    "with this model one of: {names}": ("此模型可用：{names}", "mit diesem Modell eines von: {names}"),
+    "empty with this model": ("此模型须留空", "leer bei diesem Modell"),
+    "a multiple of {multiple} with this model": (
+        "此模型须为 {multiple} 的倍数",
+        "ein Vielfaches von {multiple} bei diesem Modell",
+    ),
+    "{name} is of no family that is known here.": (
+        "{name} 不属于本程序认识的模型系列。",
+        "{name} gehört zu keiner Modellfamilie, die hier bekannt ist.",
+    ),
+    "The model predicts {prediction}; one of {known} was expected.": (
+        "模型预测 {prediction}；应为 {known} 之一。",
+        "Das Modell sagt {prediction} voraus; erwartet war eines von {known}.",
+    ),
+    "The pack {pack} has no text encoder for this; choose another one.": (
+        "模型包 {pack} 没有为此所需的文本编码器；请选择其他的。",
+        "Das Paket {pack} hat dafür keinen Text-Encoder; wählen Sie ein anderes.",
+    ),
+    "The pack's scheduler is not one of flow matching, or of a kind that is not served so far.": (
+        "模型包的调度器不是流匹配的，或暂不支持。",
+        "Der Scheduler des Pakets ist keiner für Flow Matching oder von einer Art, die noch nicht bedient wird.",
+    ),
+    "The pack's scheduler has a shift that cannot be right.": (
+        "模型包的调度器的 shift 不可能正确。",
+        "Der Scheduler des Pakets hat einen shift, der nicht stimmen kann.",
+    ),
+    "The pack's scheduler has a shift_terminal that cannot be right.": (
+        "模型包的调度器的 shift_terminal 不可能正确。",
+        "Der Scheduler des Pakets hat ein shift_terminal, das nicht stimmen kann.",
+    ),
+    "The pack's {model}/config.json has a sample_size of {size}; a whole number was expected.": (
+        "模型包的 {model}/config.json 的 sample_size 为 {size}；应为整数。",
+        "Die {model}/config.json des Pakets hat eine sample_size von {size}; eine ganze Zahl war erwartet.",
+    ),
+    "The pack's {autoencoder}/config.json has no block_out_channels that can be right.": (
+        "模型包的 {autoencoder}/config.json 没有可能正确的 block_out_channels。",
+        "Die {autoencoder}/config.json des Pakets hat keine block_out_channels, die stimmen können.",
+    ),
     "an address or a name of this machine": (
         "本机的地址或名称",
         "eine Adresse oder ein Name dieses Rechners",
@@ -639,10 +677,6 @@ TEMPLATES: dict[str, tuple[str, str]] = {
         "Das Paket {pack} kann das nicht; wählen Sie ein anderes.",
     ),
     "0 with {pack}": ("使用 {pack} 时为 0", "0 mit {pack}"),
-    "The pack's vqvae/config.json has no block_out_channels that can be right.": (
-        "模型包的 vqvae/config.json 中 block_out_channels 不合理。",
-        "Die vqvae/config.json des Pakets hat keine block_out_channels, die stimmen können.",
-    ),
     "nothing, as {pack} reads no words": ("留空，因为 {pack} 不读取文字", "nichts, denn {pack} liest keine Worte"),
     "The pack {pack} does not see pictures; with less strength it can begin from one. Or choose another one.": (
         "模型包 {pack} 看不懂图片；降低强度可以从图片开始。也可以换一个。",
@@ -697,10 +731,6 @@ TEMPLATES: dict[str, tuple[str, str]] = {
         "{file} 是 pickle 文件，可能运行其作者写入的任意代码，因此不会打开。请转换为 safetensors 或下载该格式。",
         "{file} ist ein Pickle, das beliebigen Code ausführen kann; es wird nicht geöffnet. "
         "Wandeln Sie es in safetensors um, oder besorgen Sie es in dieser Form.",
-    ),
-    "The pack's unet/config.json has a sample_size of {size}; a whole number was expected.": (
-        "模型包的 unet/config.json 中 sample_size 为 {size}；应为整数。",
-        "In unet/config.json des Pakets ist sample_size {size}; erwartet wurde eine ganze Zahl.",
     ),
     "The pack has no {file}; a diffusers folder was expected.": (
         "模型包中没有 {file}；应为 diffusers 文件夹。",

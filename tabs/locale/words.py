@@ -580,6 +580,7 @@ SAMPLER_WORDS: dict[str, tuple[str, str]] = {
     ),
     "DPM++ 3M SDE": ("三阶加新噪声；适合 30 步以上。", "Dritte Ordnung mit frischem Rauschen; ab 30 Schritten."),
     "DPM++ 2S": ("单步二阶；低引导时更细致。", "Einschrittig, zweite Ordnung; sorgfältig bei wenig Führung."),
+    "UniPC": ("预测加校正，均匀时间网格。", "Vorhersage und Korrektur auf gleichmäßigem Zeitraster."),
     "UniPC Karras": ("预测加校正：少步数时最精确。", "Vorhersage und Korrektur: bei wenigen Schritten am genauesten."),
     "DEIS": ("指数积分器；10 到 20 步效果好。", "Exponentieller Integrator; gut in 10 bis 20 Schritten."),
     "Euler": ("最简单：每步直行。", "Der einfachste: ein gerader Schritt nach dem anderen."),

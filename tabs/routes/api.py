@@ -26,7 +26,7 @@ from studio.errors import BadPicture, InvalidRequest, MissingImage, QueueFull, S
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Progressed, Queued, Started
 from studio.gallery import Library
 from studio.gallery.ledger import PAGE, Picture
-from studio.gallery.wanted import Wanted
+from studio.gallery.wanted import PictureFilter
 from studio.hosting.accounts import Accounts
 from studio.images.opening import LARGEST_FILE, open_mask, open_picture
 from studio.images.pixels import Image, Mask, Pixels
@@ -308,7 +308,7 @@ class Api:
         for name, value in (("words", words), ("task", task), ("tag", tag), ("collection", collection)):
             if not isinstance(value, str):
                 raise InvalidRequest(name, value, "text")
-        wanted = Wanted(words=words, task=task, tag=tag, collection=collection, favourites=favourites is True)
+        wanted = PictureFilter(words=words, task=task, tag=tag, collection=collection, favourites=favourites is True)
         return [_described(picture) for picture in self._library.ledger.find(self._owner(owner, page), wanted, most)]
 
     def export_pictures(

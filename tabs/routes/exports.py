@@ -28,7 +28,7 @@ from starlette.routing import Route
 
 from studio.backends.client import EngineClient
 from studio.errors import BadPicture, MissingImage, StudioError
-from studio.gallery.errands import Errand, Errands
+from studio.gallery.errands import BackgroundJob, BackgroundJobs
 from studio.gallery.foreign import Reading, read_picture
 from studio.gallery.store import Store
 from studio.requests import to_mapping
@@ -44,7 +44,7 @@ NAME = re.compile(r"[0-9a-f]{32}")
 MOST_UPLOADS, KEPT_UPLOAD_SECONDS = 8, 600.0  # archives that nobody has said to take in yet
 
 
-def export_routes(client: EngineClient, store: Store, errands: Errands) -> list[Route]:
+def export_routes(client: EngineClient, store: Store, errands: BackgroundJobs) -> list[Route]:
     limiter = CapacityLimiter(AT_ONCE)
 
     async def answer(request: HttpRequest, work: Callable[[], Response]) -> Response:
@@ -95,7 +95,7 @@ def export_routes(client: EngineClient, store: Store, errands: Errands) -> list[
     ]
 
 
-def upload_at(errands: Errands, name: object) -> Path:
+def upload_at(errands: BackgroundJobs, name: object) -> Path:
     """An archive that was sent. Raises `MissingImage`."""
     path = errands.folder / f"{name}.upload"
     if not isinstance(name, str) or not NAME.fullmatch(name) or not path.is_file():
@@ -103,7 +103,7 @@ def upload_at(errands: Errands, name: object) -> Path:
     return path
 
 
-def _kept(store: Store, errands: Errands, content: bytes) -> str:
+def _kept(store: Store, errands: BackgroundJobs, content: bytes) -> str:
     """Keeps what was sent until the gallery is told to take it in, for some minutes."""
     if not content.startswith(b"PK"):
         raise BadPicture("The file is no ZIP; a ZIP of pictures with recipes was expected.")
@@ -136,7 +136,7 @@ def _told(reading: Reading, language: str) -> dict[str, Any]:
     return {"program": reading.program, "text": reading.text, "lost": lost, "request": exact}
 
 
-def _state(errand: Errand, language: str) -> dict[str, Any]:
+def _state(errand: BackgroundJob, language: str) -> dict[str, Any]:
     problem = in_language(errand.problem, language) if errand.problem else ""
     return {
         "state": errand.state, "done": errand.done, "total": errand.total, "problem": problem, "told": errand.told,

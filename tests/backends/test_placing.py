@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import pytest
 
 from studio.backends.placing import Demand, Placement, Scale, Site, choose, demand_of, inputs_of
-from studio.models.catalogue import STORYBOOK, find_pack
+from studio.models.catalogue import STORYBOOK
+from studio.models.registry import find_pack
 from studio.requests.text_to_image import TextToImage
 
 LOADING = 10.0

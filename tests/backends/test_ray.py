@@ -22,8 +22,8 @@ from studio.backends.placing import Scale
 from studio.backends.ray import RayEngines
 from studio.engine.engine import Engine
 from studio.events import ENDS, Cancelled, Drawn, Event, Failed, Finished, Previewed, Started
-from studio.models.catalogue import find_pack
 from studio.models.loading import load_pack
+from studio.models.registry import find_pack
 from studio.requests.text_to_image import TextToImage
 from studio.settings import Settings
 from tests.miniature import write_pack

@@ -17,12 +17,12 @@ import pytest
 from gradio_client import Client
 
 from studio.backends import zerogpu
-from studio.backends.messages import Look, Submit, WorkerOptions
+from studio.backends.messages import Embed, Submit, WorkerOptions
 from studio.backends.worker import begin
-from studio.backends.zerogpu import AT_ONCE, LentGpu, driven
+from studio.backends.zerogpu import AT_ONCE, ZeroGpuBackend, driven
 from studio.engine.scheduler import Limits
 from studio.events import Cancelled, Drawn, Event, Previewed, Queued, Started
-from studio.models.catalogue import find_pack
+from studio.models.registry import find_pack
 from studio.requests.text_to_image import TextToImage
 from tests.backends.lending import PROGRAM, Scheduler, scheduler
 from tests.running import Studio, running_studio
@@ -127,7 +127,7 @@ def test_no_fork_is_made_while_the_gallery_looks(monkeypatch: pytest.MonkeyPatch
     """A fork would find the locks taken that another thread's matrix product held, and wait for ever."""
     is_looking, goes_on, has_forked = threading.Event(), threading.Event(), threading.Event()
 
-    class Looker:
+    class Embedder:
         name = "slow"
 
         def look(self, items: object) -> tuple[bytes, ...]:
@@ -144,11 +144,11 @@ def test_no_fork_is_made_while_the_gallery_looks(monkeypatch: pytest.MonkeyPatch
         os.waitpid(child, 0)
         has_forked.set()
 
-    monkeypatch.setattr(zerogpu, "_import_engine", Looker)
+    monkeypatch.setattr(zerogpu, "_import_engine", Embedder)
     options = WorkerOptions(find_pack("storybook"), "cpu", Limits(), calibrates=False, patience=0)
-    gpu = LentGpu(options, lambda message: None, lambda: None)
+    gpu = ZeroGpuBackend(options, lambda message: None, lambda: None)
     try:
-        gpu.send(Look("sky", ("sky",)))
+        gpu.send(Embed("sky", ("sky",)))
         assert is_looking.wait(30)
         threading.Thread(target=fork, daemon=True).start()
         assert not has_forked.wait(0.5)

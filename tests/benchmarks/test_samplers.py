@@ -15,7 +15,8 @@ import pytest
 from benchmarks import samplers
 from benchmarks.samplers import alike, beginnings, landing, landings, offered
 from studio.sampling.catalogue import SAMPLERS, Sampler
-from studio.sampling.table import NoiseSchedule, trace
+from studio.sampling.process import BetaSchedule
+from studio.sampling.trace import trace
 
 TABLE = Path(__file__).parents[2] / "docs" / "samplers.md"
 CHOSEN = {alike(sampler, schedule): (sampler, schedule) for sampler, schedule in offered()}  # no table twice
@@ -48,12 +49,12 @@ def test_a_sampler_with_memory_begins_in_the_middle_without_one(name: str, sched
     """The picture stood 12 deviations from its source by LMS at low strengths, and 6 by PLMS, under noise."""
     sampler = SAMPLERS[name].on(schedule)
     for first in (25, 40, 47, 48, 49):
-        table = trace(sampler, NoiseSchedule(), 50, first_call=first)
+        table = trace(sampler, BetaSchedule(), 50, first_call=first)
         assert landing(table, "epsilon", is_whole=False).left < 0.03
 
 
 def test_the_measure_sees_noise_that_is_left_and_contrast_that_is_made_up() -> None:
-    one_step = landing(trace(SAMPLERS["DEIS"].on("Karras"), NoiseSchedule(), 1), "epsilon", is_whole=True)
+    one_step = landing(trace(SAMPLERS["DEIS"].on("Karras"), BetaSchedule(), 1), "epsilon", is_whole=True)
     assert one_step.left == pytest.approx(2**0.5, abs=0.01), "all of the noise that it began from, none of the picture"
     assert landings(SAMPLERS["Heun"], 2, (0,)).overshoot > 2
     assert landings(SAMPLERS["Euler"], 2, (0,)).overshoot < 0

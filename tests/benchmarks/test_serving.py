@@ -17,8 +17,8 @@ from benchmarks.models import FAMILIES, Counted
 from benchmarks.serving import MAKE, main, serve
 from benchmarks.workload import Visit, visits
 from studio.models.conditioning import Conditioning, stack
+from studio.models.families.stable_diffusion.original import CONFIGURATIONS
 from studio.models.model import Pack
-from studio.models.weights.original import CONFIGURATIONS
 from tests.miniature import ask
 
 
@@ -87,7 +87,7 @@ def test_a_static_batch_is_compared_with_people_of_mixed_samplers(
     monkeypatch.setattr(serving, "PAIRS", 2)
     ((words, ratio),) = serving.compare_static(counted, 3).items()
     assert "compiled batch of 3" in words
-    assert compiled == [counted.denoiser.unet]
+    assert compiled == [counted.denoiser.network]
     assert 0 < ratio[0] <= ratio[1] <= ratio[2]
 
 

@@ -1,4 +1,4 @@
-"""The README's example in JavaScript, run as it stands, in a real Chromium."""
+"""The example in JavaScript of docs/api.md, run as it stands, in a real Chromium."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.hosting.test_api import example
 from tests.running import Studio
 
 
-def test_the_readmes_example_in_javascript_runs(studio: Studio, open_page: Callable[..., Page]) -> None:
+def test_the_documented_example_in_javascript_runs(studio: Studio, open_page: Callable[..., Page]) -> None:
     page, told = open_page(), list[str]()
     page.on("console", lambda message: told.append(message.text))
     code = example("javascript").replace("http://127.0.0.1:7860", studio.url)

@@ -10,7 +10,7 @@ import torch
 from studio.engine import engine as engine_module
 from studio.engine import scheduler as batching
 from studio.engine.engine import Engine
-from studio.engine.scheduler import NOTICEABLE, TOLD_AT_ONCE, Limits, Pace, in_words
+from studio.engine.scheduler import NOTICEABLE, TOLD_AT_ONCE, Limits, ThroughputEstimate, in_words
 from studio.errors import JobFailed, NotFinite, OutOfMemory, PackError, QueueFull
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Queued, Started
 from studio.images.pixels import Pixels
@@ -201,7 +201,7 @@ def test_a_full_queue_refuses_at_once(pack: Pack) -> None:
 
 
 def test_the_refusal_says_how_much_work_is_ahead(pack: Pack) -> None:
-    engine = Engine({NAME: pack}, Limits(rows=1, waiting=2), Pace(0.5))
+    engine = Engine({NAME: pack}, Limits(rows=1, waiting=2), ThroughputEstimate(0.5))
     engine.submit("a", ask(steps=20))  # 20 steps of 2 inputs, half a second each
     (event,) = engine.submit("b", ask(steps=20, sampler="Heun"))  # two calls a step
     assert event == Queued("b", 1, pytest.approx(20.0))
@@ -214,7 +214,7 @@ def test_the_refusal_says_how_much_work_is_ahead(pack: Pack) -> None:
 
 
 def test_what_is_left_of_running_jobs_counts_into_the_wait(pack: Pack) -> None:
-    engine = Engine({NAME: pack}, Limits(rows=1), Pace(1.0))
+    engine = Engine({NAME: pack}, Limits(rows=1), ThroughputEstimate(1.0))
     next(iter(engine._packs.values())).pace.RECENT = 0.0  # so that this machine's speed does not enter
     engine.submit("a", ask(steps=10, guidance=1.0))
     for _ in range(4):

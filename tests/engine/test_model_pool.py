@@ -10,7 +10,7 @@ import pytest
 
 from studio.backends.messages import Submit
 from studio.engine.engine import Engine, PackKey
-from studio.engine.model_pool import Memory, Residency
+from studio.engine.model_pool import Memory, ModelPool
 from studio.errors import PackError
 from studio.events import Cancelled, Drawn, Event, Failed, Finished
 from studio.models.catalogue import PackInfo
@@ -58,14 +58,14 @@ def room() -> list[float]:
 
 
 @pytest.fixture
-def residency(pack: Pack, disk: Disk, room: list[float]) -> Residency:
+def residency(pack: Pack, disk: Disk, room: list[float]) -> ModelPool:
     memory = Memory(lambda: room[0] * GIGABYTE, lambda info: 1 * GIGABYTE, lambda pack: 1 * GIGABYTE)
-    residency = Residency(Engine(), disk, memory)
+    residency = ModelPool(Engine(), disk, memory)
     residency.put(_info(NAME), pack)
     return residency
 
 
-def _settled(residency: Residency) -> list[Event]:
+def _settled(residency: ModelPool) -> list[Event]:
     """What comes of all that is being loaded."""
     events: list[Event] = []
     waiting = threading.Event()
@@ -77,14 +77,14 @@ def _settled(residency: Residency) -> list[Event]:
     raise AssertionError("nothing came of it")
 
 
-def _drawn(residency: Residency) -> list[Event]:
+def _drawn(residency: ModelPool) -> list[Event]:
     events: list[Event] = []
     while residency.engine.has_work:
         events += residency.engine.step()
     return events
 
 
-def test_a_job_waits_for_its_pack_while_others_are_drawn(residency: Residency, disk: Disk) -> None:
+def test_a_job_waits_for_its_pack_while_others_are_drawn(residency: ModelPool, disk: Disk) -> None:
     assert residency.submit(_command("other", "other")) == []
     residency.submit(_command("own", NAME))
     assert isinstance(_drawn(residency)[-1], Finished), "whoever needs no other pack waits for nothing"
@@ -96,7 +96,7 @@ def test_a_job_waits_for_its_pack_while_others_are_drawn(residency: Residency, d
     assert [type(event) for event in _drawn(residency)][-2:] == [Drawn, Finished]
 
 
-def test_it_is_told_how_far_the_loading_is(residency: Residency, disk: Disk) -> None:
+def test_it_is_told_how_far_the_loading_is(residency: ModelPool, disk: Disk) -> None:
     residency.ask(_info("other"))
     while residency.states["other"].share < 0.5:
         residency.settle()
@@ -104,7 +104,7 @@ def test_it_is_told_how_far_the_loading_is(residency: Residency, disk: Disk) -> 
     _settled(residency)
 
 
-def test_many_may_wait_for_one_pack_and_it_is_loaded_once(residency: Residency, disk: Disk) -> None:
+def test_many_may_wait_for_one_pack_and_it_is_loaded_once(residency: ModelPool, disk: Disk) -> None:
     for job in "abc":
         residency.submit(_command(job, "other"))
     disk.gate.set()
@@ -114,7 +114,7 @@ def test_many_may_wait_for_one_pack_and_it_is_loaded_once(residency: Residency, 
     assert disk.loads == ["other"]
 
 
-def test_a_job_that_waits_for_its_pack_can_be_cancelled(residency: Residency, disk: Disk) -> None:
+def test_a_job_that_waits_for_its_pack_can_be_cancelled(residency: ModelPool, disk: Disk) -> None:
     residency.submit(_command("a", "other"))
     assert residency.cancel("a", keep=False) == [Cancelled("a")]
     disk.gate.set()
@@ -124,7 +124,7 @@ def test_a_job_that_waits_for_its_pack_can_be_cancelled(residency: Residency, di
 
 @pytest.mark.parametrize("error", [PackError("It is damaged."), ValueError("odd"), MemoryError()], ids=repr)
 def test_a_pack_that_cannot_be_loaded_fails_its_jobs_and_no_others(
-    residency: Residency, disk: Disk, error: Exception
+    residency: ModelPool, disk: Disk, error: Exception
 ) -> None:
     disk.error = error
     disk.gate.set()
@@ -143,7 +143,7 @@ def test_a_pack_that_cannot_be_loaded_fails_its_jobs_and_no_others(
 
 
 def test_who_was_asked_for_longest_ago_goes_when_memory_is_short(
-    residency: Residency, disk: Disk, room: list[float]
+    residency: ModelPool, disk: Disk, room: list[float]
 ) -> None:
     disk.gate.set()
     residency.ask(_info("second"))
@@ -167,7 +167,7 @@ def test_who_was_asked_for_longest_ago_goes_when_memory_is_short(
     assert residency.states["third"].status == "resident"
 
 
-def test_a_recipe_in_another_precision_loads_its_pack_once_more(residency: Residency, disk: Disk) -> None:
+def test_a_recipe_in_another_precision_loads_its_pack_once_more(residency: ModelPool, disk: Disk) -> None:
     """The studio's own stays, and whoever asks for none in particular is drawn with it meanwhile."""
     command = _command("again", NAME)
     residency.submit(replace(command, request=replace(command.request, precision=FAST)))
@@ -182,7 +182,7 @@ def test_a_recipe_in_another_precision_loads_its_pack_once_more(residency: Resid
     assert disk.loads == [(NAME, FAST)]
 
 
-def test_a_pack_that_is_being_drawn_with_stays(residency: Residency, disk: Disk, room: list[float]) -> None:
+def test_a_pack_that_is_being_drawn_with_stays(residency: ModelPool, disk: Disk, room: list[float]) -> None:
     room[0] = 0.5
     disk.gate.set()
     residency.submit(_command("a", NAME))

@@ -12,7 +12,7 @@ from studio.engine import drawn as drawn_module
 from studio.engine import row as rows_module
 from studio.engine.engine import Engine
 from studio.engine.progress import SECONDS_A_PIXEL
-from studio.engine.scheduler import Limits, Pace
+from studio.engine.scheduler import Limits, ThroughputEstimate
 from studio.events import Drawn, Event, Finished, Previewed, Progressed, Started
 from studio.images.pixels import Image, Mask, Pixels
 from studio.models.model import Pack
@@ -64,7 +64,7 @@ def _run(engine: Engine, request: Request) -> list[Event]:
 
 def _timed(pack: Pack, **limits: int) -> Engine:
     """One whose model inputs take a second, and whose decoded pixels a millisecond, whatever this machine can do."""
-    engine = Engine({NAME: pack}, Limits(**limits), Pace(1.0))  # type: ignore[arg-type]
+    engine = Engine({NAME: pack}, Limits(**limits), ThroughputEstimate(1.0))  # type: ignore[arg-type]
     [resident] = engine._packs.values()
     resident.tempo.decoding.took(1e-3, 1)
     for pace in (resident.pace, resident.tempo.decoding):
@@ -158,7 +158,7 @@ def test_a_picture_of_many_megapixels_is_not_nearly_done_when_its_steps_are(pack
     request = Inpaint(
         pack=NAME, prompt="", image=image, mask=painted, width=side, height=side, steps=2, only_masked=True
     )
-    engine = Engine({NAME: pack}, pace=Pace(1e-3))
+    engine = Engine({NAME: pack}, pace=ThroughputEstimate(1e-3))
     events = engine.submit("a", request, images=whole)
     while engine.has_work:
         events += engine.step()

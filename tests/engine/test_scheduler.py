@@ -8,7 +8,16 @@ from dataclasses import dataclass
 
 import pytest
 
-from studio.engine.scheduler import CALLS_BEFORE_GROWING, KEPT_OWNERS, Crowd, Line, Pace, Room, Turns, plan
+from studio.engine.scheduler import (
+    CALLS_BEFORE_GROWING,
+    KEPT_OWNERS,
+    BatchCapacity,
+    FairQueue,
+    QueueCounts,
+    RoundRobin,
+    ThroughputEstimate,
+    plan,
+)
 
 
 @dataclass(eq=False)
@@ -43,7 +52,7 @@ def test_a_row_over_the_capacity_runs_alone_rather_than_never() -> None:
 
 
 def test_keys_take_turns() -> None:
-    rows, turns, ran = [_Row("p"), _Row("q", "b"), _Row("r", "c")], Turns(), []
+    rows, turns, ran = [_Row("p"), _Row("q", "b"), _Row("r", "c")], RoundRobin(), []
     for _ in range(6):
         batch = plan(turns.order(rows), 16)
         turns.served(batch)
@@ -53,7 +62,7 @@ def test_keys_take_turns() -> None:
 
 def test_every_row_runs_however_crowded_it_is() -> None:
     """Twenty rows, room for four: within five calls each has run exactly once."""
-    rows, turns, ran = [_Row(chr(97 + i)) for i in range(20)], Turns(), ""
+    rows, turns, ran = [_Row(chr(97 + i)) for i in range(20)], RoundRobin(), ""
     for _ in range(5):
         batch = plan(turns.order(rows), 8)
         turns.served(batch)
@@ -63,7 +72,7 @@ def test_every_row_runs_however_crowded_it_is() -> None:
 
 def test_a_newcomer_goes_first() -> None:
     """Time to the first preview is what people feel."""
-    rows, turns = [_Row("p"), _Row("q")], Turns()
+    rows, turns = [_Row("p"), _Row("q")], RoundRobin()
     turns.served(rows)
     rows.append(_Row("n"))
     assert _names(turns.order(rows))[0] == "n"
@@ -74,7 +83,7 @@ def test_a_newcomer_goes_first() -> None:
 def test_owners_take_turns_however_many_rows_they_have() -> None:
     """Whoever asks for sixteen pictures must not keep out who asks for one."""
     many, one = [_Row(str(i), owner="many") for i in range(8)], _Row("x", owner="one")
-    turns, ran = Turns(), ""
+    turns, ran = RoundRobin(), ""
     for _ in range(4):
         batch = plan(turns.order([*many, one]), 4)
         turns.served(batch)
@@ -84,7 +93,7 @@ def test_owners_take_turns_however_many_rows_they_have() -> None:
 
 
 def test_with_room_for_one_owner_only_the_longest_waiting_goes_first() -> None:
-    rows, turns, ran = [_Row(name, owner=name) for name in "pqr"], Turns(), ""
+    rows, turns, ran = [_Row(name, owner=name) for name in "pqr"], RoundRobin(), ""
     for _ in range(6):
         batch = plan(turns.order(rows), 2)
         turns.served(batch)
@@ -94,11 +103,11 @@ def test_with_room_for_one_owner_only_the_longest_waiting_goes_first() -> None:
 
 def test_an_owner_s_own_things_go_oldest_first() -> None:
     waiting = [_Row("1", owner="a"), _Row("2", owner="a"), _Row("3", owner="b"), _Row("4", owner="a")]
-    assert _names(Turns().order(waiting)) == "1324"
+    assert _names(RoundRobin().order(waiting)) == "1324"
 
 
 def test_turns_of_long_gone_owners_are_forgotten() -> None:
-    turns = Turns()
+    turns = RoundRobin()
     for number in range(KEPT_OWNERS + 50):
         row = _Row("x", owner=str(number))
         turns.served([row])
@@ -114,13 +123,13 @@ class _Job:
     address: str = ""
 
 
-def _fill(line: Line[_Job], *jobs: tuple[str, str]) -> None:
+def _fill(line: FairQueue[_Job], *jobs: tuple[str, str]) -> None:
     for name, owner in jobs:
         line.add(_Job(name, owner))
 
 
 def test_jobs_are_let_in_by_turns_of_their_owners() -> None:
-    line = Line[_Job]()
+    line = FairQueue[_Job]()
     _fill(line, ("1", "a"), ("2", "a"), ("3", "b"), ("4", "a"), ("5", "c"))
     assert "".join(job.name for job in line.order()) == "13524"
     let_in = ""
@@ -135,29 +144,29 @@ def test_jobs_are_let_in_by_turns_of_their_owners() -> None:
 
 
 def test_who_was_served_lately_goes_behind_who_was_not() -> None:
-    line = Line[_Job]()
+    line = FairQueue[_Job]()
     line.served("a")
     _fill(line, ("1", "a"), ("2", "b"))
     assert "".join(job.name for job in line.order()) == "21"
 
 
 def test_a_job_that_leaves_is_gone_and_counted_no_more() -> None:
-    line = Line[_Job]()
+    line = FairQueue[_Job]()
     line.add(_Job("1", "a", "here"))
     line.add(_Job("2", "a", "here"))
-    assert line.crowd("a", "here") == Crowd(2, 2, 2)
-    assert line.crowd("b", "") == Crowd(0, 0, 2), "nobody is at an empty address"
+    assert line.crowd("a", "here") == QueueCounts(2, 2, 2)
+    assert line.crowd("b", "") == QueueCounts(0, 0, 2), "nobody is at an empty address"
     removed = line.remove("1")
     assert removed is not None
     assert removed.name == "1"
     assert line.remove("1") is None
-    assert line.crowd("a", "here") == Crowd(1, 1, 1)
+    assert line.crowd("a", "here") == QueueCounts(1, 1, 1)
     assert [job.name for job in line] == ["2"]
 
 
 def test_those_ahead_are_always_the_first_of_the_order() -> None:
     """Whatever happens: the heap that finds them in no time agrees with the order that looks at everybody."""
-    chance, line, names = random.Random(0), Line[_Job](), 0
+    chance, line, names = random.Random(0), FairQueue[_Job](), 0
     for _ in range(4000):
         match chance.choice(("add", "add", "remove", "serve")):
             case "add":
@@ -173,13 +182,13 @@ def test_those_ahead_are_always_the_first_of_the_order() -> None:
         assert line.first is (order[0] if order else None)
         assert [job.name for job in line.ahead(11)] == [job.name for job in order[:11]]
         assert sorted(map(id, order)) == sorted(map(id, line))
-        assert line.crowd("a", "x") == Crowd(
+        assert line.crowd("a", "x") == QueueCounts(
             sum(job.owner == "a" for job in line), sum(job.address == "x" for job in line), len(line)
         )
 
 
 def test_owners_beyond_those_remembered_still_get_their_turn() -> None:
-    line = Line[_Job]()
+    line = FairQueue[_Job]()
     for number in range(2 * KEPT_OWNERS):
         line.add(_Job(f"{number} first", str(number)))
         line.add(_Job(f"{number} second", str(number)))
@@ -197,7 +206,7 @@ def test_a_long_line_is_as_quick_as_a_short_one() -> None:
     """Letting one in and taking one on, with ten and with ten thousand waiting."""
 
     def seconds(waiting: int) -> float:
-        line = Line[_Job]()
+        line = FairQueue[_Job]()
         for number in range(waiting):
             line.add(_Job(str(number), str(number % 500), str(number % 50)))
         begun = time.perf_counter()
@@ -214,7 +223,7 @@ def test_a_long_line_is_as_quick_as_a_short_one() -> None:
 
 
 def test_room_halves_at_once_and_comes_back_slowly_up_to_where_it_was() -> None:
-    room = Room(16)
+    room = BatchCapacity(16)
     room.did_not_fit(12)
     assert room.inputs == 6
     for _ in range(CALLS_BEFORE_GROWING - 1):
@@ -228,14 +237,14 @@ def test_room_halves_at_once_and_comes_back_slowly_up_to_where_it_was() -> None:
 
 
 def test_room_never_ends_and_never_grows_by_a_failure() -> None:
-    room = Room(16)
+    room = BatchCapacity(16)
     room.did_not_fit(2)
     room.did_not_fit(40)
     assert room.inputs == 1
 
 
 def test_pace_begins_with_the_first_call_and_follows_later_ones() -> None:
-    pace = Pace()
+    pace = ThroughputEstimate()
     assert pace.seconds(10) is None
     pace.took(1.0, cost=4)
     assert pace.seconds(10) == pytest.approx(2.5)

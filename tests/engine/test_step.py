@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from studio.engine.row import Part, Row
-from studio.engine.step import Move, guide, step_rows
+from studio.engine.step import StepResult, step_rows
+from studio.models.architecture import classifier_free_guidance
 from studio.models.model import Denoiser, Pack
 from studio.requests.text_to_image import TextToImage
 from studio.sampling.catalogue import find_sampler
@@ -55,8 +56,8 @@ def _run(arrivals: list[tuple[int, Row]], padded_to: int | None = None) -> int:
     return calls
 
 
-def _moves(rows: list[Row]) -> list[Move]:
-    return [result for result in step_rows(rows) if isinstance(result, Move)]
+def _moves(rows: list[Row]) -> list[StepResult]:
+    return [result for result in step_rows(rows) if isinstance(result, StepResult)]
 
 
 @torch.no_grad()
@@ -79,11 +80,11 @@ def _diffusers_loop(request: TextToImage, pack: Pack) -> torch.Tensor:
         options["generator"] = generator
     for t in timesteps:
         inputs = torch.cat([scheduler.scale_model_input(x, t), concat[None]], dim=1)
-        output = pack.denoiser.unet(inputs, t, conditional).sample
+        output = pack.denoiser.network(inputs, t, conditional).sample
         if request.guidance > 1:
-            without = pack.denoiser.unet(inputs, t, unconditional).sample
+            without = pack.denoiser.network(inputs, t, unconditional).sample
             scale, rescale = (torch.full((1, 1, 1, 1), value) for value in (request.guidance, request.rescale))
-            output = guide(output, without, scale, rescale)
+            output = classifier_free_guidance(output, without, scale, rescale)
         x = scheduler.step(output, t, x, **options).prev_sample
     return x[0]
 
@@ -143,7 +144,7 @@ def test_a_poisoned_row_is_found_and_its_neighbours_are_untouched(pack: Pack) ->
 def test_guidance_is_the_textbooks_formula_and_rescale_restores_the_spread() -> None:
     conditional, unconditional = torch.randn(2, 4, 8, 8), torch.randn(2, 4, 8, 8)
     scale = torch.tensor([3.0, 9.0]).reshape(2, 1, 1, 1)
-    plain = guide(conditional, unconditional, scale, torch.zeros(2, 1, 1, 1))
+    plain = classifier_free_guidance(conditional, unconditional, scale, torch.zeros(2, 1, 1, 1))
     assert torch.allclose(plain, unconditional + scale * (conditional - unconditional))
-    rescaled = guide(conditional, unconditional, scale, torch.ones(2, 1, 1, 1))
+    rescaled = classifier_free_guidance(conditional, unconditional, scale, torch.ones(2, 1, 1, 1))
     assert torch.allclose(rescaled.std(dim=(1, 2, 3)), conditional.std(dim=(1, 2, 3)), rtol=1e-4)

@@ -8,12 +8,13 @@ from functools import cached_property
 import pytest
 import torch
 
-from studio.engine.row import TILES_A_CALL, Guidance, Part, ReverseProcess, Row, begin, guided
-from studio.engine.step import Move, step_rows
+from studio.engine.row import TILES_A_CALL, Part, ReverseProcess, Row, RowConditioning, begin
+from studio.engine.step import StepResult, step_rows
 from studio.images.tiles import tiled, whole
 from studio.models.conditioning import Conditioning, ConditioningBatch
 from studio.models.model import Denoiser, Pack
 from studio.sampling.catalogue import find_sampler
+from studio.tasks.preparation import guided
 from tests.miniature import ask
 
 SIDE, OVERLAP = 8, 3
@@ -38,7 +39,9 @@ class Pointwise(Denoiser):
 @pytest.fixture
 def pointwise(pack: Pack) -> Pointwise:
     plain = pack.denoiser
-    return Pointwise(plain.unet, plain.predict, plain.tables, plain.first_stage, plain.channels, plain.native_area)
+    return Pointwise(
+        plain.network, plain.architecture, plain.tables, plain.first_stage, plain.channels, plain.native_area
+    )
 
 
 def _row(denoiser: Denoiser, size: tuple[int, int], *, in_tiles: bool, sampler: str = "Euler a", seed: int = 0) -> Row:
@@ -46,7 +49,7 @@ def _row(denoiser: Denoiser, size: tuple[int, int], *, in_tiles: bool, sampler: 
     concat = torch.randn((4, *size), generator=torch.Generator().manual_seed(9))
     both = (Conditioning(text, concat=concat) for text in (torch.ones(2, 3), torch.zeros(2, 3)))
     tiling = tiled(*size, SIDE, OVERLAP) if in_tiles else whole(*size)
-    process = ReverseProcess(denoiser, table, Guidance(*both, scale=3.0, rescale=0.5), tiling)
+    process = ReverseProcess(denoiser, table, RowConditioning(*both, scale=3.0, rescale=0.5), tiling)
     return begin("job", 0, ask(seed=seed), process)
 
 
@@ -114,8 +117,8 @@ def test_a_tiled_row_shares_the_real_models_call_with_a_plain_one(pack: Pack) ->
     together = step_rows([plain, wide])
     for row, result in zip(rows(), together, strict=True):
         (alone,) = step_rows([row])
-        assert isinstance(result, Move)
-        assert isinstance(alone, Move)
+        assert isinstance(result, StepResult)
+        assert isinstance(alone, StepResult)
         assert torch.allclose(result.state, alone.state, atol=1e-4)
 
 

@@ -9,7 +9,8 @@ import pytest
 from studio.errors import MissingImage, NoRecipe
 from studio.gallery.containers import read_recipe
 from studio.gallery.examples import EXAMPLES, find_examples
-from studio.models.catalogue import STORYBOOK, find_pack
+from studio.models.catalogue import STORYBOOK
+from studio.models.registry import find_pack
 from studio.models.weights.hashing import hash_of_folder
 from studio.requests import kinds
 from studio.requests.interpolate import Interpolate

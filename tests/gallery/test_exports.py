@@ -31,10 +31,10 @@ from studio.gallery.ledger import Entry, Ledger, Marks, Picture
 from studio.gallery.parameters import to_parameters
 from studio.gallery.recipe import Recipe
 from studio.gallery.store import Store
-from studio.gallery.wanted import Wanted
+from studio.gallery.wanted import PictureFilter
 from studio.images.opening import open_picture
 from studio.images.pixels import Pixels
-from studio.models.catalogue import find_pack
+from studio.models.registry import find_pack
 from studio.requests.vary import Vary
 from tests.miniature import ask
 
@@ -56,7 +56,7 @@ class Gallery:
     ledger: Ledger
 
     def draw(self, request: object, marks: Marks = Marks(), owner: str = ME, made: float | None = None) -> str:  # noqa: B008
-        rng = np.random.default_rng(len(self.ledger.names(owner, Wanted())))
+        rng = np.random.default_rng(len(self.ledger.names(owner, PictureFilter())))
         pixels = Pixels.of(rng.integers(256, size=(64, 64, 3), dtype=np.uint8))
         recipe = Recipe(request, "0123456789", None, "f" * 16)  # type: ignore[arg-type]
         path = self.store.add(pixels, recipe)
@@ -64,7 +64,7 @@ class Gallery:
         return path.stem
 
     def all(self) -> list[Picture]:
-        return self.ledger.pictures(ME, self.ledger.names(ME, Wanted()))
+        return self.ledger.pictures(ME, self.ledger.names(ME, PictureFilter()))
 
     def export(self, form: str, **options: object) -> bytes:
         stream = io.BytesIO()

@@ -15,7 +15,7 @@ from studio.gallery import open_gallery
 from studio.gallery.indexer import Indexer
 from studio.gallery.ledger import Entry, Ledger
 from studio.gallery.recipe import Recipe
-from studio.gallery.wanted import Wanted
+from studio.gallery.wanted import PictureFilter
 from studio.images.pixels import Pixels
 from studio.settings import Settings
 from tests.miniature import ask
@@ -64,7 +64,7 @@ def test_words_find_pictures_that_show_them_in_three_languages(
     client, ledger, times = looked_at
     seen = client.look([words])
     assert seen is not None
-    found = ledger.alike(ME, Wanted(), seen.name, np.frombuffer(seen.vectors[0], np.float32), 8)
+    found = ledger.alike(ME, PictureFilter(), seen.name, np.frombuffer(seen.vectors[0], np.float32), 8)
     nights = sum(times[picture.id] == "night" for picture, _ in found)
     assert nights >= 7, "eight of these are asked for, and there are more of them"
 
@@ -79,7 +79,7 @@ def test_a_picture_is_most_like_itself_and_its_neighbours_share_its_light_more_o
     for name, light in times.items():
         vector = ledger.vector_of(seen.name, name)
         assert vector is not None
-        (itself, cosine), *others = ledger.alike(ME, Wanted(), seen.name, vector, 4)
+        (itself, cosine), *others = ledger.alike(ME, PictureFilter(), seen.name, vector, 4)
         assert (itself.id, round(cosine, 3)) == (name, 1.0)
         right += sum(times[other.id] == light for other, _ in others)
     assert right > 0.4 * 3 * SCENES, "a quarter would be chance; what else is in a picture counts, too"
@@ -89,7 +89,7 @@ def test_nobody_finds_what_is_somebody_else_s(looked_at: tuple[LocalClient, Ledg
     client, ledger, _ = looked_at
     seen = client.look(["a house"])
     assert seen is not None
-    assert ledger.alike(YOU, Wanted(), seen.name, np.frombuffer(seen.vectors[0], np.float32)) == []
+    assert ledger.alike(YOU, PictureFilter(), seen.name, np.frombuffer(seen.vectors[0], np.float32)) == []
 
 
 def test_the_model_says_the_same_as_the_pack_that_draws(
@@ -98,8 +98,8 @@ def test_the_model_says_the_same_as_the_pack_that_draws(
     """The one for the gallery is loaded apart, on the CPU, and must agree with the one that steers pictures."""
     import torch
 
-    from studio.models.catalogue import find_pack
     from studio.models.loading import load_pack
+    from studio.models.registry import find_pack
 
     pack = load_pack(find_pack("storybook"), torch.device("cpu"))
     picture = Pixels.of(render(scene(3), 128))

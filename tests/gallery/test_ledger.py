@@ -19,7 +19,7 @@ from studio.gallery.database import FILE
 from studio.gallery.ledger import KEPT_IN_BIN, PAGE, Entry, Ledger, Marks
 from studio.gallery.recipe import Recipe
 from studio.gallery.store import Store
-from studio.gallery.wanted import Wanted
+from studio.gallery.wanted import PictureFilter
 from studio.images.pixels import Pixels
 from studio.requests.text_to_image import TextToImage
 from tests.miniature import ask
@@ -43,7 +43,7 @@ def _draw(data: Path, ledger: Ledger, request: TextToImage, owner: str = ME, job
 
 
 def _found(ledger: Ledger, owner: str = ME, **wanted: object) -> list[str]:
-    return [each.id for each in ledger.find(owner, Wanted(**wanted))]  # type: ignore[arg-type]
+    return [each.id for each in ledger.find(owner, PictureFilter(**wanted))]  # type: ignore[arg-type]
 
 
 def test_pictures_are_found_by_their_words_in_three_languages(tmp_path: Path, ledger: Ledger) -> None:
@@ -73,8 +73,8 @@ def test_pictures_are_found_by_their_words_in_three_languages(tmp_path: Path, le
 
 def test_pages_follow_one_another_without_gaps(tmp_path: Path, ledger: Ledger) -> None:
     ids = [_draw(tmp_path, ledger, ask(seed=seed)) for seed in range(PAGE + 5)]
-    first = ledger.find(ME, Wanted())
-    rest = ledger.find(ME, Wanted(before=(first[-1].made, first[-1].id)))
+    first = ledger.find(ME, PictureFilter())
+    rest = ledger.find(ME, PictureFilter(before=(first[-1].made, first[-1].id)))
     assert [each.id for each in (*first, *rest)] == ids[::-1]
 
 
@@ -162,7 +162,7 @@ def test_a_job_all_of_whose_pictures_are_here_is_not_offered_again(tmp_path: Pat
     ledger.close()
     _, again = open_gallery(tmp_path)
     assert {each.job for each in again.interrupted(ME)} == {"half", "twice the same", "none"}
-    assert again.count(ME, Wanted()) == 8, "each is whoever's who asked for it"
+    assert again.count(ME, PictureFilter()) == 8, "each is whoever's who asked for it"
     again.close()
 
 

@@ -16,7 +16,7 @@ from studio.gallery.containers import read_recipe
 from studio.gallery.ledger import Ledger
 from studio.gallery.recorder import Recorder
 from studio.gallery.store import Store
-from studio.gallery.wanted import Wanted
+from studio.gallery.wanted import PictureFilter
 from studio.images.animation import decoded
 from studio.images.pixels import Pixels
 from tests.miniature import ask
@@ -101,7 +101,7 @@ def test_a_row_follows_the_file_and_the_job_s_end_is_written_down(tmp_path: Path
     recorder.accept("job", "me", ask(seed=4))
     for event in (Started("job"), DRAWN, Finished("job")):
         recorder(event)
-    (picture,) = ledger.find("me", Wanted())
+    (picture,) = ledger.find("me", PictureFilter())
     assert (picture.seed, picture.seconds, picture.model_hash) == (4, 1.5, "abc")
     ledger.repair(Store(tmp_path).folder)
     assert ledger.interrupted("me") == []
@@ -124,4 +124,4 @@ def test_a_picture_is_passed_on_although_its_row_cannot_be_written(
     ledger.repair(Store(tmp_path).folder)
     ledger.close()
     everybody = Ledger(tmp_path, everybody=True)
-    assert [each.id for each in everybody.find("", Wanted())] == [Path(str(drawn.path)).stem]
+    assert [each.id for each in everybody.find("", PictureFilter())] == [Path(str(drawn.path)).stem]

@@ -195,10 +195,10 @@ def test_what_names_no_endpoint_or_argument_is_refused(studio: Studio, endpoint:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the client leaves its sockets open
-def test_the_readmes_example_in_python_runs(studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_documented_example_in_python_runs(studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code = example("python").replace("http://127.0.0.1:7860", studio.url)
     monkeypatch.chdir(tmp_path)
-    exec(compile(code, "README.md", "exec"), {})
+    exec(compile(code, "api.md", "exec"), {})
     with PIL.Image.open(tmp_path / "house.png") as picture:
         assert picture.size == (512, 512)
 
@@ -213,9 +213,9 @@ def test_endpoints_answer_plain_http(studio: Studio) -> None:
 
 
 def example(language: str) -> str:
-    """The README's example for programs in this language."""
-    _, _, rest = (ROOT / "README.md").read_text().partition("## For programs")
+    """The example for programs in this language in docs/api.md."""
+    _, _, rest = (ROOT / "docs" / "api.md").read_text().partition("## For programs")
     _, _, code = rest.partition(f"```{language}\n")
     example, _, _ = code.partition("```")
-    assert example, f"the README has no example in {language}"
+    assert example, f"docs/api.md has no example in {language}"
     return example

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from studio.gallery.ledger import Ledger
-from studio.gallery.wanted import Wanted
+from studio.gallery.wanted import PictureFilter
 from tests.hosting.visitor import Visitor
 from tests.running import ROOT, Studio, running_studio
 
@@ -25,7 +25,7 @@ def test_sigterm_finishes_what_is_drawn_and_refuses_what_comes(tmp_path: Path) -
         assert "being closed" in str(late)
     ledger = Ledger(tmp_path, everybody=True)
     ledger.repair(tmp_path / "pictures")
-    assert [each.text for each in ledger.find("", Wanted())] == ["a red house"]
+    assert [each.text for each in ledger.find("", PictureFilter())] == ["a red house"]
     assert ledger.interrupted("") == []
     ledger.close()
 

@@ -17,6 +17,8 @@ import pytest
 
 from studio.hosting import guard, routes
 from studio.hosting.guard import Guard, Policy
+from studio.hosting.pacing import RateLimiter
+from studio.hosting.routes import Access
 from studio.settings import read_settings
 from tabs.page import policy_of
 from tests.running import ROOT, Studio, run_async
@@ -302,3 +304,33 @@ def test_on_spaces_any_name_is_served_and_other_sites_are_not() -> None:
     ):
         headers = [(b"host", host), (b"origin", origin)]
         assert _ask(policy, {"headers": headers}, [_part(b"")])[0] == status
+
+
+def test_events_take_turns_by_address_and_nothing_else_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """600 pages that one machine opened kept the page's process busy for 49 s."""
+    monkeypatch.setattr(guard, "RateLimiter", lambda: RateLimiter(a_second=0.001, at_once=2))
+    access = {"/event": Access(("POST",), is_event=True), "/open": Access(("POST",))}
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def ask_all() -> list[int]:
+        guarded, told = Guard(answer, Policy(routes=access)), []
+
+        async def send(message: dict[str, Any]) -> None:
+            told.extend([message["status"]] if "status" in message else [])
+
+        for address, path in (
+            ("192.0.2.1", "/event"), ("192.0.2.1", "/event"), ("192.0.2.1", "/event"), ("192.0.2.1", "/open"),
+            ("::ffff:192.0.2.1", "/event"), ("192.0.2.2", "/event"),
+            ("2001:db8::1", "/event"), ("2001:db8::2", "/event"), ("2001:db8::3", "/event"),
+        ):  # fmt: skip
+            scope = {"type": "http", "method": "POST", "path": path, "client": (address, 5)}
+            await guarded({**scope, "headers": [(b"host", b"[::1]:7860")]}, receive, send)
+        return told
+
+    assert run_async(ask_all()) == [200, 200, 503, 200, 503, 200, 200, 200, 503]

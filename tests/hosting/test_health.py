@@ -15,7 +15,8 @@ from gradio_client import Client
 from studio.backends.client import EngineClient
 from studio.events import Event
 from studio.hosting import health
-from studio.models.catalogue import PackState, find_pack
+from studio.models.catalogue import PackState
+from studio.models.registry import find_pack
 from studio.requests.request import Request
 from tests.running import Studio
 

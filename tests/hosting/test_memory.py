@@ -42,25 +42,25 @@ def _memory(studio: Studio) -> int:
 
 
 def test_refused_inpaintings_leave_nothing(weighed: Studio) -> None:
-    visitor = Visitor(weighed.url)
-    digest = visitor.http.post("/studio/sources", content=_png("RGB")).json()["digest"]
-    painted = {"source": {"digest": digest}, "mask": _url(_png("L"))}
     before = 0
-    for number in range(WARM + TIMES):
-        answer = visitor.generate("inpaint", mask=painted, prompt="a tree")
-        assert "expected some part of the picture painted over" in str(answer["error"])
-        before = _memory(weighed) if number == WARM else before
+    with Visitor(weighed.url) as visitor:
+        digest = visitor.http.post("/studio/sources", content=_png("RGB")).json()["digest"]
+        painted = {"source": {"digest": digest}, "mask": _url(_png("L"))}
+        for number in range(WARM + TIMES):
+            answer = visitor.generate("inpaint", mask=painted, prompt="a tree")
+            assert "expected some part of the picture painted over" in str(answer["error"])
+            before = _memory(weighed) if number == WARM else before
     assert _memory(weighed) - before < ALLOWED
 
 
 def test_failed_jobs_leave_nothing(weighed: Studio) -> None:
     """Of a job that the engine gives up, the error is kept, for whoever asks for it later."""
-    visitor = Visitor(weighed.url)
     wanted = {"image": _url(_png("RGB")), "mask": _url(_png("L")), "prompt": "a tree", "steps": 2}
     before = 0
-    for number in range(WARM + TIMES):
-        begun = visitor.http.post("/gradio_api/call/v2/inpaint", json=wanted).json()
-        told = visitor.http.get(f"/gradio_api/call/inpaint/{begun['event_id']}").text
-        assert "event: error" in told
-        before = _memory(weighed) if number == WARM else before
+    with Visitor(weighed.url) as visitor:
+        for number in range(WARM + TIMES):
+            begun = visitor.http.post("/gradio_api/call/v2/inpaint", json=wanted).json()
+            told = visitor.http.get(f"/gradio_api/call/inpaint/{begun['event_id']}").text
+            assert "event: error" in told
+            before = _memory(weighed) if number == WARM else before
     assert _memory(weighed) - before < ALLOWED

@@ -64,26 +64,27 @@ def test_on_all_addresses_it_is_reached_by_both_kinds(narrow: Studio) -> None:
 
 def test_a_person_draws_on_an_address_of_six(tmp_path: Path) -> None:
     with running_studio(tmp_path, STUDIO_HOST="::1", at="[::1]") as studio:
-        Visitor(studio.url).draws()
+        with Visitor(studio.url) as visitor:
+            visitor.draws()
         assert f"Latent Studio is at {studio.url}" in studio.log
 
 
 def test_it_starts_without_getting_through_to_itself(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(DEAF)
-    with running_studio(tmp_path / "data", PYTHONPATH=str(tmp_path)) as studio:
-        Visitor(studio.url).draws()
+    with running_studio(tmp_path / "data", PYTHONPATH=str(tmp_path)) as studio, Visitor(studio.url) as visitor:
+        visitor.draws()
 
 
 def test_a_page_that_is_opened_costs_little(studio: Studio) -> None:
     """gradio kept half a megabyte of settings for each, and took 40 ms to write them down."""
-    process, visitor = psutil.Process(studio.pid), Visitor(studio.url)
-    event = visitor.event("text_to_image", "live", "ready")
-    used = held = 0.0
-    for number in range(2 * PAGES):
-        if number == PAGES:  # the first ones import what is needed
-            used, held = process.cpu_times().user, process.memory_info().rss
-        body = {"data": [""], "fn_index": event["id"], "session_hash": f"page{number}"}
-        assert visitor.http.post("/gradio_api/queue/join", json=body).status_code == 200
+    process, used, held = psutil.Process(studio.pid), 0.0, 0
+    with Visitor(studio.url) as visitor:
+        event = visitor.event("text_to_image", "live", "ready")
+        for number in range(2 * PAGES):
+            if number == PAGES:  # the first ones import what is needed
+                used, held = process.cpu_times().user, process.memory_info().rss
+            body = {"data": [""], "fn_index": event["id"], "session_hash": f"page{number}"}
+            assert visitor.http.post("/gradio_api/queue/join", json=body).status_code == 200
     assert process.cpu_times().user - used < PAGES * 0.025
     assert process.memory_info().rss - held < PAGES * 250_000
 
@@ -131,11 +132,10 @@ def _held_open(port: int, count: int) -> Iterator[list[socket.socket]]:
 
 def test_connections_that_are_held_open_keep_nobody_out(narrow: Studio) -> None:
     before = len(narrow.log)
-    inside = Visitor(narrow.url)
-    with _held_open(_port_of(narrow), 2 * FEW):
+    with Visitor(narrow.url) as inside, _held_open(_port_of(narrow), 2 * FEW), Visitor(narrow.url) as late:
         assert len(list(Path(f"/proc/{narrow.pid}/fd").iterdir())) < FEW - 100, "there are some left for files"
         inside.draws()
-        Visitor(narrow.url).draws()
+        late.draws()
     assert len(narrow.log) - before < 20_000, "the log tells it now and then"
     assert "connections are full" in narrow.log[before:]
 

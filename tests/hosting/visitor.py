@@ -26,6 +26,12 @@ class Visitor:
         self._events = config["dependencies"]
         self._tabs = {id_: tab for tab, id_ in _parents(config["layout"], self._components)}
 
+    def __enter__(self) -> Visitor:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.http.close()
+
     def event(self, tab: str, control: str, event: str = "click") -> Answer:
         """What happens in ``tab`` on ``event`` of a control."""
         for each in self._events:

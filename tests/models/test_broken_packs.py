@@ -17,8 +17,8 @@ from safetensors.torch import load_file, save_file
 
 from studio.cli import main
 from studio.errors import PackError
-from studio.models.catalogue import find_pack
 from studio.models.loading import load_pack
+from studio.models.registry import find_pack
 from tests.miniature import write_pack
 
 UNET = "unet/diffusion_pytorch_model.safetensors"

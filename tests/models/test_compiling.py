@@ -16,10 +16,11 @@ from studio.models.acceleration import compiling
 from studio.models.acceleration.compiling import BUCKETS, Compiled, bucket_of
 from studio.models.adapters.gligen import Layout
 from studio.models.adapters.ip_adapter import ImagePrompts
-from studio.models.catalogue import STORYBOOK, find_pack
+from studio.models.catalogue import STORYBOOK
 from studio.models.conditioning import ConditioningBatch
 from studio.models.loading import load_pack
 from studio.models.model import Pack
+from studio.models.registry import find_pack
 from studio.requests.limits import EXACT, FAST
 
 SECONDS = 60
@@ -55,7 +56,7 @@ class Noted:
 
 
 def _call(pack: Pack, count: int, **more: Any) -> tuple[torch.Tensor, torch.Tensor, ConditioningBatch]:
-    generator, width = torch.Generator().manual_seed(count), pack.denoiser.unet.config.cross_attention_dim
+    generator, width = torch.Generator().manual_seed(count), pack.denoiser.network.config.cross_attention_dim
     text, concat = torch.randn(count, 8, width, generator=generator), torch.randn(count, 5, 8, 8, generator=generator)
     prompts = ImagePrompts(torch.randn(count, 4, width, generator=generator), torch.rand(count, 1, 1))
     conditioning = ConditioningBatch(text, concat=concat, image=prompts)
@@ -69,13 +70,13 @@ def _settle(compiled: Compiled) -> None:
 
 @torch.inference_mode()
 def test_calls_are_filled_up_to_few_sizes_and_say_what_the_model_says(pack: Pack) -> None:
-    compiler, model = Noted(), pack.denoiser.unet
-    compiled = Compiled(pack.denoiser.predict, compiler)
+    compiler, model = Noted(), pack.denoiser.network
+    compiled = Compiled(pack.denoiser.architecture.predict, compiler)
     for _ in range(2):
         for count in range(1, 13):
             given = _call(pack, count)
             said = compiled(model, *given)
-            assert torch.allclose(said, pack.denoiser.predict(model, *given), atol=1e-5), count
+            assert torch.allclose(said, pack.denoiser.architecture.predict(model, *given), atol=1e-5), count
             _settle(compiled)
     assert {shape[0] for shape in compiler.shapes} == {1, 2, 4, 8, 12}
     assert len(compiler.shapes) == 5 + 7 + 12, "each size once beside, then whatever finds its size ready"
@@ -83,9 +84,9 @@ def test_calls_are_filled_up_to_few_sizes_and_say_what_the_model_says(pack: Pack
 
 @torch.inference_mode()
 def test_nobody_waits_for_the_compiler(pack: Pack) -> None:
-    compiler, model, given = Noted(may_begin=False), pack.denoiser.unet, _call(pack, 3)
-    compiled = Compiled(pack.denoiser.predict, compiler)
-    wanted = pack.denoiser.predict(model, *given)
+    compiler, model, given = Noted(may_begin=False), pack.denoiser.network, _call(pack, 3)
+    compiled = Compiled(pack.denoiser.architecture.predict, compiler)
+    wanted = pack.denoiser.architecture.predict(model, *given)
     for _ in range(3):
         assert torch.equal(compiled(model, *given), wanted)
     compiler.gate.set()
@@ -95,8 +96,8 @@ def test_nobody_waits_for_the_compiler(pack: Pack) -> None:
 
 @torch.inference_mode()
 def test_boxes_loras_and_crowds_are_left_to_the_model(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
-    compiler, model = Noted(), pack.denoiser.unet
-    compiled = Compiled(pack.denoiser.predict, compiler)
+    compiler, model = Noted(), pack.denoiser.network
+    compiled = Compiled(pack.denoiser.architecture.predict, compiler)
     boxes = Layout(torch.randn(1, 8, model.config.cross_attention_dim), 1)
     compiled(model, *_call(pack, 2, layout=boxes))
     compiled(model, *_call(pack, BUCKETS[-1] + 1))
@@ -108,13 +109,13 @@ def test_boxes_loras_and_crowds_are_left_to_the_model(pack: Pack, monkeypatch: p
 @torch.inference_mode()
 def test_what_cannot_be_compiled_is_called_as_it_is(pack: Pack, caplog: pytest.LogCaptureFixture) -> None:
     compiled, model, given = (
-        Compiled(pack.denoiser.predict, Noted(error=OSError("no compiler"))),
-        pack.denoiser.unet,
+        Compiled(pack.denoiser.architecture.predict, Noted(error=OSError("no compiler"))),
+        pack.denoiser.network,
         _call(pack, 2),
     )
     with caplog.at_level(logging.ERROR):
         for _ in range(4):
-            assert torch.equal(compiled(model, *given), pack.denoiser.predict(model, *given))
+            assert torch.equal(compiled(model, *given), pack.denoiser.architecture.predict(model, *given))
             _settle(compiled)
     assert len(caplog.records) == 1
 
@@ -123,9 +124,9 @@ def test_what_cannot_be_compiled_is_called_as_it_is(pack: Pack, caplog: pytest.L
 def test_there_is_an_end_to_shapes(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures of every size would compile for ever."""
     monkeypatch.setattr(compiling, "MOST_SHAPES", 2)
-    compiled = Compiled(pack.denoiser.predict, Noted())
+    compiled = Compiled(pack.denoiser.architecture.predict, Noted())
     for count in (1, 2, 4, 8):
-        compiled(pack.denoiser.unet, *_call(pack, count))
+        compiled(pack.denoiser.network, *_call(pack, count))
     _settle(compiled)
     assert len(compiled._shapes) == 2
 

@@ -16,9 +16,10 @@ from studio.backends.client import LocalClient
 from studio.engine.engine import Engine
 from studio.errors import InvalidRequest
 from studio.events import Failed, Finished, Started
-from studio.models.catalogue import EMBEDDINGS, LORAS, find_pack
+from studio.models.catalogue import EMBEDDINGS, LORAS
 from studio.models.loading import load_pack
 from studio.models.model import Pack
+from studio.models.registry import find_pack
 from studio.models.text.embeddings import spelled
 from studio.prompts import Lora
 from studio.requests.interpolate import Interpolate

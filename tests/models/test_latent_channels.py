@@ -12,7 +12,7 @@ from studio.engine.engine import Engine
 from studio.events import Drawn
 from studio.models.autoencoders.previews import preview_of
 from studio.models.catalogue import PackInfo
-from studio.models.families.stable_diffusion import Checkpoint, assembled
+from studio.models.families.stable_diffusion.assembly import Checkpoint, assembled
 from studio.models.model import Pack
 from studio.requests import kinds
 from studio.sampling.process import BetaSchedule
@@ -33,7 +33,7 @@ def _pack(channels: int, *, sees_masks: bool) -> Pack:
 @pytest.mark.parametrize("channels", [4, 8, 16])
 def test_any_number_of_channels_is_drawn_with(channels: int, sees_masks: bool) -> None:
     pack = _pack(channels, sees_masks=sees_masks)
-    assert pack.sees_masks == sees_masks
+    assert pack.denoiser.sees_masks == sees_masks
     engine, pictures = Engine({NAME: pack}), []
     engine.submit("a", ask(steps=2))
     while engine.has_work:

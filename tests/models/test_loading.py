@@ -13,8 +13,9 @@ from safetensors.torch import load_file, save_file
 
 from studio.engine.preview import encode_previews
 from studio.errors import PackError
-from studio.models.catalogue import PACKS, STORYBOOK, PackInfo, find_pack
-from studio.models.loading import find_family, load_pack, pick_device
+from studio.models.catalogue import PACKS, STORYBOOK, PackInfo
+from studio.models.loading import load_pack, pick_device
+from studio.models.registry import find_pack, loader
 from studio.requests import kinds
 from studio.sampling.catalogue import find_sampler
 
@@ -121,7 +122,7 @@ def test_weights_in_half_precision_alone_are_found_under_their_names(copy: Path)
             file.unlink()
             save_file(half, file.with_name(file.name.replace(".safetensors", ".fp16.safetensors")), {"format": "pt"})
     pack = load_pack(find_pack(str(copy)), CPU)
-    weight, expected = pack.denoiser.unet.conv_in.weight, whole.denoiser.unet.conv_in.weight
+    weight, expected = pack.denoiser.network.conv_in.weight, whole.denoiser.network.conv_in.weight
     assert weight.dtype == torch.float32
     assert torch.allclose(weight, expected, atol=1e-3)
     assert len(pack.model_hash) == 10
@@ -142,7 +143,7 @@ def test_a_tiny_decoder_that_lies_in_a_pack_makes_its_previews(copy: Path) -> No
 
 @pytest.mark.parametrize("info", PACKS.values(), ids=list(PACKS))
 def test_every_entry_of_the_catalogue_is_whole(info: PackInfo) -> None:
-    assert find_family(info)
+    assert loader(info.family)
     assert set(info.tasks) <= set(kinds())
     assert find_sampler(info.sampler).on(info.schedule)
     if not Path(info.source).is_dir():

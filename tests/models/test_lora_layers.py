@@ -19,9 +19,9 @@ from benchmarks import checkpoints
 from studio.errors import InvalidRequest
 from studio.models.adapters.lora import Loras
 from studio.models.adapters.lora_names import LayerNames
-from studio.models.catalogue import find_pack
 from studio.models.loading import load_pack
 from studio.models.model import Pack
+from studio.models.registry import find_pack
 from studio.prompts import Lora
 
 Parts = dict[str, torch.Tensor]
@@ -187,7 +187,7 @@ def ai_toolkit(number: int, name: str, part: str) -> str:
 
 
 def _models(pack: Pack) -> list[nn.Module]:
-    return [pack.denoiser.unet, *(tower.model for tower in pack.text.towers)]
+    return [pack.denoiser.network, *(tower.model for tower in pack.text.towers)]
 
 
 def _published(number: int, name: str) -> str:
@@ -230,9 +230,9 @@ def _file(pack: Pack, file: Path, form: Callable[..., Made], naming: Callable[..
 @pytest.fixture
 def loras(pack: Pack, tmp_path: Path) -> Iterator[Loras]:
     """Those in ``tmp_path``; none is on afterwards."""
-    found = Loras(tmp_path, pack.denoiser.unet, pack.text.towers, words=[{} for _ in pack.text.towers])
+    found = Loras(tmp_path, pack.denoiser.network, pack.text.towers, words=[{} for _ in pack.text.towers])
     yield found
-    found.put_on(())
+    found.set_adapters(())
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.__name__)
@@ -241,17 +241,17 @@ def test_each_format_adds_what_its_formula_says(
 ) -> None:
     before = _said(_models(pack))
     merged = _said(_file(pack, tmp_path / "x.safetensors", form, kohya))
-    loras.put_on((Lora("x"),))
+    loras.set_adapters((Lora("x"),))
     assert _off(_said(_models(pack)), merged) < 1e-4
     assert _off(before, merged) > 1e-2
-    loras.put_on(())
+    loras.set_adapters(())
     assert all(torch.equal(a, b) for a, b in zip(_said(_models(pack)), before, strict=True))
 
 
 @pytest.mark.parametrize("form", [_lora, _dora, _lokr], ids=lambda form: form.__name__)
 def test_names_with_dots_are_the_same(pack: Pack, loras: Loras, tmp_path: Path, form: Callable[..., Made]) -> None:
     merged = _said(_file(pack, tmp_path / "x.safetensors", form, ai_toolkit))
-    loras.put_on((Lora("x"),))
+    loras.set_adapters((Lora("x"),))
     assert _off(_said(_models(pack)), merged) < 1e-4
 
 
@@ -265,7 +265,7 @@ def test_scales_weigh_the_difference_and_those_of_several_add_up(pack: Pack, lor
                 text = {0.5: 0.125, -0.25: -0.25}[scale]
                 own = dict(_models(pack)[number].named_parameters())[name]
                 weight.add_((text if number else scale) * (dict(merged[number].named_parameters())[name] - own))
-    loras.put_on((Lora("a", 0.5, 0.125), Lora("b", -0.25)))
+    loras.set_adapters((Lora("a", 0.5, 0.125), Lora("b", -0.25)))
     assert _off(_said(_models(pack)), _said(expected)) < 1e-4
 
 
@@ -281,15 +281,15 @@ def test_norms_and_biases_of_full_differences_act(pack: Pack, loras: Loras, tmp_
             layer.weight.add_(weight), layer.bias.add_(bias)
             tensors |= {kohya(number, _published(number, name), part): value for part, value in parts.items()}
     save_file(tensors, tmp_path / "x.safetensors")
-    loras.put_on((Lora("x"),))
+    loras.set_adapters((Lora("x"),))
     assert _off(_said(_models(pack)), _said(merged)) < 1e-4
 
 
 def test_peft_tells_alphas_in_the_header(pack: Pack, loras: Loras, tmp_path: Path) -> None:
     """As diffusers' trainers write them; without, an alpha is the rank."""
     (layer, other), generator = ("mid_block.attentions.0.transformer_blocks.0.attn1.to_q", "conv_in"), Maker()
-    layers = dict(pack.denoiser.unet.named_modules())
-    tensors, expected = {}, copy.deepcopy(pack.denoiser.unet)
+    layers = dict(pack.denoiser.network.named_modules())
+    tensors, expected = {}, copy.deepcopy(pack.denoiser.network)
     for name, scale in ((layer, 3 / 6**0.5), (other, 12 / 6**0.5)):
         shape = layers[name].weight.shape
         down, up = generator.normal(6, *shape[1:]), generator.normal(shape[0], 6, *[1] * (len(shape) - 2))
@@ -298,7 +298,7 @@ def test_peft_tells_alphas_in_the_header(pack: Pack, loras: Loras, tmp_path: Pat
         dict(expected.named_modules())[name].weight.add_(added)
     told = {"unet.r": 6, "unet.lora_alpha": 3, "unet.use_rslora": True, "unet.alpha_pattern": {other: 12}}
     save_file(tensors, tmp_path / "x.safetensors", {"lora_adapter_metadata": json.dumps(told)})
-    loras.put_on((Lora("x"),))
+    loras.set_adapters((Lora("x"),))
     merged = [expected, *_models(pack)[1:]]
     assert _off(_said(_models(pack)), _said(merged)) < 1e-4
 
@@ -307,7 +307,7 @@ def test_peft_tells_alphas_in_the_header(pack: Pack, loras: Loras, tmp_path: Pat
 def test_layers_are_found_by_the_names_of_single_files(family: str, tmp_path: Path) -> None:
     """As Stable Diffusion XL's LoRAs name them: by the weights that single files have at these names."""
     file = checkpoints.write_original(family, tmp_path / "x.safetensors")
-    unet = load_pack(find_pack(str(file)), torch.device("cpu")).denoiser.unet
+    unet = load_pack(find_pack(str(file)), torch.device("cpu")).denoiser.network
     names, begin, found = LayerNames(unet, ()), "model.diffusion_model.", 0
     for key, value in load_file(file).items():
         if not key.startswith(begin) or not key.endswith(".weight"):
@@ -328,7 +328,7 @@ def test_small_types_are_read(pack: Pack, loras: Loras, tmp_path: Path, dtype: t
     save_file({name: value.float() for name, value in small.items()}, tmp_path / "plain.safetensors")
     said = []
     for name in ("plain", "small"):
-        loras.put_on((Lora(name),))
+        loras.set_adapters((Lora(name),))
         said.append(_said(_models(pack)))
     assert _off(*said) < 1e-6
 
@@ -351,10 +351,10 @@ def test_every_way_to_write_alpha_is_read(
 ) -> None:
     """0 is the rank, as the trainer says that writes it."""
     save_file(_q(**LORA, **({} if alpha is None else {"alpha": alpha})), tmp_path / "x.safetensors")
-    loras.put_on((Lora("x"),))
+    loras.set_adapters((Lora("x"),))
     said = _said(_models(pack))
-    loras.put_on(())
-    merged = copy.deepcopy(pack.denoiser.unet)
+    loras.set_adapters(())
+    merged = copy.deepcopy(pack.denoiser.network)
     merged.mid_block.attentions[0].transformer_blocks[0].attn1.to_q.weight.add_(scale * UP @ DOWN)
     assert _off(said, _said([merged, *_models(pack)[1:]])) < 1e-4
 
@@ -385,5 +385,5 @@ def test_what_cannot_act_as_it_says_is_refused(
     before = _said(_models(pack))
     save_file({name: value.clone() for name, value in tensors.items()}, tmp_path / "x.safetensors")
     with pytest.raises(InvalidRequest, match=reason):
-        loras.put_on((Lora("x"),))
+        loras.set_adapters((Lora("x"),))
     assert _off(_said(_models(pack)), before) == 0

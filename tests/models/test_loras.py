@@ -18,9 +18,11 @@ from benchmarks.checkpoints import write
 from studio.engine.row import Row
 from studio.engine.step import step_rows
 from studio.errors import InvalidRequest
-from studio.models.catalogue import EMBEDDINGS, FEW_STEPS, LORAS, find_lora, find_pack, lora_names, packs_in
+from studio.models.adapters.lora_folder import find_lora, lora_names
+from studio.models.catalogue import EMBEDDINGS, FEW_STEPS, LORAS
 from studio.models.loading import load_pack
 from studio.models.model import Pack
+from studio.models.registry import find_pack, packs_in
 from studio.prompts import read_prompt
 from studio.requests.text_to_image import TextToImage
 from studio.tasks import find_task

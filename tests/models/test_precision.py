@@ -14,9 +14,10 @@ from studio.errors import PackError
 from studio.events import Drawn, Event, Failed
 from studio.models.acceleration import precision
 from studio.models.acceleration.precision import bfloat16_pays, make_fast, pick_dtype, pick_precision
-from studio.models.catalogue import STORYBOOK, find_pack
+from studio.models.catalogue import STORYBOOK
 from studio.models.loading import load_pack
 from studio.models.model import Pack
+from studio.models.registry import find_pack
 from studio.requests.limits import EXACT, FAST
 from studio.requests.request import Request
 from studio.requests.text_to_image import TextToImage
@@ -133,7 +134,7 @@ def test_packs_are_loaded_in_float32_on_the_cpu_and_where_exactness_is_asked_for
 def test_only_the_denoisers_are_in_bfloat16() -> None:
     pack = _miniature(FAST)
     assert pack.upscaler is not None
-    assert {pack.denoiser.unet.dtype, pack.upscaler.unet.dtype} == {torch.bfloat16}
+    assert {pack.denoiser.network.dtype, pack.upscaler.network.dtype} == {torch.bfloat16}
     assert {pack.first_stage.model.dtype, pack.tower.model.dtype} == {torch.float32}
     assert pack.denoiser.grounding is not None
     assert next(pack.denoiser.grounding.net.parameters()).dtype == torch.float32

@@ -13,11 +13,12 @@ from safetensors.torch import load_file, save_file
 from benchmarks import exactness
 from benchmarks.checkpoints import original_unet, write, write_original
 from studio.errors import PackError
-from studio.models.catalogue import VAE, find_pack, packs_in
+from studio.models.catalogue import VAE
+from studio.models.families.stable_diffusion.original import CONFIGURATIONS, FAMILIES, family_of
 from studio.models.loading import load_pack, models_of
 from studio.models.model import Pack
+from studio.models.registry import find_pack, packs_in
 from studio.models.text.tokenizers import clip_tokenizer
-from studio.models.weights.original import CONFIGURATIONS, FAMILIES, family_of
 from studio.requests.text_to_image import TextToImage
 from studio.tasks import find_task
 

@@ -25,9 +25,10 @@ from storybook.world import LANGUAGES
 from studio.engine.engine import Engine
 from studio.events import Drawn, Started
 from studio.models.autoencoders.autoencoder import to_pictures
-from studio.models.catalogue import STORYBOOK, find_pack
+from studio.models.catalogue import STORYBOOK
 from studio.models.loading import load_pack
 from studio.models.model import Pack
+from studio.models.registry import find_pack
 from studio.requests.text_to_image import TextToImage
 
 FOLDER = Path(find_pack(STORYBOOK).source)

@@ -10,9 +10,9 @@ import torch
 from diffusers import StableDiffusionPipeline
 
 from benchmarks.checkpoints import write
-from studio.models.catalogue import find_pack
 from studio.models.loading import load_pack
 from studio.models.model import Pack
+from studio.models.registry import find_pack
 from studio.models.text.encoders import MOST_CHUNKS
 
 LONG = "a red house by the sea, " * 20  # some 140 tokens

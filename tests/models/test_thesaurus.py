@@ -8,8 +8,9 @@ import pytest
 
 from studio.engine.engine import Engine
 from studio.events import Drawn, Event, Started
-from studio.models.catalogue import STORYBOOK, find_pack
+from studio.models.catalogue import STORYBOOK
 from studio.models.model import Pack
+from studio.models.registry import find_pack
 from studio.models.text.thesaurus import THESAURUS_FILE, Thesaurus, read_thesaurus
 from studio.models.text.vocabulary import read_vocabulary, unknown_words, words_of
 from studio.requests.text_to_image import TextToImage

@@ -15,10 +15,12 @@ from torch import nn
 from studio.models.acceleration.tracing import MOST_PARAMETERS, Traced, as_tensors, from_tensors, is_worth_tracing
 from studio.models.adapters.gligen import Layout
 from studio.models.adapters.ip_adapter import ImagePrompts
-from studio.models.catalogue import STORYBOOK, find_pack
+from studio.models.architecture import Architecture
+from studio.models.catalogue import STORYBOOK
 from studio.models.conditioning import ConditioningBatch
 from studio.models.loading import load_pack
 from studio.models.model import Denoiser, Pack
+from studio.models.registry import find_pack
 from studio.prompts import Lora
 from studio.requests.limits import EXACT, FAST
 
@@ -35,11 +37,11 @@ def pack(request: pytest.FixtureRequest) -> Pack:
 
 
 def _calls(denoiser: Denoiser, *, boxes: bool, pictures: bool) -> Iterator[tuple[Any, ...]]:
-    width = denoiser.unet.config.cross_attention_dim
+    width = denoiser.network.config.cross_attention_dim
     for inputs, height, across, tokens, opened in SHAPES:
         layout = Layout(torch.randn(min(inputs, opened + 1), TOKENS, width), opened) if boxes else None
         prompts = torch.randn(inputs, TOKENS, width), torch.rand(inputs, 1, 1)
-        extra = denoiser.unet.config.in_channels - denoiser.channels
+        extra = denoiser.network.config.in_channels - denoiser.channels
         conditioning = ConditioningBatch(
             torch.randn(inputs, tokens, width),
             layout=layout,
@@ -54,11 +56,11 @@ def _calls(denoiser: Denoiser, *, boxes: bool, pictures: bool) -> Iterator[tuple
 def test_every_call_gives_the_bits_of_the_model_itself(pack: Pack, boxes: bool, pictures: bool) -> None:
     torch.manual_seed(0)
     denoiser = pack.denoiser
-    traced = Traced(denoiser.predict)
+    traced = Traced(denoiser.architecture.predict)
     for given in _calls(denoiser, boxes=boxes, pictures=pictures):
         with torch.inference_mode():
-            expected = denoiser.predict(denoiser.unet, *given)
-            assert torch.equal(traced(denoiser.unet, *given), expected), given[0].shape
+            expected = denoiser.architecture.predict(denoiser.network, *given)
+            assert torch.equal(traced(denoiser.network, *given), expected), given[0].shape
     (made,) = traced._traces.values()
     assert isinstance(made, torch.jit.ScriptModule), "else the model was compared with itself"
 
@@ -81,10 +83,10 @@ def test_who_draws_with_a_lora_gets_the_model_itself(pack: Pack, monkeypatch: py
 
     def noted(*given: Any) -> torch.Tensor:
         seen.append("itself")
-        return pack.denoiser.predict(*given)
+        return pack.denoiser.architecture.predict(*given)
 
-    denoiser = replace(pack.denoiser, predict=noted)
-    monkeypatch.setattr(Denoiser, "put_on", lambda self, loras: None)
+    denoiser = replace(pack.denoiser, architecture=Architecture(noted))
+    monkeypatch.setattr(Denoiser, "set_adapters", lambda self, loras: None)
     for _ in range(3):
         denoiser(*given, (Lora("soft", 1.0),))
     assert len(seen) == 3
@@ -96,7 +98,7 @@ def test_a_model_that_cannot_be_traced_is_called_as_it_is(caplog: pytest.LogCapt
             raise RuntimeError("no traces here")
         return latents + 1
 
-    denoiser = replace(pack.denoiser, predict=torn)
+    denoiser = replace(pack.denoiser, architecture=Architecture(torn))
     (given, *_) = _calls(denoiser, boxes=False, pictures=False)
     with caplog.at_level(logging.ERROR):
         for _ in range(4):
@@ -110,7 +112,7 @@ def test_a_failed_call_raises_what_the_model_raises(pack: Pack) -> None:
     def hungry(model: Any, latents: torch.Tensor, timesteps: torch.Tensor, rest: ConditioningBatch) -> torch.Tensor:
         return latents.new_zeros([latents.shape[0] * 2**50])  # len() would be a constant of the trace
 
-    denoiser = replace(pack.denoiser, predict=hungry)
+    denoiser = replace(pack.denoiser, architecture=Architecture(hungry))
     given = torch.zeros(0, 4, 8, 8), torch.zeros(0), ConditioningBatch(torch.zeros(0, 1, 1))
     for _ in range(3):
         denoiser(*given)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from storybook.prompts import SHEET
-from studio.models.catalogue import STORYBOOK, find_pack
+from studio.models.catalogue import STORYBOOK
+from studio.models.registry import find_pack
 from studio.models.text.vocabulary import read_vocabulary, unknown_words, words_of, write_vocabulary
 
 

@@ -16,11 +16,12 @@ from safetensors.torch import load_file, save_file
 from benchmarks import exactness
 from benchmarks.checkpoints import BETAS, write, write_original
 from studio.errors import PackError
-from studio.models.catalogue import PackInfo, find_pack
-from studio.models.families import single_file
+from studio.models.catalogue import PackInfo
+from studio.models.families.stable_diffusion import single_file
+from studio.models.families.stable_diffusion.original import CONFIGURATIONS
 from studio.models.loading import load_pack
 from studio.models.model import Pack
-from studio.models.weights.original import CONFIGURATIONS
+from studio.models.registry import find_pack
 from studio.requests.text_to_image import TextToImage
 from studio.tasks import find_task
 

@@ -13,13 +13,14 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from studio.errors import InvalidRequest
-from studio.sampling.catalogue import SAMPLERS, SCHEDULES, Sampler, find_sampler
-from studio.sampling.process import BetaSchedule, Coefficients, find_prediction
+from studio.sampling.catalogue import FLOW, SAMPLERS, SCHEDULES, Sampler, find_sampler, samplers_for
+from studio.sampling.process import BetaSchedule, Coefficients, DynamicShift, FlowSchedule, Process, find_prediction
 from studio.sampling.table import SamplerTable, advance, widen
 from studio.sampling.trace import Tables, step_options, trace
 
 Model = Callable[[torch.Tensor, float], torch.Tensor]
 SHAPE = (1, 4, 8, 8)
+TOKENS = 1024
 ETA = 0.5  # for the samplers that have one, so that their noise is tested, too
 STOPS_AT_THE_LOWEST_NOISE = {"DDIM", "PLMS", "DEIS", "SA-Solver", "TCD"}  # 0.029 of noise, as trained
 EVERY_SAMPLER = pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=list(SAMPLERS))
@@ -50,13 +51,13 @@ def _noises(table: SamplerTable) -> list[torch.Tensor]:
 
 
 def _diffusers_loop(
-    sampler: Sampler, schedule: BetaSchedule, steps: int, first_call: int, model: Model, x: torch.Tensor,
+    sampler: Sampler, process: Process, steps: int, first_call: int, model: Model, x: torch.Tensor,
     noises: list[torch.Tensor],
 ) -> torch.Tensor:  # fmt: skip
-    scheduler, timesteps = schedule.make_scheduler(sampler, steps, first_call)
+    scheduler, timesteps = process.make_scheduler(sampler, steps, first_call, TOKENS)
     given = iter(noises)
     for call, t in enumerate(timesteps):
-        output = model(scheduler.scale_model_input(x, t), float(t))
+        output = model(x if process.name == FLOW else scheduler.scale_model_input(x, t), float(t))
         with _GivenNoise(given):
             x = scheduler.step(output, t, x, **step_options(sampler, ETA, call)).prev_sample
     assert next(given, None) is None, "the table says that more noise is drawn than the scheduler draws"
@@ -83,12 +84,12 @@ def test_table_equals_the_diffusers_loop(sampler: Sampler, prediction: str, step
     assert _error(sampler, BetaSchedule(prediction), steps, middle=middle) <= 1e-5
 
 
-def _error(sampler: Sampler, schedule: BetaSchedule, steps: int, *, middle: bool) -> float:
+def _error(sampler: Sampler, process: Process, steps: int, *, middle: bool) -> float:
     """Relative, of the table's loop against the scheduler's."""
     first_call = steps // 2 * sampler.calls if middle else 0
-    table = trace(sampler, schedule, steps, first_call=first_call, eta=ETA)
+    table = trace(sampler, process, steps, first_call=first_call, eta=ETA, tokens=TOKENS)
     x = torch.randn(SHAPE, generator=torch.Generator().manual_seed(3)) * table.initial_scale
-    expected = _diffusers_loop(sampler, schedule, steps, first_call, _toy_model(), x, _noises(table))
+    expected = _diffusers_loop(sampler, process, steps, first_call, _toy_model(), x, _noises(table))
     actual = _table_loop(table, _toy_model(), x, _noises(table))
     assert torch.isfinite(expected).all()
     return float((actual - expected).norm() / expected.norm())
@@ -212,14 +213,14 @@ def test_every_schedule_that_can_be_chosen_is_traced_as_the_scheduler_goes(sampl
 @pytest.mark.parametrize("steps", [61, 103, 121, 122])
 def test_trailing_spacing_has_no_time_before_the_first(name: str, steps: int) -> None:
     """Rounding gave it one more, -1, which Python takes for the last: PLMS ended 28 deviations off."""
-    table = trace(find_sampler(name).on("SGM Uniform"), NoiseSchedule(), steps)
+    table = trace(find_sampler(name).on("SGM Uniform"), BetaSchedule(), steps)
     assert table.calls == steps + (name == "PLMS")
     assert table.timesteps.min() >= 0
 
 
 @pytest.mark.parametrize("name", ["LMS Karras", "PLMS"])
 def test_what_begins_at_the_last_step_takes_one_step(name: str) -> None:
-    table = trace(find_sampler(name), NoiseSchedule(), 12, first_call=11)
+    table = trace(find_sampler(name), BetaSchedule(), 12, first_call=11)
     assert table.calls == 1
     assert torch.isfinite(table.weights).all()
 
@@ -228,3 +229,34 @@ def test_distilled_models_keep_their_own_schedule() -> None:
     assert find_sampler("LCM").schedules == ()
     assert set(find_sampler("Euler").schedules) == set(SCHEDULES)
     assert set(find_sampler("DDIM").schedules) == {"Uniform", "SGM Uniform"}
+
+
+FLOWS = {
+    "shifted": FlowSchedule(3.0, trained=True),
+    "dynamic": FlowSchedule(DynamicShift(0.5, 1.15, 256, 4096)),
+    "terminal": FlowSchedule(2.0, terminal=0.02),
+}
+EVERY_FLOW_SAMPLER = pytest.mark.parametrize("name", samplers_for(FLOW))
+
+
+@EVERY_FLOW_SAMPLER
+@pytest.mark.parametrize("process", FLOWS.values(), ids=list(FLOWS))
+@pytest.mark.parametrize("steps", [4, 20])
+@pytest.mark.parametrize("middle", [False, True], ids=["from the start", "from the middle"])
+def test_a_flow_table_equals_the_diffusers_loop(name: str, process: FlowSchedule, steps: int, middle: bool) -> None:
+    assert _error(find_sampler(name), process, steps, middle=middle) <= 1e-5
+
+
+@EVERY_FLOW_SAMPLER
+def test_every_flow_sampler_lands_on_the_one_picture_that_an_analytic_denoiser_knows(name: str) -> None:
+    """As above; a flow's samplers all end without noise."""
+    table = trace(find_sampler(name), FLOWS["shifted"], 20)
+    generator = torch.Generator().manual_seed(4)
+    picture, start = torch.randn(SHAPE, generator=generator), torch.randn(SHAPE, generator=generator)
+    call = iter(range(table.calls))
+
+    def knows_one_picture(x: torch.Tensor, t: float) -> torch.Tensor:
+        return (x - picture) / table.noise[next(call)]
+
+    landed = _table_loop(table, knows_one_picture, table.signal[0] * picture + table.noise[0] * start, _noises(table))
+    assert (landed - picture).abs().max() < 1e-4

@@ -12,10 +12,12 @@ import torch
 
 from studio.errors import InvalidRequest
 from studio.sampling.catalogue import SAMPLERS, Sampler, find_sampler
-from studio.sampling.table import NoiseSchedule, SamplerTable, Tables, predicted_x0, trace
+from studio.sampling.process import BetaSchedule, Coefficients, find_prediction
+from studio.sampling.table import SamplerTable
+from studio.sampling.trace import Tables, trace
 from tests.sampling.test_table import SHAPE, _noises, _table_loop, _toy_model
 
-ZERO = NoiseSchedule("v_prediction", zero_snr=True)
+ZERO = BetaSchedule("v_prediction", zero_snr=True)
 EVERY_TABLE = [sampler.on(schedule) for sampler in SAMPLERS.values() for schedule in ("", *sampler.schedules)]
 EVERY_TABLE = list({(each.scheduler, *sorted(each.options.items())): each for each in EVERY_TABLE[::-1]}.values())
 DPM2_A = "KDPM2AncestralDiscreteScheduler"
@@ -80,8 +82,8 @@ def test_every_sampler_lands_on_the_one_picture_that_a_denoiser_knows(sampler: S
         at = next(calls)
         a, b = table.input_scale[at] * table.signal[at], table.input_scale[at] * table.noise[at]
         v = a * (x - a * picture) / b - b * picture
-        coefficients = table.input_scale[at], table.signal[at], table.noise[at]
-        previews.append(predicted_x0("v_prediction", x / table.input_scale[at], v, coefficients))  # type: ignore[arg-type]
+        coefficients = Coefficients(table.input_scale[at], table.signal[at], table.noise[at])
+        previews.append(find_prediction("v_prediction")(x / table.input_scale[at], v, coefficients))
         return v
 
     start = table.initial_scale * torch.randn(SHAPE, generator=generator)
@@ -108,7 +110,7 @@ def test_tables_equal_the_schedulers_that_rescale_themselves(name: str, schedule
     diffusers takes a signal of 0 in place of 2^-24, whose root is 2.4e-4."""
     sampler, model = find_sampler(name).on(schedule), _toy_model()
     table = Tables(ZERO).table(sampler, 20)
-    plain = NoiseSchedule("v_prediction").scheduler_config()
+    plain = BetaSchedule("v_prediction").scheduler_config()
     scheduler = getattr(diffusers, sampler.scheduler)(**plain, rescale_betas_zero_snr=True, **options)
     scheduler.set_timesteps(20)
     x = torch.randn(SHAPE, generator=torch.Generator().manual_seed(3)) * table.initial_scale

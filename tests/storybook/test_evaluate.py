@@ -13,8 +13,8 @@ from storybook import evaluate
 from storybook.drawing import TOGETHER, draw
 from storybook.evaluate import Plan, drawn, main
 from storybook.world import LANGUAGES
-from studio.models.catalogue import find_pack
 from studio.models.loading import load_pack
+from studio.models.registry import find_pack
 from studio.sampling.catalogue import SAMPLERS
 from tests.miniature import ask
 

@@ -66,9 +66,9 @@ def test_what_is_learned_is_a_lora_and_who_draws_without_it_draws_as_before(toy_
     with torch.no_grad():
         assert torch.equal(student.teacher(inputs, torch.tensor(500), words), base)
         expected = student(inputs, torch.tensor(500), words)
-        loras.put_on((Lora("few"),))
+        loras.set_adapters((Lora("few"),))
         learned = (expected - base).abs().max()
         assert learned > 0.01
         assert (unet(inputs, 500, words).sample - expected).abs().max() < 0.01 * learned, "in float16"
-        loras.put_on(())
+        loras.set_adapters(())
         assert torch.equal(unet(inputs, 500, words).sample, base)

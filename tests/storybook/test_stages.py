@@ -39,8 +39,8 @@ from storybook.tokenizer import MAX_TOKENS, make_tokenizer, tokenise
 from storybook.unpack import unpack
 from storybook.world import LANGUAGES, arranged, caption, scene
 from studio.images.boxes import Boxed
-from studio.models.catalogue import find_pack
 from studio.models.loading import load_pack
+from studio.models.registry import find_pack
 from studio.models.text.vocabulary import unknown_words, words_of
 
 

@@ -24,7 +24,7 @@ ERRORS = {name for name, kind in vars(studio.errors).items() if isinstance(kind,
 COMMAND_LINE_ONLY = ("studio/cli/", "studio/settings.py")
 FILES = [
     file
-    for file in [*ROOT.glob("studio/**/*.py"), *ROOT.glob("tabs/*.py")]
+    for file in [*ROOT.glob("studio/**/*.py"), *ROOT.glob("tabs/**/*.py")]
     if not str(file.relative_to(ROOT)).startswith(COMMAND_LINE_ONLY)
 ]
 

@@ -29,7 +29,7 @@ def test_placeholders_are_the_same_in_every_language(key: str) -> None:
 
 def test_every_word_that_the_page_says_is_in_the_table() -> None:
     known = set(table()["en"])
-    for file in TABS.glob("*.py"):
+    for file in TABS.glob("**/*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if (
                 isinstance(node, ast.Call)
@@ -41,7 +41,7 @@ def test_every_word_that_the_page_says_is_in_the_table() -> None:
 
 def test_every_word_of_the_table_is_said() -> None:
     """A word that nobody says any more would be translated for ever."""
-    spoken = [*TABS.glob("*.py"), *TABS.glob("static/*.js"), *TABS.glob("static/*.html")]
+    spoken = [*TABS.glob("**/*.py"), *TABS.glob("static/*.js"), *TABS.glob("static/*.html")]
     studio = TABS.parent / "studio"
     files = [*spoken, *(studio / "requests").glob("*.py"), studio / "gallery" / "comparing.py"]  # which list choices
     files = [file for file in files if file.name != "words.py"]

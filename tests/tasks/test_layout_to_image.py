@@ -12,7 +12,7 @@ from diffusers import DDIMScheduler, StableDiffusionGLIGENPipeline
 from studio.engine.engine import Engine
 from studio.engine.row import Row
 from studio.engine.scheduler import Limits
-from studio.engine.step import Move, step_rows
+from studio.engine.step import StepResult, step_rows
 from studio.errors import PackError
 from studio.events import Drawn, Event
 from studio.images.pixels import Mask, Pixels
@@ -45,7 +45,7 @@ IMAGES = {PHOTO.digest: PHOTO, MASK.digest: MASK, SOURCE.digest: SOURCE, OTHER.d
 def _run(row: Row) -> torch.Tensor:
     while not row.is_done:
         (move,) = step_rows([row])
-        assert isinstance(move, Move)
+        assert isinstance(move, StepResult)
         row.move(move.state, move.x0)
     return row.latent
 

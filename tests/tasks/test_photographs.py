@@ -14,9 +14,10 @@ from studio.engine.engine import Engine
 from studio.events import Drawn
 from studio.images.opening import open_picture
 from studio.images.pixels import Mask
-from studio.models.catalogue import STORYBOOK, find_pack
+from studio.models.catalogue import STORYBOOK
 from studio.models.loading import load_pack
 from studio.models.model import Pack
+from studio.models.registry import find_pack
 from studio.requests.inpaint import Inpaint
 
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "camera", "rocket")

@@ -53,7 +53,7 @@ def test_a_picture_is_drawn_as_diffusers_draws_it(pack: Pack, sampler: str, eta:
     small = to_pictures(PHOTO.array[None])
     x = torch.randn((3, PHOTO.height, PHOTO.width), generator=generator)[None] * scheduler.init_noise_sigma
     for t in timesteps:
-        output = pack.upscaler.unet(torch.cat([scheduler.scale_model_input(x, t), small], dim=1), t).sample
+        output = pack.upscaler.network(torch.cat([scheduler.scale_model_input(x, t), small], dim=1), t).sample
         x = scheduler.step(output, t, x, **options).prev_sample
     expected = to_bytes(pack.upscaler.first_stage.model.decode(x).sample)[0].numpy()
     assert np.abs(_drawn(pack, request).astype(int) - expected).max() <= 1

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from studio.engine.row import Row
-from studio.engine.step import Move, step_rows
+from studio.engine.step import StepResult, step_rows
 from studio.errors import InvalidRequest, PackError
 from studio.images.resizing import covering
 from studio.models.adapters.ip_adapter import ImagePrompts
@@ -30,7 +30,7 @@ def _rows(pack: Pack, request: Request) -> list[Row]:
     rows = find_task(request).prepare("job", request, pack, IMAGES)
     while not rows[0].is_done:
         for row, move in zip(rows, step_rows(rows), strict=True):
-            assert isinstance(move, Move)
+            assert isinstance(move, StepResult)
             row.move(move.state, move.x0)
     return rows
 
@@ -62,7 +62,7 @@ def test_a_variation_is_drawn_as_a_loop_over_diffusers_draws_it(pack: Pack, stre
         x = scheduler.add_noise(clean, x, timesteps[:1])
     for t in timesteps:
         inputs = torch.cat([x, concat])[None].repeat(2, 1, 1, 1)
-        conditional, unconditional = pack.denoiser.unet(
+        conditional, unconditional = pack.denoiser.network(
             inputs, t, text, cross_attention_kwargs={"ip_hidden_states": pictures}
         ).sample.chunk(2)
         x = scheduler.step((unconditional + 3 * (conditional - unconditional))[0], t, x).prev_sample
@@ -169,9 +169,11 @@ def test_noise_is_added_as_in_training_and_taken_off_in_one_step(pack: Pack) -> 
         x = a * clean + b * noise
         assert torch.allclose(row.latent, x, atol=1e-5)
         assert float(row.table.timesteps[0]) == t
-        v = pack.denoiser.unet(torch.cat([x, pack.blank_concat(8, 8)])[None], t, pack.text.encode("").text[None]).sample
+        v = pack.denoiser.network(
+            torch.cat([x, pack.blank_concat(8, 8)])[None], t, pack.text.encode("").text[None]
+        ).sample
         (move,) = step_rows([row])
-        assert isinstance(move, Move)
+        assert isinstance(move, StepResult)
         assert torch.allclose(move.state[0], a * x - b * v[0], atol=1e-4)
         left = row.finish(np.zeros((SIDE, SIDE, 3), np.uint8))[:, :SIDE]
         assert np.array_equal(left, pack.first_stage.decode(x[None])[0].numpy())

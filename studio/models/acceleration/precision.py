@@ -59,4 +59,4 @@ def _seconds_of_convolution(dtype: torch.dtype) -> float:
 def make_fast(pack: Pack) -> None:
     """Brings the denoisers of a pack that was loaded in float32 on the CPU to bfloat16, in place."""
     for denoiser in {pack.denoiser, *([pack.upscaler] if pack.upscaler is not None else [])}:
-        denoiser.unet.to(torch.bfloat16)
+        denoiser.network.to(torch.bfloat16)

@@ -15,7 +15,8 @@ from transformers import CLIPVisionModelWithProjection
 
 from studio.images.resizing import covering
 from studio.models.autoencoders.autoencoder import to_pictures
-from studio.models.catalogue import IMAGE_ENCODER, read_json
+from studio.models.catalogue import IMAGE_ENCODER
+from studio.models.weights.folder import read_json
 from studio.models.weights.networks import load_model
 
 PREPROCESSING = "preprocessor_config.json"

@@ -18,11 +18,11 @@ from torch.utils.hooks import RemovableHandle
 
 from studio.errors import InvalidRequest, PackError
 from studio.models.adapters.lora_files import WIDTHS, LoraFile, family_of, read_lora
+from studio.models.adapters.lora_folder import find_lora
 from studio.models.adapters.lora_layers import Difference, Layer, difference
 from studio.models.adapters.lora_names import LayerNames
-from studio.models.catalogue import find_lora
 from studio.models.text.embeddings import teach
-from studio.models.text.encoders import Tower
+from studio.models.text.encoders import TextEncoder
 from studio.models.weights.inspection import first_line
 from studio.models.weights.networks import BUILDING
 from studio.prompts import Lora
@@ -59,7 +59,7 @@ class Loras:
 
     folder: Path | None
     unet: Any
-    towers: Sequence[Tower]
+    towers: Sequence[TextEncoder]
     own: Path | None = None
     words: Sequence[dict[str, str]] = ()
     _loaded: OrderedDict[str, Adapter] = field(default_factory=OrderedDict)
@@ -75,7 +75,7 @@ class Loras:
             raise InvalidRequest("lora", name, "nothing, as there is no folder for LoRAs here")
         return find_lora(self.folder, name)
 
-    def put_on(self, loras: tuple[Lora, ...]) -> None:
+    def set_adapters(self, loras: tuple[Lora, ...]) -> None:
         """Makes ``loras``, and no others, act from now on. Raises `InvalidRequest` for one that is not there or is for
         other models; then none acts."""
         if loras == self._on:

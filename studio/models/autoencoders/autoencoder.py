@@ -19,7 +19,7 @@ OVERLAP = 8  # latents that two pieces share when a large canvas is decoded
 
 
 @dataclass(eq=False)
-class FirstStage:
+class Autoencoder:
     """An autoencoder, KL- or VQ-regularised, with a stand-in for its decoder that is cheap enough for every step.
 
     ``factor`` pixels a latent. A canvas with more than ``piece`` latents a side is decoded in pieces, so that memory
@@ -31,13 +31,18 @@ class FirstStage:
     factor: int
     piece: int | None = None
 
+    @property
+    def _shift(self) -> float:
+        """What lies between the autoencoder's own latents and those about zero."""
+        return float(self.model.config.get("shift_factor") or 0.0)
+
     def encode(self, pictures: torch.Tensor) -> torch.Tensor:
         """[B, 3, H, W] in -1..1 -> scaled latents [B, C, H / f, W / f], float32: the posterior's mean, or what is
         there before it is quantised."""
         with torch.inference_mode():
             encoded = self.model.encode(pictures.to(self.model.device, self.model.dtype))
             latents = encoded.latents if isinstance(self.model, VQModel) else encoded.latent_dist.mean
-            return (latents * self.model.config.scaling_factor).float()
+            return ((latents - self._shift) * self.model.config.scaling_factor).float()
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Scaled latents [B, C, h, w] -> pictures, uint8 [B, H, W, 3] on the CPU. Raises as `decode_levels` does."""
@@ -60,7 +65,7 @@ class FirstStage:
     def decode_piece(self, latents: torch.Tensor) -> torch.Tensor:
         """Scaled latents of one piece, [B, C, h, w], as `joined` takes them."""
         with torch.inference_mode():
-            scaled = (latents / self.model.config.scaling_factor).to(self.model.dtype)
+            scaled = (latents / self.model.config.scaling_factor + self._shift).to(self.model.dtype)
             decoded: torch.Tensor = self.model.decode(scaled).sample
             return decoded.float()
 

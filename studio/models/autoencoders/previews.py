@@ -9,7 +9,7 @@ table of four colours.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import torch
 from torch.nn import functional as F
@@ -36,6 +36,14 @@ X4_UPSCALER = (
     (-0.2833, -0.2349, -0.3741),
     (0.2523, -0.0055, -0.1651),
 )
+NO_BIAS = (0.0, 0.0, 0.0)
+Colours: TypeAlias = tuple[tuple[tuple[float, ...], ...], tuple[float, ...]]  # of each channel, and the bias
+# By an autoencoder's number of channels and the scale of its latents: the colours of each channel, and the bias.
+COLOURS: dict[tuple[int, float], Colours] = {
+    (4, 0.18215): (STABLE_DIFFUSION_1, NO_BIAS),
+    (4, 0.13025): (STABLE_DIFFUSION_XL, STABLE_DIFFUSION_XL_BIAS),
+    (4, 0.08333): (X4_UPSCALER, NO_BIAS),
+}
 
 
 class PreviewDecoder(Protocol):
@@ -92,15 +100,14 @@ def four_colours() -> LinearDecoder:
     return LinearDecoder(weight, torch.zeros(3), block=1)
 
 
-def preview_of(autoencoder: Any) -> LinearDecoder:
-    """The table of colours that is known for a published ``autoencoder``, told by its number of channels and the scale
-    of its latents; for any other, three of its channels as red, green and blue."""
+def preview_of(autoencoder: Any, colours: Colours | None = None) -> LinearDecoder:
+    """The table of ``colours`` of a family, or the one that is known for a published ``autoencoder`` by its number of
+    channels and the scale of its latents; for any other, three of its channels as red, green and blue."""
     channels, scale = autoencoder.config.latent_channels, autoencoder.config.scaling_factor
-    if channels != 4:
+    known = colours or COLOURS.get((channels, scale)) or (COLOURS[4, 0.18215] if channels == 4 else None)
+    if known is None:
         return LinearDecoder(torch.eye(3, channels)[:, :, None, None].contiguous(), torch.zeros(3), block=1)
-    table, bias = {
-        0.13025: (STABLE_DIFFUSION_XL, STABLE_DIFFUSION_XL_BIAS), 0.08333: (X4_UPSCALER, (0.0, 0.0, 0.0))
-    }.get(scale, (STABLE_DIFFUSION_1, (0.0, 0.0, 0.0)))  # fmt: skip
+    table, bias = known
     return LinearDecoder(torch.tensor(table).T[:, :, None, None].contiguous(), torch.tensor(bias), block=1)
 
 

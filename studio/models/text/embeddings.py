@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 from tokenizers import AddedToken
 
-from studio.models.catalogue import weights_in
+from studio.models.weights.files import weights_in
 from studio.models.weights.inspection import check_tensors, first_line
 
 logger = logging.getLogger(__name__)

@@ -8,9 +8,9 @@ place of a prompt without words: ``empty + weight * (said - empty)``.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import torch
 
@@ -21,6 +21,7 @@ KEPT_PROMPTS = 512
 MOST_CHUNKS = 6
 
 Layer: TypeAlias = Literal["last", "penultimate"]
+Key = TypeVar("Key", bound=Hashable)
 
 
 class Encoded(NamedTuple):
@@ -37,8 +38,40 @@ class _Chunk(NamedTuple):
     weights: tuple[float, ...]
 
 
+def keep_latest(kept: OrderedDict[Key, Encoded], key: Key, encode: Callable[[], Encoded], most: int) -> Encoded:
+    """What ``kept`` has under ``key``, or what ``encode`` makes now; the ``most`` that were asked for last stay."""
+    if key not in kept:
+        kept[key] = encode()
+        if len(kept) > most:
+            kept.popitem(last=False)
+    kept.move_to_end(key)
+    return kept[key]
+
+
+class TextReader(Protocol):
+    """What is asked of a model's text encoders, however many they are."""
+
+    @property
+    def networks(self) -> tuple[Any, ...]:
+        """The encoders; none where a model reads no words."""
+
+    @property
+    def can_skip(self) -> bool:
+        """Whether last layers can be left out."""
+
+    def chunks(self, prompt: str) -> int:
+        """How many chunks ``prompt`` is read in."""
+
+    def cuts(self, prompt: str) -> bool:
+        """Whether ``prompt`` is so long that its end is not read."""
+
+    def encode(self, prompt: str, *, chunks: int = 1, skip: int = 0, state: object = None) -> Encoded:
+        """On the encoders' device, of at least ``chunks`` chunks, the last ``skip`` layers left out; ``state`` names
+        whatever has been put on the encoders."""
+
+
 @dataclass(frozen=True, eq=False)
-class Tower:
+class TextEncoder:
     """A ``model`` of transformers that reads text, with any ``tokenizer`` of it.
 
     layer: what denoisers take of it: its last hidden states behind its last norm (Stable Diffusion 1 and 2), or those
@@ -121,9 +154,17 @@ class TextEncoders:
     """The ``towers`` whose outputs lie side by side in what the U-Net attends to; the last one's pooled output is the
     whole's. With ``empty_is_zero``, a prompt without words is zeros, as some denoisers were trained."""
 
-    towers: tuple[Tower, ...]
+    towers: tuple[TextEncoder, ...]
     empty_is_zero: bool = False
     _kept: OrderedDict[tuple[Prompt, int, int, object], Encoded] = field(default_factory=OrderedDict)
+
+    @property
+    def networks(self) -> tuple[Any, ...]:
+        return tuple(tower.model for tower in self.towers)
+
+    @property
+    def can_skip(self) -> bool:
+        return all(tower.can_skip for tower in self.towers)
 
     def chunks(self, prompt: str) -> int:
         """How many chunks ``prompt`` is read in, 1..MOST_CHUNKS."""
@@ -140,12 +181,8 @@ class TextEncoders:
         left out. ``state`` names whatever has been put on the models. Cached."""
         read = read_prompt(prompt)
         key = (Prompt(read.sections), chunks, skip, state)
-        if key not in self._kept:
-            self._kept[key] = self._encode(read, max(chunks, self.chunks(prompt)), skip)
-            if len(self._kept) > KEPT_PROMPTS:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        return self._kept[key]
+        count = max(chunks, self.chunks(prompt))
+        return keep_latest(self._kept, key, lambda: self._encode(read, count, skip), KEPT_PROMPTS)
 
     def _encode(self, prompt: Prompt, count: int, skip: int) -> Encoded:
         said = []

@@ -10,9 +10,9 @@ from typing import Any
 
 from transformers import AutoTokenizer, CLIPTokenizer
 
-from studio.models.catalogue import read_json
+from studio.models.families.stable_diffusion.original import CONFIGURATIONS
+from studio.models.weights.folder import read_json
 from studio.models.weights.inspection import refusal_of
-from studio.models.weights.original import CONFIGURATIONS
 
 MERGES = CONFIGURATIONS / "clip_merges.txt.gz"
 LONGEST_PROMPT = 77

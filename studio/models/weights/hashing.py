@@ -6,12 +6,15 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from studio.models.catalogue import weights_in
+from studio.models.weights.files import weights_in
+
+DENOISERS = ("unet", "transformer")  # where diffusers' folders have them
 
 
 def hash_of_folder(folder: Path) -> str:
     """Of a diffusers folder: its denoiser's, as recipes name it."""
-    files = weights_in(folder / "unet")
+    denoiser = next((folder / name for name in DENOISERS if (folder / name).is_dir()), folder)
+    files = weights_in(denoiser)
     return hash_of_files([file for file in files if ".fp16" not in file.name] or files)
 
 

@@ -11,7 +11,8 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from studio.errors import PackError
-from studio.models.catalogue import read_json, weights_in
+from studio.models.weights.files import weights_in
+from studio.models.weights.folder import read_json
 
 LARGEST_JSON = 5_000_000  # bytes of a configuration, or of an index of shards
 LONGEST_LIST = 64  # of a configuration

@@ -13,10 +13,12 @@ from safetensors.torch import load_file
 from torch import nn
 
 from studio.errors import PackError
-from studio.models.autoencoders.previews import LinearDecoder, PreviewDecoder, TinyDecoder, preview_of
-from studio.models.catalogue import VAE, is_weights, read_json, weights_in
+from studio.models.autoencoders.previews import Colours, LinearDecoder, PreviewDecoder, TinyDecoder, preview_of
+from studio.models.catalogue import VAE
+from studio.models.weights.files import is_weights, weights_in
+from studio.models.weights.folder import read_json
 from studio.models.weights.inspection import check_folder, check_keys, check_tensors, first_line, refusal_of
-from studio.sampling.process import BetaSchedule
+from studio.sampling.process import BetaSchedule, DynamicShift, FlowSchedule
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +30,11 @@ Model = TypeVar("Model", bound=nn.Module)
 PREDICTIONS = ("epsilon", "v_prediction", "sample")
 BETA_SCHEDULES = ("linear", "scaled_linear", "squaredcos_cap_v2")
 MOST_TRAIN_STEPS = 10_000
+MOST_SHIFT = 1e6
+OTHER_SIGMAS = ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "invert_sigmas")
+FLOW_NUMBERS = {
+    "shift": 1.0, "base_shift": 0.5, "max_shift": 1.15, "base_image_seq_len": 256, "max_image_seq_len": 4096
+}  # fmt: skip
 PREVIEW_FILE = "preview.safetensors"
 TINY_DECODER = "taesd"  # the folder in a pack's with a distilled decoder (`diffusers.AutoencoderTiny`)
 HALF = "fp16"
@@ -93,6 +100,32 @@ def autoencoder_dtype(dtype: torch.dtype) -> torch.dtype:
     return torch.float32 if dtype == torch.float16 else dtype
 
 
+def read_flow(folder: Path, *, trained: bool = False) -> FlowSchedule:
+    """The process of a model in the diffusers folder ``folder`` that was trained by flow matching; ``trained``: see
+    `FlowSchedule`. Raises `PackError` for what cannot be one."""
+    config = read_json(folder / "scheduler" / "scheduler_config.json")
+    if not str(config.get("_class_name", "")).startswith("FlowMatch") or any(config.get(each) for each in OTHER_SIGMAS):
+        raise PackError("The pack's scheduler is not one of flow matching, or of a kind that is not served so far.")
+    numbers = {name: config.get(name, value) for name, value in FLOW_NUMBERS.items()}
+    if not all(_is_positive(value) for value in numbers.values()):
+        raise PackError("The pack's scheduler has a shift that cannot be right.")
+    terminal = config.get("shift_terminal")
+    if terminal is not None and not (_is_positive(terminal) and terminal < 1):
+        raise PackError("The pack's scheduler has a shift_terminal that cannot be right.")
+    shift: float | DynamicShift = float(numbers["shift"])
+    if config.get("use_dynamic_shifting"):
+        few, many = int(numbers["base_image_seq_len"]), int(numbers["max_image_seq_len"])
+        if few == many:
+            raise PackError("The pack's scheduler has a shift that cannot be right.")
+        linear = config.get("time_shift_type") == "linear"
+        shift = DynamicShift(numbers["base_shift"], numbers["max_shift"], few, many, linear)
+    return FlowSchedule(shift, terminal, trained)
+
+
+def _is_positive(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < MOST_SHIFT
+
+
 def read_schedule(folder: Path) -> BetaSchedule:
     """The noise schedule of the diffusers folder ``folder``."""
     return schedule_of(read_json(folder / "scheduler" / "scheduler_config.json"))
@@ -126,14 +159,14 @@ def _is_count(steps: Any) -> bool:
     return isinstance(steps, int) and not isinstance(steps, bool) and 1 <= steps <= MOST_TRAIN_STEPS
 
 
-def read_preview(folder: Path, autoencoder: Any) -> PreviewDecoder:
-    """What decodes previews: the tiny decoder or the linear one in ``folder``; what is known of autoencoders like
-    ``autoencoder`` where there is neither."""
+def read_preview(folder: Path, autoencoder: Any, colours: Colours | None = None) -> PreviewDecoder:
+    """What decodes previews: the tiny decoder or the linear one in ``folder``; where there is neither, the family's
+    ``colours``, or what is known of autoencoders like ``autoencoder``."""
     if (folder / TINY_DECODER).is_dir():
         return TinyDecoder(load_model(AutoencoderTiny, folder / TINY_DECODER, torch.float32, torch.device("cpu")))
     path = folder / PREVIEW_FILE
     if not path.exists():
-        return preview_of(autoencoder)
+        return preview_of(autoencoder, colours)
     stored = load_file(path)
     block = int((stored["bias"].numel() // 3) ** 0.5)
     return LinearDecoder(stored["weight"].float(), stored["bias"].float(), block)

@@ -85,7 +85,7 @@ def graph_of(told: Mapping[str, Any]) -> Graph:
                 waiting.append(_inside(sheet, name, kinds[node["type"]]))
     if size > MOST_PARTS or sum(len(sheet.nodes) for sheet in sheets.values()) > MOST_NODES:
         raise NoRecipe("The graph in this picture is too large.")
-    places, nodes = Places(sheets), {}
+    places, nodes = QueuePositions(sheets), {}
     for sheet in sheets.values():
         for name, node in sheet.nodes.items():
             if node["type"] not in (*kinds, *NOTES) and node.get("mode", 0) not in (MUTED, BYPASSED):
@@ -112,7 +112,7 @@ def _inside(sheet: Sheet, name: str, kind: Mapping[str, Any]) -> Sheet:
     return Sheet(kind, f"{sheet.prefix}{name}:", inputs, values)
 
 
-class Places:
+class QueuePositions:
     """Follows a link to the node that makes what comes along it, over the borders of sheets, through what is
     bypassed."""
 
@@ -159,7 +159,7 @@ def _bypass(node: Mapping[str, Any], slot: int) -> Any:
     return next((each.get("link") for each in ordered if each.get("type") == outputs[slot].get("type")), None)
 
 
-def _inputs(places: Places, sheet: Sheet, name: str) -> dict[str, Any]:
+def _inputs(places: QueuePositions, sheet: Sheet, name: str) -> dict[str, Any]:
     """A node's inputs: what was typed, over it what is plugged in."""
     node = sheet.nodes[name]
     told = dict(_typed(node))

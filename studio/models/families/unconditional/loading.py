@@ -1,5 +1,4 @@
-"""The family of CompVis' unconditional models (Rombach et al. 2022, section 4.1: faces, churches, bedrooms): a U-Net
-that reads nothing, on the latents of a VQ-regularised autoencoder. The layout is that of `diffusers.LDMPipeline`."""
+"""Loads the family's models from diffusers folders."""
 
 from __future__ import annotations
 
@@ -10,7 +9,8 @@ from typing import Any
 import torch
 from diffusers import UNet2DModel, VQModel
 
-from studio.models.autoencoders.autoencoder import FirstStage
+from studio.models.architecture import Architecture
+from studio.models.autoencoders.autoencoder import Autoencoder
 from studio.models.catalogue import PackInfo
 from studio.models.conditioning import ConditioningBatch
 from studio.models.model import Denoiser, Pack
@@ -20,16 +20,16 @@ from studio.models.weights.networks import autoencoder_dtype, load_model, read_p
 from studio.sampling.trace import Tables
 
 
-def load_folder(
+def load(
     info: PackInfo, folder: Path, device: torch.device, dtype: torch.dtype, report: Callable[[float], None]
 ) -> Pack:
     unet = load_model(UNet2DModel, folder / "unet", dtype, device)
     report(0.6)
     autoencoder = load_model(VQModel, folder / "vqvae", autoencoder_dtype(dtype), device)
     factor = 2 ** (len(autoencoder.config.block_out_channels) - 1)
-    first_stage = FirstStage(autoencoder, read_preview(folder, autoencoder).to(device), factor)
+    first_stage = Autoencoder(autoencoder, read_preview(folder, autoencoder).to(device), factor)
     area = (info.size // first_stage.factor) ** 2
-    denoiser = Denoiser(unet, predict, Tables(read_schedule(folder)), first_stage, unet.config.out_channels, area)
+    denoiser = Denoiser(unet, ARCHITECTURE, Tables(read_schedule(folder)), first_stage, unet.config.out_channels, area)
     return Pack(info, denoiser, TextEncoders(()), hash_of_folder(folder))
 
 
@@ -39,3 +39,6 @@ def predict(
     """latents [B, C, h, w] -> [B, C, h, w]."""
     output: torch.Tensor = model(latents.to(model.dtype), timesteps).sample
     return output
+
+
+ARCHITECTURE = Architecture(predict)

@@ -1,5 +1,4 @@
-"""The family of CompVis' own text to image (Rombach et al. 2022, section 4.3.1): a U-Net that reads what a transformer
-trained with it, LDMBert, says of BERT's tokens. The layout is that of `diffusers.LDMTextToImagePipeline`."""
+"""Loads the family's models from diffusers folders."""
 
 from __future__ import annotations
 
@@ -11,15 +10,15 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from diffusers.pipelines.latent_diffusion.pipeline_latent_diffusion import LDMBertModel
 
 from studio.models.catalogue import PackInfo
-from studio.models.families.stable_diffusion import Checkpoint, assembled
+from studio.models.families.stable_diffusion.assembly import Checkpoint, assembled
 from studio.models.model import Pack
-from studio.models.text.encoders import TextEncoders, Tower
+from studio.models.text.encoders import TextEncoder, TextEncoders
 from studio.models.text.tokenizers import load_tokenizer
 from studio.models.weights.hashing import hash_of_folder
 from studio.models.weights.networks import autoencoder_dtype, load_model, read_preview, read_schedule
 
 
-def load_folder(
+def load(
     info: PackInfo, folder: Path, device: torch.device, dtype: torch.dtype, report: Callable[[float], None]
 ) -> Pack:
     schedule = read_schedule(folder)
@@ -27,7 +26,7 @@ def load_folder(
     report(0.6)
     autoencoder = load_model(AutoencoderKL, folder / "vqvae", autoencoder_dtype(dtype), device)
     text = TextEncoders(
-        (Tower(load_model(LDMBertModel, folder / "bert", dtype, device), load_tokenizer(folder / "tokenizer")),)
+        (TextEncoder(load_model(LDMBertModel, folder / "bert", dtype, device), load_tokenizer(folder / "tokenizer")),)
     )
     parts = Checkpoint(unet, autoencoder, text, schedule, read_preview(folder, autoencoder), hash_of_folder(folder))
     return assembled(info, parts, device)

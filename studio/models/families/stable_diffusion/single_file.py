@@ -14,16 +14,17 @@ from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from studio.errors import PackError
 from studio.models.autoencoders.previews import preview_of
-from studio.models.catalogue import PackInfo, read_json
-from studio.models.families.stable_diffusion import Checkpoint, assembled, is_xl, two_encoders
+from studio.models.catalogue import PackInfo
+from studio.models.families.stable_diffusion.assembly import Checkpoint, assembled, is_xl, two_encoders
+from studio.models.families.stable_diffusion.original import configuration_of, marks_of
 from studio.models.model import Pack
-from studio.models.text.encoders import TextEncoders, Tower
+from studio.models.text.encoders import TextEncoder, TextEncoders
 from studio.models.text.tokenizers import clip_tokenizer, load_tokenizer
+from studio.models.weights.folder import read_json
 from studio.models.weights.hashing import hash_of_files
 from studio.models.weights.inspection import check_config, check_keys, check_tensors, first_line
 from studio.models.weights.networks import BUILDING, autoencoder_dtype, override_of, read_autoencoder, schedule_of
-from studio.models.weights.original import configuration_of, marks_of
-from studio.sampling.table import NoiseSchedule
+from studio.sampling.process import BetaSchedule
 
 FIRST_LAYER = "model.diffusion_model.input_blocks.0.0.weight"
 
@@ -79,12 +80,12 @@ def _read_text(
 
     first, tokenizer = tower(CLIPTextModel, "text_encoder", "tokenizer")
     if not is_xl(unet):
-        return TextEncoders((Tower(first, tokenizer),))
+        return TextEncoders((TextEncoder(first, tokenizer),))
     second, second_tokenizer = tower(CLIPTextModelWithProjection, "text_encoder_2", "tokenizer_2")
     return two_encoders(first, tokenizer, second, second_tokenizer, empty_is_zero=True)
 
 
-def _schedule(file: Path, folder: Path) -> NoiseSchedule:
+def _schedule(file: Path, folder: Path) -> BetaSchedule:
     """The family's noise schedule; what the file itself says of its training counts more. A schedule that ends in noise
     alone is said of models that predict v, and means nothing for others, as in ComfyUI. Raises `PackError`."""
     marks = marks_of(file)

@@ -1,5 +1,4 @@
-"""The family of LDM-SR (Rombach et al. 2022, section 4.4): the model sees the small picture as channels beside the
-latent's, pixel for latent, and no words. The layout is that of `diffusers.LDMSuperResolutionPipeline`."""
+"""Loads the family's models from diffusers folders."""
 
 from __future__ import annotations
 
@@ -10,7 +9,8 @@ from typing import Any
 import torch
 from diffusers import UNet2DModel, VQModel
 
-from studio.models.autoencoders.autoencoder import FirstStage
+from studio.models.architecture import Architecture
+from studio.models.autoencoders.autoencoder import Autoencoder
 from studio.models.catalogue import PackInfo
 from studio.models.conditioning import ConditioningBatch
 from studio.models.model import Denoiser, Pack
@@ -26,21 +26,21 @@ NATIVE_AREA = 46**2
 DECODED_PIECE = 32  # latents a side that are decoded at once, as in training
 
 
-def load_folder(
+def load(
     info: PackInfo, folder: Path, device: torch.device, dtype: torch.dtype, report: Callable[[float], None]
 ) -> Pack:
     """A pack that does nothing else."""
-    upscaler = load(folder, device, dtype)
+    upscaler = load_denoiser(folder, device, dtype)
     return Pack(info, upscaler, TextEncoders(()), hash_of_folder(folder), upscaler=upscaler)
 
 
-def load(folder: Path, device: torch.device, dtype: torch.dtype) -> Denoiser:
+def load_denoiser(folder: Path, device: torch.device, dtype: torch.dtype) -> Denoiser:
     """The denoiser in ``folder``, with ``unet``, ``vqvae`` and ``scheduler``."""
     unet = load_model(UNet2DModel, folder / "unet", dtype, device)
     autoencoder = load_model(VQModel, folder / "vqvae", autoencoder_dtype(dtype), device)
-    first_stage = FirstStage(autoencoder, read_preview(folder, autoencoder).to(device), FACTOR, DECODED_PIECE)
+    first_stage = Autoencoder(autoencoder, read_preview(folder, autoencoder).to(device), FACTOR, DECODED_PIECE)
     tables = Tables(read_schedule(folder))
-    return Denoiser(unet, predict, tables, first_stage, unet.config.out_channels, NATIVE_AREA)
+    return Denoiser(unet, ARCHITECTURE, tables, first_stage, unet.config.out_channels, NATIVE_AREA)
 
 
 def predict(
@@ -51,3 +51,6 @@ def predict(
     inputs = torch.cat([latents, conditioning.concat], dim=1)
     output: torch.Tensor = model(inputs.to(model.dtype), timesteps).sample
     return output
+
+
+ARCHITECTURE = Architecture(predict)

@@ -1,5 +1,4 @@
-"""The family of Stable Diffusion's image variations: where others read words, its U-Net reads CLIP's embedding of a
-picture, as a single token; zeros stand for no picture."""
+"""Loads the family's models from diffusers folders."""
 
 from __future__ import annotations
 
@@ -12,14 +11,14 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 
 from studio.models.adapters.clip import load_clip
 from studio.models.catalogue import PackInfo
-from studio.models.families.stable_diffusion import Checkpoint, assembled
+from studio.models.families.stable_diffusion.assembly import Checkpoint, assembled
 from studio.models.model import Pack
 from studio.models.text.encoders import TextEncoders
 from studio.models.weights.hashing import hash_of_folder
 from studio.models.weights.networks import autoencoder_dtype, load_model, read_preview, read_schedule
 
 
-def load_folder(
+def load(
     info: PackInfo, folder: Path, device: torch.device, dtype: torch.dtype, report: Callable[[float], None]
 ) -> Pack:
     schedule = read_schedule(folder)

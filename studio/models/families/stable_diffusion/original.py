@@ -7,7 +7,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-CONFIGURATIONS = Path(__file__).resolve().parents[3] / "assets" / "configurations"
+CONFIGURATIONS = Path(__file__).resolve().parents[4] / "assets" / "configurations"
 # A tensor that tells the families apart, and its last dimension there: the width that cross-attention reads.
 TELLING = "model.diffusion_model.input_blocks.{block}.1.transformer_blocks.0.attn2.to_k.weight"
 FAMILIES = (
