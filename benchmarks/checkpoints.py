@@ -32,6 +32,10 @@ WIDTH, SECOND_WIDTH = 32, 48  # of text encoders; in a single file the two are t
 END = 49407
 FLOW_WIDTH = 96  # what transformers attend to
 LETTERS = "abcdefghijklmnopqrstuvwxyz ,.▁"
+FLUX_DEV = {
+    "use_dynamic_shifting": True, "base_shift": 0.5, "max_shift": 1.15, "base_image_seq_len": 256,
+    "max_image_seq_len": 4096, "shift": 3.0,
+}  # fmt: skip
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 
@@ -159,6 +163,21 @@ def _stable_diffusion_3(**transformer: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _flux(scheduler: Mapping[str, Any], *, guidance: bool) -> dict[str, Any]:
+    torch.manual_seed(0)
+    return {
+        "transformer": _random(diffusers.FluxTransformer2DModel(
+            in_channels=64, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2,
+            joint_attention_dim=FLOW_WIDTH, pooled_projection_dim=WIDTH, guidance_embeds=guidance,
+            axes_dims_rope=(4, 4, 8),
+        )),
+        "vae": _sixteen_channels(0.3611, 0.1159),
+        "text_encoder": _text(), "tokenizer": clip_tokenizer(END),
+        "text_encoder_2": _t5(), "tokenizer_2": _t5_tokenizer(),
+        "scheduler": diffusers.FlowMatchEulerDiscreteScheduler(**scheduler),
+    }  # fmt: skip
+
+
 def _stable_diffusion_xl(**unet: Any) -> dict[str, Any]:
     """The width that the U-Net reads is that of both text encoders together."""
     usual = {
@@ -221,6 +240,8 @@ FAMILIES: dict[str, Callable[[], dict[str, Any]]] = {
     },
     "Stable Diffusion 3": _stable_diffusion_3,
     "Stable Diffusion 3.5": lambda: _stable_diffusion_3(qk_norm="rms_norm", dual_attention_layers=(0,)),
+    "FLUX.1 dev": lambda: _flux(FLUX_DEV, guidance=True),
+    "FLUX.1 schnell": lambda: _flux({"shift": 1.0}, guidance=False),
     "LDM-SR": lambda: {"unet": _plain_unet(6, 3), "vqvae": _vq(), "scheduler": _scheduler(**LINEAR)},
 }  # fmt: skip
 

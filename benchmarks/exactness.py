@@ -63,6 +63,7 @@ BOXES = ({"phrase": "a red house", "box": [0.1, 0.3, 0.5, 0.9]}, {"phrase": "a b
 USUAL = ("DDIM", "Euler a", "DPM++ 2M Karras")
 WITHOUT_NOISE = ("DDIM", "Euler", "DPM++ 2M Karras")
 FLOW_SAMPLERS = ("Euler", "Heun", "DPM++ 2M", "UniPC")
+UNGUIDED = {"negative_prompt": None}  # as it is told its guidance
 WITHOUT_SCALE = ("DDIM", "PLMS", "DPM++ 2M Karras")  # for pipelines that do not scale the model's input
 
 Reference = Callable[[Path, str], torch.Tensor]  # of a checkpoint's folder and a sampler's name: latents [C, h, w]
@@ -351,13 +352,17 @@ def _super_resolved(folder: Path, sampler: str) -> torch.Tensor:
 
 
 def _flow(kind: str, *, begun: bool = False, **options: Any) -> Reference:
-    """A pipeline of a model that was trained by flow matching."""
+    """A pipeline of a model that was trained by flow matching; FLUX's answers with packed latents."""
 
     def reference(folder: Path, sampler: str) -> torch.Tensor:
-        tokens = (SIDE // 16) ** 2
-        pipeline = _quiet(flow_references.stable_diffusion_3(kind, folder, sampler, STEPS, tokens=tokens))
+        make = flow_references.flux if kind.startswith("Flux") else flow_references.stable_diffusion_3
+        pipeline = _quiet(make(kind, folder, sampler, STEPS, tokens=(SIDE // 16) ** 2))
         picture = {"image": _pixels(PHOTO), "strength": 0.5} if begun else {}
-        return _drawn(pipeline, height=SIDE, width=SIDE, **picture, **options)
+        latents = _drawn(pipeline, height=SIDE, width=SIDE, **picture, **options)
+        if not kind.startswith("Flux"):
+            return latents
+        unpacked: torch.Tensor = pipeline._unpack_latents(latents[None], SIDE, SIDE, pipeline.vae_scale_factor)[0]
+        return unpacked
 
     return reference
 
@@ -419,6 +424,11 @@ CASES = (
                  FLOW_SAMPLERS),
         )
     ),
+    Case("FLUX.1 dev", "text to image", _text_to_image, _flow("FluxPipeline", **UNGUIDED), FLOW_SAMPLERS),
+    Case("FLUX.1 dev", "from a picture", _from_picture, _flow("FluxImg2ImgPipeline", begun=True, **UNGUIDED),
+         FLOW_SAMPLERS),
+    Case("FLUX.1 schnell", "text to image", _text_to_image,
+         _flow("FluxPipeline", true_cfg_scale=GUIDANCE, max_sequence_length=256), FLOW_SAMPLERS),
     Case("LDM-SR", "super-resolution", _enlarge, _super_resolved),
 )  # fmt: skip
 

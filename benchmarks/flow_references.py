@@ -8,7 +8,7 @@ from typing import Any
 
 import diffusers
 import torch
-from transformers import AutoTokenizer, CLIPTextModelWithProjection, T5EncoderModel
+from transformers import AutoTokenizer, CLIPTextModel, CLIPTextModelWithProjection, T5EncoderModel
 
 from studio.models.weights.networks import read_flow
 from studio.sampling.catalogue import find_sampler
@@ -21,6 +21,14 @@ def stable_diffusion_3(kind: str, folder: Path, sampler: str, steps: int, tokens
         transformer=diffusers.SD3Transformer2DModel.from_pretrained(folder / "transformer"),
         **_shared(folder, sampler, steps, tokens, trained=True),
         **_encoders(folder, CLIPTextModelWithProjection, CLIPTextModelWithProjection, T5EncoderModel),
+    )
+
+
+def flux(kind: str, folder: Path, sampler: str, steps: int, tokens: int) -> Any:
+    return getattr(diffusers, kind)(
+        transformer=diffusers.FluxTransformer2DModel.from_pretrained(folder / "transformer"),
+        **_shared(folder, sampler, steps, tokens, trained=False),
+        **_encoders(folder, CLIPTextModel, T5EncoderModel),
     )
 
 
