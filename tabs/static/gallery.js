@@ -11,10 +11,12 @@ const NARROW = 760; // pixels; a phone
 const LOOK_AGAIN = 2000; // milliseconds, while pictures are still being looked at
 const SETTLED = 400; // milliseconds
 const AHEAD = 800; // pixels below the window
+const PATIENCE = 10_000; // milliseconds; an answer that never comes does not end the scrolling
+const KEPT = 20_000; // milliseconds for which an answer that was read before may still arrive
 const TASKS = ['text_to_image', 'layout_to_image', 'inpaint', 'super_resolve', 'vary', 'forward_process'];
 let pictures = [];
 let hasMore = false;
-let isAsking = false;
+let askedAt = -Infinity; // when a page of pictures was asked for that is still to come
 let shown = null;
 let current = null; // the picture that is shown
 let undone = [];
@@ -24,6 +26,7 @@ let like = null;
 let saving = null;
 let stamp = null;
 const chosen = new Set();
+const said = new Map(); // the marks that were sent last, by picture: { marks, until }
 
 function say(key, values = {}) {
   return words['gallery_' + key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
@@ -65,14 +68,18 @@ function wanted(before) {
   return { ...told, favourites: isOn('.gallery-favourites'), deleted: isOn('.gallery-bin'), before: before || null };
 }
 
+const isAsking = () => performance.now() - askedAt < PATIENCE;
+
 function ask(before) {
-  isAsking = true;
+  askedAt = performance.now();
   trigger('ask', wanted(before));
 }
 
 function act(what, ids, more = {}) {
   if (!ids.length) return;
-  isAsking = true;
+  if (what !== 'mark') saveNow();
+  if (what === 'tag' || what === 'gather') ids.forEach((id) => said.delete(id));
+  if (what !== 'mark') askedAt = performance.now(); // whose answer brings no pictures
   chosen.clear();
   undone = what === 'delete' ? ids : [];
   undo.hidden = !undone.length;
@@ -195,8 +202,18 @@ function saveMarks() {
   if (!picture) return;
   const tags = find('.gallery-tags').value.split(/[,，、]/).map((tag) => tag.trim()).filter(Boolean);
   const marks = { tags, note: find('.gallery-note').value, collection: find('.gallery-into').value };
-  Object.assign(picture, { tags, note: marks.note, collection: marks.collection });
+  Object.assign(picture, marks);
+  said.set(picture.id, { marks, until: performance.now() + KEPT });
   act('mark', [picture.id], { marks });
+}
+
+// A page of pictures may have been read before marks that were sent earlier were written.
+function withWhatWasSaid(picture) {
+  const last = said.get(picture.id);
+  if (!last) return picture;
+  if (last.until < performance.now()) said.delete(picture.id);
+  else Object.assign(picture, last.marks);
+  return picture;
 }
 
 function saveSoon() {
@@ -342,7 +359,7 @@ function step(by) {
 
 function askForMore() {
   const last = pictures[pictures.length - 1];
-  if (hasMore && !isAsking && last) ask([last.made, last.id]);
+  if (hasMore && !isAsking() && last) ask([last.made, last.id]);
 }
 
 function offer(jobs) {
@@ -376,8 +393,9 @@ function take() {
   if (value.tags) fillNames(value);
   if (!value.pictures) return;
   if (value.pending) setTimeout(() => (like || isOn('.gallery-shows')) && !large.open && !chosen.size && ask(), LOOK_AGAIN);
-  isAsking = false;
+  askedAt = -Infinity;
   hasMore = value.more;
+  value.pictures.forEach(withWhatWasSaid);
   pictures = value.append ? pictures.concat(value.pictures) : value.pictures;
   if (!value.append) grid.replaceChildren();
   grid.append(...value.pictures.map(makeOne));
@@ -492,7 +510,7 @@ function look() {
 window.addEventListener('scroll', look, { passive: true, capture: true });
 // Whenever the tab comes into view it shows what there is now.
 new IntersectionObserver((seen) => {
-  if (seen.some((each) => each.isIntersecting) && !isAsking && !large.open && !chosen.size) ask();
+  if (seen.some((each) => each.isIntersecting) && !isAsking() && !large.open && !chosen.size) ask();
 }).observe(root);
 watch('value', take);
 take();

@@ -198,10 +198,22 @@ def test_what_is_said_of_pictures_is_kept_and_two_are_compared(studio: Studio, o
     assert page.locator(".gallery-compared").evaluate("(box) => box.style.getPropertyValue('--shown')") == "20%"
 
 
+LATE_MARKS = """
+const post = window.fetch;
+window.fetch = async (url, options) => {
+  if (String(options?.body).includes('"what":"mark"')) await new Promise((done) => setTimeout(done, 1000));
+  return post(url, options);
+};
+"""
+
+
 def test_a_star_outlives_a_note_and_a_note_a_filter(studio: Studio, open_page: OpenPage) -> None:
     """A quick hand stars a picture right after writing about it; and what is written about a picture that a filter
-    shows no more is kept as well, without leaving the field."""
+    shows no more is kept as well, without leaving the field. What is written travels slower than the star, so that the
+    pictures that come with the star's answer know nothing of it."""
     page = open_page()
+    page.add_init_script(LATE_MARKS)
+    page.reload()
     set_steps(page, 2, tab=TEXT)
     word = f"s{time.monotonic_ns()}"
     write(page, f"a boat {word}")
@@ -213,6 +225,10 @@ def test_a_star_outlives_a_note_and_a_note_a_filter(studio: Studio, open_page: O
     page.locator(".gallery-tags").fill(f"{word}one")
     page.locator(".gallery-note").fill("first")
     page.locator(".gallery-acts button", has_text="Favourite").click()
+    expect(page.locator(f"{GRID} .gallery-star")).to_be_visible()
+    page.locator(f"{GRID} > button").click()
+    expect(page.locator(".gallery-note")).to_have_value("first")
+    page.locator(".gallery-large .gallery-close").click()
     expect(page.locator(".gallery-tag option", has_text=f"{word}one")).to_have_count(1, timeout=MINUTE)
     page.locator(".gallery-tag").select_option(f"{word}one")
     page.locator(f"{GRID} > button").click()
