@@ -20,7 +20,7 @@ ROOMS = (
     ("studio.models.catalogue", "studio.models.weights.folder"),
     ("studio.gallery",),
     ("studio.sampling", "studio.models"),
-    ("studio.engine.row",),
+    ("studio.engine.row", "studio.engine.effort"),
     ("studio.tasks",),
     ("studio.engine.scheduler",),
     ("studio.backends.messages",),

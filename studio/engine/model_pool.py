@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from studio.backends.messages import Submit
-from studio.engine.engine import Engine, PackKey
+from studio.engine.engine import Engine
+from studio.engine.residents import PackKey
 from studio.engine.scheduler import ThroughputEstimate
 from studio.errors import PackError, StudioError
 from studio.events import Cancelled, Event, Failed

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from studio.engine.effort import cost_done, cost_left, pixels_done, pixels_left
 from studio.engine.row import Row
 from studio.engine.scheduler import ThroughputEstimate
 from studio.requests.request import Request
@@ -26,12 +27,12 @@ class Tempo:
 
     def seconds_done(self, row: Row) -> float:
         """About how long it took to come so far with ``row``; 0 before the pack's first call."""
-        return self._seconds(row.cost_done, row.pixels_done)
+        return self._seconds(cost_done(row), pixels_done(row))
 
     def seconds_left(self, row: Row) -> float:
         """About how long the rest takes, to when the picture is written down; before the first call, the writing
         alone."""
-        return self._seconds(row.cost_left, row.pixels_left) + seconds_to_write(row.request)
+        return self._seconds(cost_left(row), pixels_left(row)) + seconds_to_write(row.request)
 
     def _seconds(self, inputs: float, pixels: float) -> float:
         decoding = self.decoding.seconds(pixels)

@@ -44,6 +44,11 @@ class RowConditioning:
     grounded_calls: int = 0
     loras: tuple[Lora, ...] = ()
 
+    @property
+    def branches(self) -> int:
+        """How many model inputs a tile takes."""
+        return 1 if self.unconditional is None else 2
+
 
 @dataclass(frozen=True)
 class ReverseProcess:
@@ -156,7 +161,7 @@ class Row:
     @property
     def is_whole(self) -> bool:
         """Whether it is done and no stage follows."""
-        return self.is_done and self._stage.then is None
+        return self.is_done and self.stages.then is None
 
     @property
     def conditionings(self) -> tuple[Conditioning, ...]:
@@ -181,24 +186,12 @@ class Row:
     @property
     def inputs(self) -> int:
         """How many model inputs the next call needs."""
-        return len(self.places) * self._inputs_a_tile
+        return len(self.places) * self.guidance.branches
 
     @property
     def cost(self) -> float:
         """What the next call needs, in model inputs of the size that the denoiser was trained at."""
-        return self.inputs * self._cost_of_input
-
-    @property
-    def cost_left(self) -> float:
-        """What all calls to the end need, those of later stages, too; likewise."""
-        tiles = len(self.tiling.places) * (self.table.calls - self.call) - self.tiles_done
-        return tiles * self._inputs_a_tile * self._cost_of_input + self._stage.cost_after
-
-    @property
-    def cost_done(self) -> float:
-        """What the calls so far needed, those of earlier stages, too; likewise."""
-        tiles = len(self.tiling.places) * self.call + self.tiles_done
-        return tiles * self._inputs_a_tile * self._cost_of_input + self._stage.cost_before
+        return len(self.places) * self.cost_of_tile
 
     @property
     def pieces(self) -> Tiling:
@@ -206,44 +199,24 @@ class Row:
         return self.denoiser.first_stage.tiling(self.latent)
 
     @property
-    def pixels_left(self) -> float:
-        """How many the first stages have to decode yet, those of later stages, too."""
-        return self._pixels - self._pixels_decoded + self._stage.pixels_after
-
-    @property
-    def pixels_done(self) -> float:
-        """How many they have decoded, those of earlier stages, too."""
-        return self._pixels_decoded + self._stage.pixels_before
-
-    @property
-    def _pixels(self) -> int:
-        return self.tiling.rows * self.tiling.columns * self.denoiser.factor**2
-
-    @property
-    def _pixels_decoded(self) -> float:
-        return self._pixels * len(self.decoded) / len(self.pieces.places) if self.decoded else 0.0
-
-    @property
     def step(self) -> int:
         """How many steps the picture has taken. Second-order samplers call the model twice a step."""
-        return self._stage.steps_before + math.ceil(self.call * self._stage.steps / self.table.calls)
+        return self.stages.steps_before + math.ceil(self.call * self.stages.steps / self.table.calls)
 
     @property
     def steps(self) -> int:
         """How many it takes in all."""
-        return self._stage.steps_before + self._stage.steps + self._stage.steps_after
+        return self.stages.steps_before + self.stages.steps + self.stages.steps_after
 
     @property
-    def _stage(self) -> CascadeStage:
+    def stages(self) -> CascadeStage:
+        """Where it stands among the stages of its picture, the only one among them."""
         return self.stage or CascadeStage(self.request.steps)
 
     @property
-    def _inputs_a_tile(self) -> int:
-        return 1 if self.guidance.unconditional is None else 2
-
-    @property
-    def _cost_of_input(self) -> float:
-        return self.tiling.height * self.tiling.width / self.denoiser.native_area
+    def cost_of_tile(self) -> float:
+        """What a call needs for one tile, in model inputs of the size that the denoiser was trained at."""
+        return self.guidance.branches * self.tiling.height * self.tiling.width / self.denoiser.native_area
 
     @property
     def batch_key(self) -> Hashable:

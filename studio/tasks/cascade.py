@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from studio.engine.effort import cost_done, pixels_done
 from studio.engine.row import CascadeStage, Row
 from studio.errors import PackError
 from studio.images.pixels import Image
@@ -50,7 +51,7 @@ def _follow(row: Row, pack: Pack, drawn: NDArray[np.float32]) -> Row:
     [second] = super_resolve.upscaled(row.job, _second_stage(row.request), pack, drawn)
     second.index, second.request = row.index, row.request
     second.stage = CascadeStage(
-        SECOND_STEPS, steps_before=row.request.steps, cost_before=row.cost_done, pixels_before=row.pixels_done,
+        SECOND_STEPS, steps_before=row.request.steps, cost_before=cost_done(row), pixels_before=pixels_done(row),
         drawn=drawn.round().astype(np.uint8),
     )  # fmt: skip
     return second

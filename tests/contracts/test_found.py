@@ -6,6 +6,7 @@ import inspect
 
 import pytest
 
+from studio.engine.effort import cost_left
 from studio.events import Finished
 from studio.images.pixels import Mask, Pixels
 from studio.models.catalogue import PACKS
@@ -36,7 +37,7 @@ def test_a_request_has_a_task_that_draws_it(kind: type[Request], pack: Pack) -> 
     request = kind(pack=NAME, steps=2, **named)
     rows = find_task(request).prepare("job", request, pack, by_digest)
     assert len(rows) == request.count
-    assert find_task(request).cost(request, pack) == pytest.approx(rows[0].cost_left / rows[0].table.calls)
+    assert find_task(request).cost(request, pack) == pytest.approx(cost_left(rows[0]) / rows[0].table.calls)
     engine = _engine(pack)
     events = engine.submit("job", request, images=by_digest)
     while engine.has_work:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from studio.engine import engine as engine_module
+from studio.engine import job as job_module
 from studio.events import Drawn, Event, Previewed
 from studio.models.model import Pack
 from studio.requests.request import Request
@@ -92,7 +92,7 @@ def test_a_picture_whose_score_or_frame_cannot_be_made_is_drawn_all_the_same(
         raise RuntimeError("no memory for that")
 
     monkeypatch.setattr(type(pack), "similarity", broken)
-    monkeypatch.setattr(engine_module, "encode_frame", broken)
+    monkeypatch.setattr(job_module, "encode_frame", broken)
     events = _events(pack, ask(count=2, trajectory=True, steps=3))
     assert sum(isinstance(event, Drawn) for event in events) == 2
     assert sum(isinstance(event, Previewed) for event in events) == 6, "the usual previews are there"

@@ -181,9 +181,10 @@ def test_in_a_long_queue_a_newcomer_hears_at_once_and_the_others_now_and_then(pa
         events += engine.step()
     heard = [event for event in events if isinstance(event, Queued)]
     assert len(heard) < 4 * engine.waiting, "most hear nothing of most steps"
-    engine._told._again = 0.0
-    engine._places()
-    places = [engine._told._told[job.name] for job in engine._waiting.order()]
+    positions, queue = engine._waiting._positions, engine._waiting._queue
+    positions._again = 0.0
+    engine._news()
+    places = [positions._told[job.name] for job in queue.order()]
     expected = range(len(engine._running), len(engine._running) + len(places))
     for place, true in zip(places, expected, strict=True):
         assert abs(place - true) <= NOTICEABLE * true
@@ -215,7 +216,7 @@ def test_the_refusal_says_how_much_work_is_ahead(pack: Pack) -> None:
 
 def test_what_is_left_of_running_jobs_counts_into_the_wait(pack: Pack) -> None:
     engine = Engine({NAME: pack}, Limits(rows=1), ThroughputEstimate(1.0))
-    next(iter(engine._packs.values())).pace.RECENT = 0.0  # so that this machine's speed does not enter
+    engine._residents[engine.packs[0]].throughput.RECENT = 0.0  # so that this machine's speed does not enter
     engine.submit("a", ask(steps=10, guidance=1.0))
     for _ in range(4):
         engine.step()

@@ -9,8 +9,9 @@ from dataclasses import replace
 import pytest
 
 from studio.backends.messages import Submit
-from studio.engine.engine import Engine, PackKey
+from studio.engine.engine import Engine
 from studio.engine.model_pool import Memory, ModelPool
+from studio.engine.residents import PackKey
 from studio.errors import PackError
 from studio.events import Cancelled, Drawn, Event, Failed, Finished
 from studio.models.catalogue import PackInfo

@@ -65,9 +65,9 @@ def _run(engine: Engine, request: Request) -> list[Event]:
 def _timed(pack: Pack, **limits: int) -> Engine:
     """One whose model inputs take a second, and whose decoded pixels a millisecond, whatever this machine can do."""
     engine = Engine({NAME: pack}, Limits(**limits), ThroughputEstimate(1.0))  # type: ignore[arg-type]
-    [resident] = engine._packs.values()
+    resident = engine._residents[engine.packs[0]]
     resident.tempo.decoding.took(1e-3, 1)
-    for pace in (resident.pace, resident.tempo.decoding):
+    for pace in (resident.throughput, resident.tempo.decoding):
         pace.RECENT = 0.0
     return engine
 
@@ -143,7 +143,7 @@ def test_of_several_pictures_those_that_are_drawn_count(pack: Pack) -> None:
 def test_what_a_pixel_takes_is_learned(pack: Pack) -> None:
     engine = _engine(pack)
     _run(engine, ask())
-    [resident] = engine._packs.values()
+    resident = engine._residents[engine.packs[0]]
     assert resident.tempo.decoding.seconds_per_input is not None
 
 
@@ -158,7 +158,7 @@ def test_a_picture_of_many_megapixels_is_not_nearly_done_when_its_steps_are(pack
     request = Inpaint(
         pack=NAME, prompt="", image=image, mask=painted, width=side, height=side, steps=2, only_masked=True
     )
-    engine = Engine({NAME: pack}, pace=ThroughputEstimate(1e-3))
+    engine = Engine({NAME: pack}, throughput=ThroughputEstimate(1e-3))
     events = engine.submit("a", request, images=whole)
     while engine.has_work:
         events += engine.step()

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from studio.engine.engine import Engine, PackKey
+from studio.engine.engine import Engine
+from studio.engine.residents import PackKey
 from studio.errors import PackError
 from studio.events import Drawn, Event, Failed
 from studio.models.acceleration import precision

@@ -10,6 +10,7 @@ import pytest
 
 from studio.engine import drawn as drawn_module
 from studio.engine import row as rows_module
+from studio.engine.effort import cost_left
 from studio.engine.engine import Engine
 from studio.engine.scheduler import Limits
 from studio.errors import InvalidRequest, JobFailed, PackError
@@ -83,10 +84,10 @@ def test_previews_count_the_steps_of_both_stages_and_what_is_left_of_both(pack: 
 def test_what_is_expected_of_it_is_what_it_takes(pack: Pack) -> None:
     request = ask(count=2, **LARGE)
     rows = stages.prepare("a", request, pack, {})
-    assert inputs_of(request, pack) == pytest.approx(sum(row.cost_left for row in rows))
+    assert inputs_of(request, pack) == pytest.approx(sum(map(cost_left, rows)))
     assert inputs_of(request, pack) > inputs_of(request.base, pack)
     assert inputs_of(request.base, pack) == pytest.approx(
-        sum(row.cost_left for row in stages.prepare("a", request.base, pack, {}))
+        sum(cost_left(row) for row in stages.prepare("a", request.base, pack, {}))
     )
 
 
