@@ -1,34 +1,7 @@
 """Settings from the environment. The only reader of ``os.environ`` in the project.
 
-STUDIO_HOST    127.0.0.1   address to serve the page on, :: for all (else GRADIO_SERVER_NAME, which Spaces sets)
-STUDIO_PORT    7860        port to serve the page on (else GRADIO_SERVER_PORT)
-STUDIO_HOSTS               names by which people reach this server, with commas; localhost and numbers always do
-STUDIO_PROXIES 0           how many proxies of one's own stand in front (1 on Spaces); 0 believes no X-Forwarded-*
-STUDIO_ROOT                where a proxy shows the page, if not at its own root: /studio
-STUDIO_PACK    storybook   name, folder or file of the pack
-STUDIO_MODELS  ./models    folder whose packs are offered: diffusers folders and .safetensors files
-STUDIO_DEVICE  auto        auto, cpu, cuda or cuda:N
-STUDIO_DATA    ./data      folder for pictures (on Spaces, in /data where a volume is mounted there)
-STUDIO_BATCH   auto        most model inputs of the pack's own size in one U-Net call; auto tries at the start
-STUDIO_ROWS    32          most pictures in flight; further jobs wait in the queue
-STUDIO_QUEUE   64          most jobs that wait; further ones are refused
-STUDIO_EACH    32          most jobs of one browser that wait
-STUDIO_EACH_ADDRESS 48     most jobs from one network address that wait, whatever browsers they name
-STUDIO_PATIENCE 300        seconds after which a step counts as stuck and the engine is started anew; 0 is never
-STUDIO_SINGLE              1: everybody sees all pictures; 0 where others than this machine can reach the page
-STUDIO_LOG     text        text, or json for programs that collect logs
-STUDIO_LOG_PROMPTS 0       1: the log says what people ask for, in their words
-STUDIO_GRACE   20          seconds that what is being drawn may take when the studio is ended; the rest waits
-STUDIO_METRICS 0           1: numbers for a Prometheus server at /metrics, for whoever reaches the page
-STUDIO_ACCOUNTS            file of accounts (python -m studio accounts); with it, whoever comes must log in
-STUDIO_MCP     0           1: the studio as tools for assistants at /studio/mcp (requirements-mcp.txt)
-STUDIO_STAGES  2           2: at first, pictures are drawn in two stages where the model can; 1: in one, quicker
-STUDIO_PRECISION auto      exact: float32, the same picture on any machine; fast: bfloat16; auto: fast where it pays
-STUDIO_COMPILE 0           1: in bfloat16, models are compiled for calls of a few sizes, beside what is drawn
-STUDIO_ENGINE  process     process: one engine on this machine; ray: engines on a Ray cluster (requirements-ray.txt)
-STUDIO_REPLICAS 1          how many of them: 4, or 1-8, as many as are needed
-STUDIO_RAY                 the cluster's address; one on this machine where there is none
-STUDIO_STRICT  0           1: the same seed gives the same bits whoever else draws (fixed batches, slower alone)
+A setting is one field of `Settings`: its name, from which its variable follows, its first value, how it is written, and
+what it is for. Reading, checking, the table in docs/hosting.md and what travels to an engine's process follow from it.
 """
 
 from __future__ import annotations
@@ -36,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 from studio.addresses import is_this_machine
 from studio.errors import InvalidRequest
@@ -49,43 +23,188 @@ PREFIX = "STUDIO_"
 SPACE_STORAGE = Path("/data")  # where Spaces mounts a volume, unless told otherwise
 ENGINES = ("process", "ray")
 MOST_REPLICAS = 1024
+MOST_JOBS = 100_000
+DEFINITION = "definition"  # of a field, in its metadata
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Kind(Generic[T]):
+    """How values are written. ``parse`` raises ValueError for a text that is not as ``expected``."""
+
+    expected: str
+    parse: Callable[[str], T]
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What is known of a setting beside its name. ``first`` is its value as it would be written; ``also`` is a variable
+    of somebody else's that says it where ours does not."""
+
+    first: str
+    kind: Kind[Any]
+    help: str
+    also: str = ""
+
+
+def setting(first: str, kind: Kind[T], help: str, *, also: str = "") -> T:
+    """The field of a setting; see `Definition`."""
+    value: T = field(default=kind.parse(first), metadata={DEFINITION: Definition(first, kind, help, also)})
+    return value
+
+
+def whole(least: int, most: int) -> Kind[int]:
+    def parse(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) <= most:
+            raise ValueError(text)
+        return int(text)
+
+    return Kind(f"a whole number from {least} to {most}", parse)
+
+
+def one_of(*names: str) -> Kind[str]:
+    return Kind(f"{', '.join(names[:-1])} or {names[-1]}", lambda text: names[names.index(text)])
+
+
+def matching(expected: str, pattern: str, clean: Callable[[str], str] = str) -> Kind[str]:
+    """A text that matches ``pattern`` once it is ``clean``."""
+
+    def parse(text: str) -> str:
+        value = clean(text)
+        if not re.fullmatch(pattern, value):
+            raise ValueError(text)
+        return value
+
+    return Kind(expected, parse)
+
+
+def _pair(text: str) -> tuple[int, int]:
+    numbers = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", text)
+    fewest, most = (int(numbers[1]), int(numbers[2] or numbers[1])) if numbers else (0, 0)
+    if not 1 <= fewest <= most <= MOST_REPLICAS:
+        raise ValueError(text)
+    return fewest, most
+
+
+def _host(text: str) -> str:
+    """An address as people write it, with or without the brackets of an address in a browser."""
+    host = text.strip()
+    return (host[1:-1] if host.startswith("[") and host.endswith("]") else host) or "127.0.0.1"
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    hosts = tuple(host.strip().lower() for host in text.split(",") if host.strip())
+    if not all(re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", host) for host in hosts):
+        raise ValueError(text)
+    return hosts
+
+
+TEXT = Kind("text", str)
+FLAG = Kind("0 or 1", lambda text: bool(("0", "1").index(text)))
+FOLDER = Kind("a folder", lambda text: Path(text).expanduser())
+FILE: Kind[Path | None] = Kind("a file", lambda text: Path(text).expanduser() if text else None)
+HOST = Kind("an address", _host)
+HOSTS = Kind("names of hosts with commas between, without ports", _hosts)
+ROOT = matching("a path that begins with /, without a host", r"(/[\w.~-]+)*", lambda text: text.rstrip("/"))
+DEVICE = matching("auto, cpu, cuda or cuda:N", r"auto|cpu|cuda(:\d+)?")
+BATCH: Kind[int | None] = Kind(
+    "auto, or a whole number from 2 to 256", lambda text: None if text == "auto" else whole(2, 256).parse(text)
+)
+RANGE = Kind(f"a number from 1 to {MOST_REPLICAS}, or two with a hyphen, the smaller first", _pair)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """See the module's table. ``batch`` None is "auto"; ``is_space`` and ``is_zero_gpu`` is what Spaces says."""
+    """``batch`` None is "auto"; ``is_space`` and ``is_zero_gpu`` is what Spaces says."""
 
-    host: str = "127.0.0.1"
-    port: int = 7860
-    hosts: tuple[str, ...] = ()
-    proxies: int = 0
-    root: str = ""
+    host: str = setting(
+        "127.0.0.1", HOST, "address to serve the page on, of IPv4 or IPv6; `::` is all of both",
+        also="GRADIO_SERVER_NAME",
+    )  # fmt: skip
+    port: int = setting("7860", whole(1, 65535), "port to serve the page on", also="GRADIO_SERVER_PORT")
+    hosts: tuple[str, ...] = setting(
+        "", HOSTS,
+        "names by which people reach this server, with commas between; `localhost` and numbers always work",
+    )  # fmt: skip
+    proxies: int = setting(
+        "0", whole(0, 10),
+        "how many proxies of your own stand in front (1 on Spaces); with `0`, nothing that a request says of its way "
+        "is believed",
+    )  # fmt: skip
+    root: str = setting("", ROOT, "the path below which a proxy shows the page, if not at its own root: `/studio`")
+    accounts: Path | None = setting("", FILE, "a file of accounts; whoever has none is asked to log in")
+    pack: str = setting(
+        "storybook", TEXT,
+        "name, folder or .safetensors file of the pack, or a Hub repository with its commit: `owner/name@0123...`",
+    )  # fmt: skip
+    models: Path = setting(
+        "models", FOLDER, "folder whose packs are offered on the page: diffusers folders and `.safetensors` files"
+    )
+    device: str = setting("auto", DEVICE, "what models compute on")
+    data: Path = setting("data", FOLDER, "folder for pictures; on Spaces in `/data`, where a volume is mounted there")
+    batch: int | None = setting(
+        "auto", BATCH,
+        "most model inputs of the pack's own size in one U-Net call (guidance needs two a picture); `auto` finds the "
+        "best by trying for a few seconds at the start",
+    )  # fmt: skip
+    rows: int = setting("32", whole(16, 1024), "most pictures in flight; further jobs wait in the queue")
+    queue: int = setting("64", whole(1, MOST_JOBS), "most jobs that wait; further ones are refused with an estimate")
+    each: int = setting("32", whole(1, MOST_JOBS), "most jobs of one browser that wait")
+    each_address: int = setting(
+        "48", whole(1, MOST_JOBS), "most jobs from one network address that wait, whatever browsers they name"
+    )
+    patience: int = setting(
+        "300", whole(0, 86_400),
+        "seconds of silence after which the engine counts as stuck and is started anew; `0` is never",
+    )  # fmt: skip
+    single: bool = setting(
+        "1", FLAG,
+        "`1`: everybody sees all pictures in the gallery, `0`: each browser its own. Without it, `0` where others than "
+        "this machine can reach the page (another `STUDIO_HOST`, proxies, names, accounts)",
+    )  # fmt: skip
+    log: str = setting("text", one_of(*FORMS), "`json`: one JSON object a line, for programs that collect logs")
+    log_prompts: bool = setting(
+        "0", FLAG,
+        "`1`: the log says what people ask for, in their words; otherwise nothing that they wrote is in it",
+    )  # fmt: skip
+    metrics: bool = setting(
+        "0", FLAG, "`1`: numbers for a Prometheus server at `/metrics`, for whoever reaches the page"
+    )
+    mcp: bool = setting(
+        "0", FLAG, "`1`: tools for assistants at `/studio/mcp`; needs `pip install -r requirements-mcp.txt`"
+    )
+    grace: int = setting(
+        "20",
+        whole(0, 3600),
+        "seconds that what is being drawn may take once the studio is asked to end; the rest waits",
+    )
+    stages: int = setting(
+        "2", whole(1, 2), "`2`: at first, pictures are drawn in two stages where the model can; `1`: in one, quicker"
+    )
+    engine: str = setting(
+        "process", one_of(*ENGINES),
+        "`process`: one engine on this machine; `ray`: engines on a Ray cluster "
+        "(`pip install -r requirements-ray.txt`)",
+    )  # fmt: skip
+    replicas: tuple[int, int] = setting("1", RANGE, "how many of them: `4`, or `1-8`, as many as are needed")
+    ray: str = setting("", TEXT, "the cluster's address; one on this machine where there is none")
+    precision: str = setting(
+        "auto", one_of("auto", *PRECISIONS),
+        "`exact`: float32, the same picture on any machine; `fast`: bfloat16; `auto`: fast where it pays",
+    )  # fmt: skip
+    compile: bool = setting(
+        "0", FLAG,
+        "`1`: models that compute in bfloat16 are compiled for calls of a few sizes, beside what is drawn. For GPUs, "
+        "where it is untried; on CPUs it needs a C++ compiler and gains nothing",
+    )  # fmt: skip
+    strict: bool = setting(
+        "0", FLAG,
+        "`1`: the same seed gives the same bits on this device whoever else draws; every call is padded to "
+        "`STUDIO_BATCH` (16 for `auto`), which costs time when few draw",
+    )  # fmt: skip
     is_space: bool = False
     is_zero_gpu: bool = False
-    pack: str = "storybook"
-    models: Path = Path("models")
-    device: str = "auto"
-    data: Path = Path("data")
-    batch: int | None = None
-    rows: int = 32
-    queue: int = 64
-    each: int = 32
-    each_address: int = 48
-    patience: int = 300
-    strict: bool = False
-    single: bool = True
-    grace: int = 20
-    metrics: bool = False
-    mcp: bool = False
-    accounts: Path | None = None
-    log: str = "text"
-    log_prompts: bool = False
-    stages: int = 2
-    precision: str = "auto"
-    compile: bool = False
-    engine: str = "process"
-    replicas: tuple[int, int] = (1, 1)
-    ray: str = ""
 
     @property
     def shown_host(self) -> str:
@@ -97,109 +216,74 @@ class Settings:
         """Whether the data folder outlives a restart; on Spaces, only a volume of its own does."""
         return not self.is_space or _is_mounted(self.data)
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether only this machine can reach the page, without an account."""
+        is_open = self.is_space or self.proxies or self.hosts or self.accounts
+        return is_this_machine(self.host) and not is_open
 
-def read_settings(environment: Mapping[str, str]) -> Settings:
+
+S = TypeVar("S", bound=Settings)
+
+
+def definitions(kind: type[Settings] = Settings) -> dict[str, Definition]:
+    """Every setting of ``kind`` by its field's name."""
+    return {each.name: each.metadata[DEFINITION] for each in fields(kind) if DEFINITION in each.metadata}
+
+
+def variable(name: str) -> str:
+    """The environment variable of the setting called ``name``."""
+    return PREFIX + name.upper()
+
+
+def read_settings(environment: Mapping[str, str], kind: type[S] = Settings) -> S:  # type: ignore[assignment]
     """Settings from ``environment``. Raises `InvalidRequest` for a value that makes no sense."""
-    defaults = Settings()
-    device = environment.get(f"{PREFIX}DEVICE", defaults.device)
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
-        raise InvalidRequest(f"{PREFIX}DEVICE", device, "auto, cpu, cuda or cuda:N")
-    batch = environment.get(f"{PREFIX}BATCH", "auto")
+    values: dict[str, Any] = {}
+    for name, definition in definitions(kind).items():
+        for source in (variable(name), definition.also):
+            if source in environment:
+                values[name] = _read(source, environment[source], definition.kind)
+                break
+    settings = kind(**{**_said_by_spaces(environment), **values})
+    if "SPACE_HOST" in environment:
+        named = _read("SPACE_HOST", environment["SPACE_HOST"], HOSTS)
+        settings = replace(settings, hosts=(*settings.hosts, *named))
+    return settings if "single" in values else replace(settings, single=settings.is_alone)
+
+
+def table(kind: type[Settings] = Settings) -> str:
+    """Every setting as a table in Markdown, for docs/hosting.md."""
+    lines = ["| variable | first value | takes | |", "|---|---|---|---|"]
+    for name, each in definitions(kind).items():
+        first = f"`{each.first}`" if each.first else ""
+        lines.append(f"| `{variable(name)}` | {first} | {each.kind.expected} | {each.help} |")
+    return "\n".join(lines)
+
+
+def _read(name: str, text: str, kind: Kind[T]) -> T:
+    try:
+        return kind.parse(text)
+    except ValueError:
+        raise InvalidRequest(name, text, kind.expected) from None
+
+
+def _said_by_spaces(environment: Mapping[str, str]) -> dict[str, Any]:
+    """The first values that are others on Hugging Face Spaces."""
     is_space = "SPACE_ID" in environment
-    host = _host(environment.get(f"{PREFIX}HOST", environment.get("GRADIO_SERVER_NAME", "")))
-    proxies, hosts = _integer(environment, f"{PREFIX}PROXIES", 1 if is_space else 0, 0, 10), _hosts(environment)
-    accounts = environment.get(f"{PREFIX}ACCOUNTS", "")
-    is_alone = is_this_machine(host) and not (
-        is_space or proxies or hosts or accounts
-    )  # for one person on this machine
-    root = environment.get(f"{PREFIX}ROOT", "").rstrip("/")
-    if root and not re.fullmatch(r"(/[\w.~-]+)+", root):
-        raise InvalidRequest(f"{PREFIX}ROOT", root, "a path that begins with /, without a host")
-    precision = environment.get(f"{PREFIX}PRECISION", defaults.precision)
-    if precision not in ("auto", *PRECISIONS):
-        raise InvalidRequest(f"{PREFIX}PRECISION", precision, f"auto or one of: {', '.join(PRECISIONS)}")
-    engine = environment.get(f"{PREFIX}ENGINE", defaults.engine)
-    if engine not in ENGINES:
-        raise InvalidRequest(f"{PREFIX}ENGINE", engine, " or ".join(ENGINES))
-    log = environment.get(f"{PREFIX}LOG", defaults.log)
-    if log not in FORMS:
-        raise InvalidRequest(f"{PREFIX}LOG", log, f"{' or '.join(FORMS)}")
-    kept = SPACE_STORAGE / "latent-studio" if is_space and _is_mounted(SPACE_STORAGE) else defaults.data
-    data = Path(environment.get(f"{PREFIX}DATA", str(kept))).expanduser()
-    port_name = f"{PREFIX}PORT" if f"{PREFIX}PORT" in environment else "GRADIO_SERVER_PORT"
-    return Settings(
-        host=host,
-        port=_integer(environment, port_name, defaults.port, 1, 65535),
-        hosts=hosts,
-        proxies=proxies,
-        root=root,
-        is_space=is_space,
-        is_zero_gpu=environment.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true"),  # as `spaces` reads it
-        pack=environment.get(f"{PREFIX}PACK", defaults.pack),
-        models=Path(environment.get(f"{PREFIX}MODELS", str(defaults.models))).expanduser(),
-        device=device,
-        data=data,
-        batch=None if batch == "auto" else _integer(environment, f"{PREFIX}BATCH", 2, 2, 256),
-        rows=_integer(environment, f"{PREFIX}ROWS", defaults.rows, 16, 1024),
-        queue=_integer(environment, f"{PREFIX}QUEUE", defaults.queue, 1, 100_000),
-        each=_integer(environment, f"{PREFIX}EACH", defaults.each, 1, 100_000),
-        each_address=_integer(environment, f"{PREFIX}EACH_ADDRESS", defaults.each_address, 1, 100_000),
-        patience=_integer(environment, f"{PREFIX}PATIENCE", defaults.patience, 0, 86_400),
-        strict=_integer(environment, f"{PREFIX}STRICT", 0, 0, 1) == 1,
-        single=_integer(environment, f"{PREFIX}SINGLE", 1 if is_alone else 0, 0, 1) == 1,
-        grace=_integer(environment, f"{PREFIX}GRACE", defaults.grace, 0, 3600),
-        metrics=_integer(environment, f"{PREFIX}METRICS", 0, 0, 1) == 1,
-        mcp=_integer(environment, f"{PREFIX}MCP", 0, 0, 1) == 1,
-        accounts=Path(accounts).expanduser() if accounts else None,
-        log=log,
-        log_prompts=_integer(environment, f"{PREFIX}LOG_PROMPTS", 0, 0, 1) == 1,
-        stages=_integer(environment, f"{PREFIX}STAGES", defaults.stages, 1, 2),
-        precision=precision,
-        compile=_integer(environment, f"{PREFIX}COMPILE", 0, 0, 1) == 1,
-        engine=engine,
-        replicas=_range(environment, f"{PREFIX}REPLICAS", defaults.replicas),
-        ray=environment.get(f"{PREFIX}RAY", defaults.ray),
-    )
+    said: dict[str, Any] = {
+        "is_space": is_space,
+        "is_zero_gpu": environment.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true"),  # as `spaces` reads it
+    }
+    if is_space:
+        said["proxies"] = 1
+    if is_space and _is_mounted(SPACE_STORAGE):
+        said["data"] = SPACE_STORAGE / "latent-studio"
+    return said
 
 
 def _is_mounted(folder: Path) -> bool:
     """Whether ``folder`` lies in a volume of its own, which outlives a container's disk."""
     return any(path.is_mount() for path in (folder.absolute(), *folder.absolute().parents[:-1]))
-
-
-def _host(text: str) -> str:
-    """An address as people write it, with or without the brackets of an address in a browser."""
-    host = text.strip()
-    return (host[1:-1] if host.startswith("[") and host.endswith("]") else host) or Settings.host
-
-
-def _hosts(environment: Mapping[str, str]) -> tuple[str, ...]:
-    given = environment.get(f"{PREFIX}HOSTS", "").split(",") + [environment.get("SPACE_HOST", "")]
-    hosts = tuple(host.strip().lower() for host in given if host.strip())
-    for host in hosts:
-        if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", host):
-            raise InvalidRequest(f"{PREFIX}HOSTS", host, "names of hosts with commas between, without ports")
-    return hosts
-
-
-def _range(environment: Mapping[str, str], name: str, default: tuple[int, int]) -> tuple[int, int]:
-    text = environment.get(name)
-    if text is None:
-        return default
-    numbers = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", text)
-    fewest, most = (int(numbers[1]), int(numbers[2] or numbers[1])) if numbers else (0, 0)
-    if not 1 <= fewest <= most <= MOST_REPLICAS:
-        raise InvalidRequest(name, text, f"a number from 1 to {MOST_REPLICAS}, or two with a hyphen, the smaller first")
-    return fewest, most
-
-
-def _integer(environment: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
-    text = environment.get(name)
-    if text is None:
-        return default
-    if not text.isdecimal() or not least <= int(text) <= most:
-        raise InvalidRequest(name, text, f"a whole number from {least} to {most}")
-    return int(text)
 
 
 def path_for_children(folder: Path) -> str:

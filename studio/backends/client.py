@@ -33,7 +33,6 @@ from studio.backends.messages import (
     WorkerOptions,
 )
 from studio.backends.process import EngineProcess
-from studio.engine.scheduler import Limits
 from studio.errors import EngineStopped, InvalidRequest, JobFailed, PackError, QueueFull, StudioError, UnknownJob
 from studio.events import ENDS, Cancelled, Event, Failed, Started
 from studio.images.pixels import Image, Pixels
@@ -118,22 +117,6 @@ class EngineClient(Protocol):
         """Stops the job at its next step; with ``keep``, unfinished pictures are drawn as they are. Never fails."""
 
 
-def _worker_options(pack: PackInfo, settings: Settings) -> WorkerOptions:
-    limits = Limits(
-        inputs=settings.batch or Limits.inputs,
-        rows=settings.rows,
-        waiting=settings.queue,
-        each=settings.each,
-        each_address=settings.each_address,
-        strict=settings.strict,
-    )
-    calibrates, models = settings.batch is None, settings.models.absolute()
-    return WorkerOptions(
-        pack, settings.device, limits, calibrates, settings.patience, models, settings.log, settings.precision,
-        settings.compile,
-    )  # fmt: skip
-
-
 class EngineHandle(Protocol):
     """The engine as its client holds it: an `EngineProcess`, or what stands in for one."""
 
@@ -187,7 +170,8 @@ class LocalClient:
         engine: StartEngine = EngineProcess,
     ) -> None:
         self._engine = engine
-        self._options = _worker_options(find_pack(settings.pack), settings)
+        models = settings.models.absolute()  # an engine may be started elsewhere
+        self._options = WorkerOptions(find_pack(settings.pack), dataclasses.replace(settings, models=models))
         self._models = settings.models
         self._states: Mapping[str, PackState] = {}  # of packs that somebody has asked for
         self._most_jobs = settings.queue + settings.rows  # more than these the engine never has

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeAlias
 
 from studio.engine.scheduler import Limits
@@ -13,6 +12,7 @@ from studio.events import Event
 from studio.images.pixels import Image, Pixels
 from studio.models.catalogue import PackInfo, PackState
 from studio.requests.request import Request
+from studio.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -99,23 +99,27 @@ class Alive:
 
 @dataclass(frozen=True)
 class WorkerOptions:
-    """``pack`` is loaded first, ``device`` as in the settings. With ``calibrates``, the limit on inputs is found by
-    trying instead.
-
-    LoRAs and words of one's own lie in ``models``. A step that takes longer than ``patience`` seconds ends the process;
-    0 waits for ever. ``log`` is the form of the log ``precision`` what models compute in, and
-    ``compiles`` whether they are compiled, as in the settings.
-    """
+    """What an engine is made from: ``pack`` is loaded first, and ``settings`` are those of the whole studio."""
 
     pack: PackInfo
-    device: str
-    limits: Limits
-    calibrates: bool
-    patience: float
-    models: Path | None = None
-    log: str = "text"
-    precision: str = "auto"
-    compiles: bool = False
+    settings: Settings
+
+    @property
+    def limits(self) -> Limits:
+        settings = self.settings
+        return Limits(
+            inputs=settings.batch or Limits.inputs,
+            rows=settings.rows,
+            waiting=settings.queue,
+            each=settings.each,
+            each_address=settings.each_address,
+            strict=settings.strict,
+        )
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether the limit on inputs is found by trying instead."""
+        return self.settings.batch is None
 
 
 Command: TypeAlias = Submit | Cancel | LoadPack | Embed

@@ -43,14 +43,14 @@ class EngineProcess:
     """Starts at once. ``on_message`` is called with each message, and once, in the end, ``on_end``; both in a thread of
     the process's own, one after the other.
 
-    A process that says nothing for ``options.patience`` seconds (0: for ever) is killed, whatever it is stuck in: a
+    A process that says nothing for ``patience`` seconds (0: for ever) is killed, whatever it is stuck in: a
     driver, or a signal that has stopped it.
     """
 
     def __init__(
         self, options: WorkerOptions, on_message: Callable[[Message], None], on_end: Callable[[], None]
     ) -> None:
-        self._patience, self._on_message, self._on_end = options.patience, on_message, on_end
+        self._patience, self._on_message, self._on_end = options.settings.patience, on_message, on_end
         context = _process_context()
         self._pipe, self._far_end = context.Pipe()
         self._process = context.Process(target=run_worker, args=(self._far_end, options), daemon=True, name="engine")

@@ -67,7 +67,7 @@ class Replica:
     sent, and one answers which process it is."""
 
     def __init__(self, options: WorkerOptions) -> None:
-        write_log(options.log)
+        write_log(options.settings.log)
         self._options = options
         self._inbox: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
 
@@ -82,7 +82,7 @@ class Replica:
                 break
             except queue.Empty:  # a sign of life while a pack is loaded
                 yield Alive()
-        rest = () if residency is None else serving(residency, self._inbox, self._options.patience)
+        rest = () if residency is None else serving(residency, self._inbox, self._options.settings.patience)
         yield from (message for message in chain(messages, rest))  # a generator, since Ray sends into what yields
 
     @ray.method(concurrency_group="commands")  # type: ignore[untyped-decorator]
@@ -170,9 +170,8 @@ class RayEngines:
         self._scale, self._address = scale, address
         self._limits = options.limits
         # The line is here; a replica takes whatever it is given.
-        self._of_replica = replace(
-            options, limits=replace(options.limits, waiting=10**6, each=10**6, each_address=10**6)
-        )
+        unlimited = replace(options.settings, queue=NO_LIMIT, each=NO_LIMIT, each_address=NO_LIMIT)
+        self._of_replica = replace(options, settings=unlimited)
         self._news: queue.SimpleQueue[News] = queue.SimpleQueue()
         self._engines: dict[str, _Engine] = {}
         self._jobs: dict[str, _Job] = {}
@@ -227,7 +226,7 @@ class RayEngines:
         self._number += 1
         name = f"replica {self._number}"
         resources = ray.cluster_resources()
-        wants_gpu = self._options.device != "cpu" and resources.get("GPU", 0) > 0
+        wants_gpu = self._options.settings.device != "cpu" and resources.get("GPU", 0) > 0
         share = max(1, int(resources.get("CPU", 1)) // max(1, self._scale.most))
         needed = {"num_gpus": 1, "num_cpus": 1} if wants_gpu else {"num_cpus": share}
         actor = _ACTOR.options(max_restarts=0, **needed).remote(self._of_replica)
@@ -405,7 +404,7 @@ class RayEngines:
     def _tick(self) -> None:
         """Once a second: who says nothing is ended, and there are as many replicas as are needed."""
         now = self._ticked = time.monotonic()
-        patience = self._options.patience
+        patience = self._options.settings.patience
         for name, engine in list(self._engines.items()):
             if patience and engine.is_ready and now - engine.heard > patience:
                 logger.error("%s has said nothing for %g s and is ended", name, patience)

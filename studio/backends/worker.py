@@ -58,7 +58,7 @@ Inbox: TypeAlias = "queue.SimpleQueue[Command | None]"
 
 def run_worker(pipe: Connection, options: WorkerOptions) -> None:
     """The process's main function."""
-    write_log(options.log)
+    write_log(options.settings.log)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the client, which then closes the pipe
     inbox: Inbox = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(pipe, inbox), daemon=True).start()
@@ -68,7 +68,7 @@ def run_worker(pipe: Connection, options: WorkerOptions) -> None:
         for message in messages:
             pipe.send(message)
         if residency is not None:
-            for message in serving(residency, inbox, options.patience):
+            for message in serving(residency, inbox, options.settings.patience):
                 pipe.send(message)
 
 
@@ -100,16 +100,17 @@ def begin(options: WorkerOptions) -> tuple[ModelPool | None, list[Message]]:
     )
 
     quieten()
+    settings, limits = options.settings, options.limits
     try:
-        device = pick_device(options.device)
+        device = pick_device(settings.device)
     except PackError as error:
         return None, [Broken(error)]
-    precision = pick_precision(options.precision, device)
-    compiles = options.compiles and not options.limits.strict  # whose bits must be those of the first call
+    precision = pick_precision(settings.precision, device)
+    compiles = settings.compile and not settings.strict  # whose bits must be those of the first call
     memory = Memory(lambda: free_memory(device), bytes_needed, bytes_of)
-    limits, pace, pack, problem = options.limits, None, None, ""
+    pace, pack, problem = None, None, ""
     try:
-        pack = load_pack(options.pack, device, models=options.models, precision=precision, compiles=compiles)
+        pack = load_pack(options.pack, device, models=settings.models, precision=precision, compiles=compiles)
         limits, pace = _tune(pack, options)
     except PackError as error:
         problem = str(error)
@@ -117,7 +118,7 @@ def begin(options: WorkerOptions) -> tuple[ModelPool | None, list[Message]]:
         logger.exception("the pack %s cannot be loaded", options.pack.title)
         kind, pack = type(error).__name__, None
         problem = f"The pack {options.pack.title} cannot be loaded ({kind}); the log says more."
-    load = partial(load_pack, device=device, models=options.models, compiles=compiles)
+    load = partial(load_pack, device=device, models=settings.models, compiles=compiles)
     residency = ModelPool(
         Engine(limits=limits),
         lambda info, precision, report: load(info, report=report, precision=precision),
@@ -199,12 +200,12 @@ def handle_command(residency: ModelPool, command: Submit | Cancel | LoadPack) ->
 
 def _tune(pack: Pack, options: WorkerOptions) -> tuple[Limits, ThroughputEstimate]:
     """The limits and the pace to begin with; strict mode never calibrates, since its bits depend on the batch size."""
-    if options.limits.strict:
+    if options.settings.strict:
         from studio.engine.step import use_same_algorithms
 
         use_same_algorithms()
     draws_from_words = bool(pack.text.networks) and pack.denoiser is not pack.upscaler  # which is what is tried
-    if not options.calibrates or options.limits.strict or not draws_from_words:
+    if not options.calibrates or options.settings.strict or not draws_from_words:
         return options.limits, ThroughputEstimate()
     from studio.engine.calibration import calibrate
 

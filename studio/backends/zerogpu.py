@@ -55,7 +55,9 @@ class ZeroGpuBackend:
         self, options: WorkerOptions, on_message: Callable[[Message], None], on_end: Callable[[], None]
     ) -> None:
         self._looker = _import_engine()
-        self._options = replace(options, calibrates=False, compiles=False)  # the seconds are other people's
+        settings = options.settings
+        frugal = replace(settings, batch=int(options.limits.inputs), compile=False)  # the seconds are other people's
+        self._options = replace(options, settings=frugal)
         self._on_message, self._on_end = on_message, on_end
         self._residency: ModelPool | None = None  # in the fork alone
         self._is_closing = False

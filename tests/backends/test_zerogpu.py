@@ -21,13 +21,14 @@ from studio.backends import zerogpu
 from studio.backends.messages import Embed, Submit, WorkerOptions
 from studio.backends.worker import begin
 from studio.backends.zerogpu import AT_ONCE, ZeroGpuBackend, driven
-from studio.engine.scheduler import Limits
 from studio.events import Cancelled, Drawn, Event, Previewed, Queued, Started
 from studio.models.registry import find_pack
 from studio.requests.text_to_image import TextToImage
+from studio.settings import Settings
 from tests.backends.lending import PROGRAM, Scheduler, scheduler
 from tests.running import Studio, running_studio
 
+SETTINGS = Settings(device="cpu", batch=16, patience=0)
 SMALL = {"width": 64, "height": 64, "steps": 2}
 
 
@@ -159,7 +160,7 @@ def test_no_fork_is_made_while_the_gallery_looks(monkeypatch: pytest.MonkeyPatch
         has_forked.set()
 
     monkeypatch.setattr(zerogpu, "_import_engine", Embedder)
-    options = WorkerOptions(find_pack("storybook"), "cpu", Limits(), calibrates=False, patience=0)
+    options = WorkerOptions(find_pack("storybook"), SETTINGS)
     gpu = ZeroGpuBackend(options, lambda message: None, lambda: None)
     try:
         gpu.send(Embed("sky", ("sky",)))
@@ -199,7 +200,7 @@ def test_a_fork_that_is_killed_costs_its_job_alone(lent: Studio, client: Client)
 
 def test_a_note_stops_a_job_and_keeps_what_there_is_and_a_closed_call_leaves_nothing_behind(tmp_path: Path) -> None:
     pack = find_pack("storybook")
-    residency, _ = begin(WorkerOptions(pack, "cpu", Limits(), calibrates=False, patience=0))
+    residency, _ = begin(WorkerOptions(pack, SETTINGS))
     assert residency is not None
     request = TextToImage(prompt="a house", pack=pack.name, width=64, height=64, steps=50, count=2)
     keep, stop = tmp_path / "keep", tmp_path / "stop"
