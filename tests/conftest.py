@@ -8,6 +8,7 @@ os.environ["STUDIO_PRECISION"] = "exact"  # so that pictures are the same on eve
 os.environ["OMP_NUM_THREADS"] = "1"  # two workers share two cores, and so do the studios that they start
 
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,11 @@ from storybook.pack import train_and_write
 from storybook.run import options
 from studio.models.model import Pack
 from tests.miniature import make_pack
+from tests.parent import end_with_parent
 from tests.running import Studio, running_studio
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # pytest that is killed takes its workers along, and they what they started
+    end_with_parent(os.getppid(), signal.SIGKILL)
 
 
 @pytest.fixture(scope="session", autouse=True)

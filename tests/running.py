@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -18,10 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tests.parent import tied
+from tests.waiting import wait_until
+
 Result = TypeVar("Result")
 
 ROOT = Path(__file__).parents[1]
-STARTED_WITHIN_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def running_studio(
     **settings: str,
 ) -> Iterator[Studio]:
     """``python app.py`` (or another ``program``) on a free port, with the data folder ``data`` and these settings beside
-    the first values, looked for ``at`` an address; ended by the signal ``ends``."""
+    the first values, looked for ``at`` an address; ended by the signal ``ends``, and with this process, should that be killed."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -60,27 +61,32 @@ def running_studio(
     begun = time.monotonic()
     with (data / "log").open("w") as log:
         environment = {**os.environ, **own, **settings}
-        process = subprocess.Popen([sys.executable, *program], cwd=ROOT, env=environment, stdout=log, stderr=log)
+        process = subprocess.Popen(tied(program), cwd=ROOT, env=environment, stdout=log, stderr=log)
         try:
             url = f"http://{at}:{port}"
             _wait_until_served(url, process, data / "log")
             yield Studio(url, data, process.pid, time.monotonic() - begun)
         finally:
             process.send_signal(ends)
-            process.wait(30)
+            try:
+                process.wait(30)
+            finally:
+                process.kill()
 
 
 def _wait_until_served(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + STARTED_WITHIN_SECONDS
-    while time.monotonic() < deadline:
+    def is_served() -> bool:
         assert process.poll() is None, log.read_text()
         try:
             urllib.request.urlopen(url, timeout=5).close()
         except (urllib.error.URLError, ConnectionError, TimeoutError):
-            time.sleep(0.1)
-        else:
-            return
-    raise AssertionError(f"the page was not served in time:\n{log.read_text()}")
+            return False
+        return True
+
+    try:
+        wait_until(is_served, "the page")
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{log.read_text()}") from None
 
 
 def run_async(work: Coroutine[Any, Any, Result]) -> Result:

@@ -108,7 +108,11 @@ def test_a_job_that_was_cut_off_is_offered_again_and_no_picture_is_lost(tmp_path
         write(page, "an unfinished house")
         page.locator(TEXT + "#generate").click()
         wait_for_state(page, "running", tab=TEXT)
+        engine = psutil.Process(studio.pid).children(recursive=True)
     page.context.close()
+    _, alive = psutil.wait_procs(engine, timeout=60)
+    assert engine
+    assert alive == [], "an engine ends with its page"
     with running_studio(tmp_path) as studio:
         page = chromium.new_page(locale="en-US")
         page.goto(studio.url)

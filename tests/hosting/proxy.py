@@ -10,7 +10,6 @@ import contextlib
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 
 import httpx
@@ -20,7 +19,9 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
+from tests.parent import tied
 from tests.running import ROOT
+from tests.waiting import wait_until
 
 HOP_BY_HOP = {"connection", "transfer-encoding", "keep-alive", "host", "content-length"}
 
@@ -31,15 +32,19 @@ def proxied(url: str, root: str) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with subprocess.Popen([sys.executable, "-m", "tests.hosting.proxy", url, root, str(port)], cwd=ROOT) as process:
+    program = ("-m", "tests.hosting.proxy", url, root, str(port))
+    with subprocess.Popen(tied(program), cwd=ROOT) as process:
         try:
-            while process.poll() is None:
-                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                    break
-                time.sleep(0.05)
+            wait_until(lambda: _is_open(port), "the proxy")
             yield f"http://127.0.0.1:{port}{root}"
         finally:
             process.kill()
+
+
+def _is_open(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
 
 
 def app(url: str, root: str) -> Starlette:
