@@ -8,10 +8,10 @@ from studio.backends.client import EngineClient
 from studio.errors import InvalidRequest
 from studio.images.pixels import Pixels
 from studio.requests.forward_process import ForwardProcess
-from studio.requests.limits import LONGEST_PROMPT
 from studio.requests.request import Prompted, Request
 from tabs.components.controls import count_slider
 from tabs.components.examples import Examples
+from tabs.components.fields import slider, textbox
 from tabs.components.generation import BuiltTab, Given, Job, SessionJobs, Update
 from tabs.components.picker import ModelPicker
 from tabs.components.picture_editor import PictureEditor, showing_picture
@@ -33,12 +33,10 @@ def build(client: EngineClient, desk: SessionJobs, browser: BrowserName, picker:
             job = Job(TITLE, client, desk, browser)
             examples = Examples(ForwardProcess.TASK)
             gr.Markdown(say("tab_forward_process_about"), elem_classes="studio-about")
-            prompt = gr.Textbox(
-                label=say("prompt"), info=say("noise_prompt"), elem_id="prompt", max_length=LONGEST_PROMPT
-            )
+            prompt = textbox(ForwardProcess, "prompt", info=say("noise_prompt"))
             count = count_slider(TIMES)
             with gr.Accordion(say("more"), open=False, elem_id="more"):
-                begin, end = _time("noise_begin", ForwardProcess.begin), _time("noise_end", ForwardProcess.end)
+                begin, end = _time("begin"), _time("end")
                 seed = SeedControls()
         with gr.Column(scale=3, min_width=320, elem_classes="studio-view"):
             job.add_view()
@@ -71,5 +69,6 @@ def build(client: EngineClient, desk: SessionJobs, browser: BrowserName, picker:
     return BuiltTab(TITLE, {editor, prompt, *seed.inputs()}, receive, job, lambda pack: {})
 
 
-def _time(name: str, time: float) -> gr.Slider:
-    return gr.Slider(0, 1, time, step=0.05, label=say(name), info=say("noise_time_hint"), elem_id=name)
+def _time(field: str) -> gr.Slider:
+    name = f"noise_{field}"
+    return slider(ForwardProcess, field, step=0.05, label=say(name), info=say("noise_time_hint"), elem_id=name)

@@ -12,11 +12,11 @@ from studio.errors import InvalidRequest
 from studio.gallery.store import Store
 from studio.images.pixels import Mask, Pixels
 from studio.images.resizing import resized
-from studio.requests.inpaint import FILLS, MOST_FEATHER, Inpaint
-from studio.requests.limits import LEAST_STRENGTH
+from studio.requests.inpaint import FILLS, Inpaint
 from studio.requests.request import Request
 from tabs.components.controls import DrawingControls
 from tabs.components.examples import Examples
+from tabs.components.fields import slider
 from tabs.components.generation import BuiltTab, Given, Job, SessionJobs, Update
 from tabs.components.mask_editor import MaskEditor, Painted, showing
 from tabs.components.picker import ModelPicker
@@ -42,11 +42,9 @@ class _MendingControls:
         fills = [(say(f"fill_{name}"), name) for name in FILLS]
         self._fields |= {
             "fill": gr.Radio(fills, value=FILLS[0], label=say("fill"), info=say("fill_hint"), elem_id="fill"),
-            "strength": gr.Slider(
-                LEAST_STRENGTH, 1, 0.75, step=0.05, label=say("strength"), info=say("strength_hint"), elem_id="strength"
-            ),
-            "feather": gr.Slider(0, MOST_FEATHER, Inpaint.feather, step=1, label=say("feather"), elem_id="feather"),
-            "padding": gr.Slider(0, 512, Inpaint.padding, step=8, label=say("padding"), elem_id="padding"),
+            "strength": slider(Inpaint, "strength", 0.75, step=0.05, info=say("strength_hint")),
+            "feather": slider(Inpaint, "feather", step=1),
+            "padding": slider(Inpaint, "padding", step=8, maximum=512),
         }
 
     def inputs(self) -> set[gr.Component]:

@@ -13,6 +13,7 @@ from studio.requests.request import Request
 from tabs.components.box_editor import BoxEditor, showing_aspect, showing_boxes, showing_under
 from tabs.components.controls import DrawingControls, SizeControls, followers
 from tabs.components.examples import Examples
+from tabs.components.fields import slider
 from tabs.components.generation import BuiltTab, Given, Job, SessionJobs, Update
 from tabs.components.picker import ModelPicker
 from tabs.locale.words import say
@@ -36,10 +37,7 @@ def build(client: EngineClient, desk: SessionJobs, browser: BrowserName, picker:
             drawing.add_count()
             drawing.add_sampling()
             with gr.Accordion(say("more"), open=False, elem_id="more"):
-                grounding = gr.Slider(
-                    0, 1, LayoutToImage.grounding, step=0.05, label=say("grounding"), info=say("grounding_hint"),
-                    elem_id="grounding",
-                )  # fmt: skip
+                grounding = slider(LayoutToImage, "grounding", step=0.05, info=say("grounding_hint"))
                 drawing.add_finer_points()
                 size.add_sides()
             gr.Markdown(say("tab_layout_to_image_about"), elem_classes="studio-about")

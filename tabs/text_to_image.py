@@ -11,11 +11,12 @@ import gradio as gr
 from studio.backends.client import EngineClient
 from studio.gallery.store import Store
 from studio.images.pixels import Pixels
-from studio.requests.limits import LEAST_STRENGTH, RANDOM_SEEDS
+from studio.requests.limits import RANDOM_SEEDS
 from studio.requests.text_to_image import TextToImage
 from tabs.components.controls import DrawingControls, SizeControls, followers
 from tabs.components.drafts import Drafts
 from tabs.components.examples import Examples
+from tabs.components.fields import slider
 from tabs.components.generation import BuiltTab, Given, Job, SessionJobs, Update
 from tabs.components.picker import ModelPicker
 from tabs.components.picture_editor import PictureEditor, emptied, showing_picture
@@ -33,13 +34,11 @@ class _BeginningControls:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._editor = PictureEditor(elem_id="start")
-        self._strength = gr.Slider(
-            LEAST_STRENGTH, 1, TextToImage.strength, step=0.05, label=say("begin_strength"),
-            info=say("begin_strength_hint"), elem_id="begin-strength",
+        self._strength = slider(
+            TextToImage, "strength", step=0.05, label=say("begin_strength"), info=say("begin_strength_hint"),
+            elem_id="begin-strength",
         )  # fmt: skip
-        self._variation = gr.Slider(
-            0, 1, 0, step=0.05, label=say("variation"), info=say("variation_hint"), elem_id="variation"
-        )
+        self._variation = slider(TextToImage, "variation", step=0.05, info=say("variation_hint"))
         self._seed = gr.Textbox(
             str(random.randrange(RANDOM_SEEDS)), label=say("variation_seed"), elem_id="variation-seed", max_length=19
         )

@@ -13,11 +13,12 @@ from studio.images.pixels import Image, Pixels
 from studio.images.resizing import working_size
 from studio.models.catalogue import PackInfo
 from studio.requests.interpolate import Interpolate
-from studio.requests.limits import CASCADE_SCALE, LEAST_STRENGTH, LONGEST_PROMPT
+from studio.requests.limits import CASCADE_SCALE
 from studio.requests.request import Request
 from studio.requests.vary import Vary
 from tabs.components.controls import DrawingControls, SizeControls, followers
 from tabs.components.examples import Examples
+from tabs.components.fields import slider, textbox
 from tabs.components.generation import QUICK, BuiltTab, Given, Job, SessionJobs, Update
 from tabs.components.picker import ModelPicker
 from tabs.components.picture_editor import PictureEditor, showing_picture
@@ -43,10 +44,7 @@ def build(client: EngineClient, desk: SessionJobs, browser: BrowserName, picker:
             modes = [(say("vary_mode_vary"), Vary.TASK), (say("vary_mode_interpolate"), Interpolate.TASK)]
             mode = gr.Radio(modes, value=Vary.TASK, label=say("vary_mode"), elem_id="vary-mode")
             drawing.add_prompt("prompt_hint", "vary_prompt", lines=2)
-            other_prompt = gr.Textbox(
-                label=say("other_prompt"), info=say("other_prompt_hint"), elem_id="other-prompt",
-                max_length=LONGEST_PROMPT,
-            )  # fmt: skip
+            other_prompt = textbox(Interpolate, "other_prompt", info=say("other_prompt_hint"), elem_id="other-prompt")
             job = Job(TITLE, client, desk, browser)
             examples = Examples(Vary.TASK)
             nearness = [(say(CALLED[name]), name) for name in CLOSENESS]
@@ -56,13 +54,10 @@ def build(client: EngineClient, desk: SessionJobs, browser: BrowserName, picker:
             drawing.add_sampling()
             with gr.Accordion(say("more"), open=False, elem_id="more"):
                 usual_likeness, usual_strength = CLOSENESS[USUAL_CLOSENESS]
-                likeness = gr.Slider(
-                    0, 1, usual_likeness, step=0.05, label=say("likeness"), info=say("likeness_hint"),
-                    elem_id="likeness",
-                )  # fmt: skip
-                strength = gr.Slider(
-                    LEAST_STRENGTH, 1, usual_strength, step=0.05, label=say("vary_strength"),
-                    info=say("vary_strength_hint"), elem_id="strength",
+                likeness = slider(Vary, "likeness", usual_likeness, step=0.05, info=say("likeness_hint"))
+                strength = slider(
+                    Vary, "strength", usual_strength, step=0.05, label=say("vary_strength"),
+                    info=say("vary_strength_hint"),
                 )  # fmt: skip
                 drawing.add_finer_points()
                 size.add_sides()

@@ -118,7 +118,7 @@ def test_a_samplers_name_is_taken_in_any_case_and_kept_in_the_catalogues() -> No
 
 @pytest.mark.parametrize("kind", kinds().values())
 def test_mapping_and_back_gives_the_request(kind: type[Request]) -> None:
-    images = {name: name.encode().hex().ljust(64, "0") for name in kind.IMAGES}
+    images = {name: name.encode().hex().ljust(64, "0") for name in kind.images()}
     request = kind(
         **images,
         **own_fields(kind),

@@ -39,7 +39,7 @@ def run(given: argparse.Namespace, settings: Settings) -> int:
         raise InvalidRequest("picture", len(given.ends), "two of them, or none and words at both ends")
     pictures = [open_picture(path.read_bytes()) for path in given.ends]
     pack = find_pack(given.pack or settings.pack)
-    ends: dict[str, Any] = dict(zip(Interpolate.IMAGES, (picture.digest for picture in pictures), strict=False))
+    ends: dict[str, Any] = dict(zip(Interpolate.images(), (picture.digest for picture in pictures), strict=False))
     request = Interpolate(
         **ends,
         other_prompt=given.other_prompt,

@@ -18,7 +18,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "assets" / "examples"
 
 @dataclass(frozen=True)
 class Example:
-    """``request`` makes ``picture`` out of ``sources``, the images that it names, in the order of its ``IMAGES``."""
+    """``request`` makes ``picture`` out of ``sources``, the images that it names, in the order of their fields."""
 
     request: Request
     picture: Pixels

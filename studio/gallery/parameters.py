@@ -13,17 +13,20 @@ from typing import Any
 
 from studio.errors import InvalidRequest, NoRecipe
 from studio.gallery.recipe import Recipe
-from studio.requests.inpaint import Inpaint
+from studio.requests.fields import fields_of
 from studio.requests.request import Prompted, Request
-from studio.requests.super_resolve import SuperResolve
 from studio.requests.text_to_image import TextToImage
-from studio.requests.vary import Vary
 from studio.sampling.catalogue import SAMPLERS, find_sampler
 
 NEGATIVE = "Negative prompt:"
 LONGEST_TEXT = 200_000  # characters
 FEWEST_SETTINGS = 3  # with fewer, a line belongs to the prompt
 KNOWN_SETTINGS = frozenset({"Steps", "Sampler", "CFG scale", "Seed", "Size", "Model", "Model hash"})
+FIRST_SETTINGS = (  # in the order in which others write them
+    "Steps", "Sampler", "Schedule type", "CFG scale", "Seed", "Size", "Model hash", "Model", "CFG Rescale", "Eta DDIM",
+    "Clip skip", "Variation seed", "Variation seed strength", "Denoising strength", "Mask blur", "Inpaint area",
+)  # fmt: skip
+LAST_SETTINGS = ("RNG", "Version")
 FIRST_SETTING = re.compile(r"(?:^|(?<=[\s,.]))Steps:\s*\d")
 FURTHER = re.compile(r"(\w[\w \-/]{1,40}):(.*)")
 KEY_CHARACTER = re.compile(r"[\w \-/]")
@@ -46,47 +49,41 @@ def to_parameters(recipe: Recipe) -> str:
     """The recipe as AUTOMATIC1111's "parameters" text: prompt, negative prompt, one line of settings."""
     request = recipe.request
     sampler, schedule = find_sampler(request.sampler).on(request.schedule).known_as
-    settings: dict[str, Any] = {
-        "Steps": request.steps,
+    settings = {
+        "CFG scale": "1",  # of what has no guidance
+        **_settings_of(request),
         "Sampler": sampler,
         "Schedule type": schedule,
-        "CFG scale": _number(request.guidance) if isinstance(request, Prompted) else "1",
-        "Seed": request.seed,
         "Size": f"{request.width}x{request.height}",
-        "Model hash": recipe.model_hash or None,
-        "Model": request.pack,
-        "CFG Rescale": _number(request.rescale) if isinstance(request, Prompted) and request.rescale else None,
-        "Eta DDIM": _number(request.eta) if request.eta else None,
-        "Clip skip": request.clip_skip + 1 if isinstance(request, Prompted) and request.clip_skip else None,
-        **_beginning(request),
+        **({"Model hash": recipe.model_hash} if recipe.model_hash else {}),
         "RNG": "CPU",
         "Version": "Latent Studio",
     }
-    line = ", ".join(f"{key}: {_quote(str(value))}" for key, value in settings.items() if value is not None)
+    first = [name for name in FIRST_SETTINGS if name in settings]
+    names = [*first, *(name for name in settings if name not in first and name not in LAST_SETTINGS), *LAST_SETTINGS]
+    line = ", ".join(f"{name}: {_quote(settings[name])}" for name in names)
     avoided = request.negative if isinstance(request, Prompted) else ""
     negative = [f"{NEGATIVE} {avoided}"] if avoided else []
     return "\n".join([request.caption, *negative, line])
 
 
-def _beginning(request: Request) -> dict[str, Any]:
-    """What other programs write of a picture that did not begin from the noise of one seed."""
-    if isinstance(request, TextToImage):
-        varied = {"Variation seed": request.variation_seed, "Variation seed strength": _number(request.variation)}
-        begun = {"Denoising strength": _number(request.strength)}
-        return {**(varied if request.variation else {}), **(begun if request.image else {})}
-    if isinstance(request, SuperResolve):
-        return {"Upscale by": request.scale}
-    if isinstance(request, Vary):
-        return {"Denoising strength": _number(request.strength)}
-    if not isinstance(request, Inpaint):
-        return {}
-    area = "Only masked" if request.only_masked else None
-    return {
-        "Denoising strength": _number(request.strength),
-        "Mask blur": request.feather,
-        "Inpaint area": area,
-        "Masked area padding": request.padding if area else None,
-    }
+def _settings_of(request: Request) -> dict[str, str]:
+    """What the request's fields have to say in such a text."""
+    settings = {}
+    for name, field in fields_of(type(request)).items():
+        value = getattr(request, name)
+        is_idle = bool(field.needs) and not getattr(request, field.needs)
+        if field.infotext and not is_idle and (field.silent is None or value != field.silent):
+            settings[field.infotext] = _as_others_say(name, value)
+    return settings
+
+
+def _as_others_say(name: str, value: Any) -> str:
+    if name == "clip_skip":
+        return str(value + 1)  # others count from 1
+    if name == "only_masked":
+        return "Only masked"
+    return str(value) if isinstance(value, (str, bool)) else _number(value)
 
 
 def read_infotext(text: str) -> Infotext:

@@ -20,11 +20,11 @@ MOST_SKIPPED = 11  # layers of a text encoder
 PRECISIONS = EXACT, FAST = "exact", "fast"  # see `studio.models.acceleration.precision`
 
 
-def check_text(field: str, value: object) -> None:
+def check_text(field: str, value: object, longest: int = LONGEST_PROMPT) -> None:
     if not isinstance(value, str):
         raise InvalidRequest(field, value, "text")
-    if len(value) > LONGEST_PROMPT:
-        raise InvalidRequest(field, value, f"at most {LONGEST_PROMPT} characters, not {len(value)}")
+    if len(value) > longest:
+        raise InvalidRequest(field, value, f"at most {longest} characters, not {len(value)}")
     if "\0" in value or any(0xD800 <= ord(character) <= 0xDFFF for character in value):
         raise InvalidRequest(field, value, "text without null characters and broken surrogates")
 
@@ -50,11 +50,10 @@ def check_number(field: str, value: object, least: float, most: float) -> None:
         raise InvalidRequest(field, value, f"a number from {least:g} to {most:g}")
 
 
-def check_side(field: str, value: object) -> None:
-    expected = f"a multiple of {SIDE_MULTIPLE} from {SMALLEST_SIDE} to {LARGEST_SIDE}"
+def check_multiple(field: str, value: object, least: int, most: int, multiple: int) -> None:
     is_whole = isinstance(value, int) and not isinstance(value, bool)
-    if not is_whole or not SMALLEST_SIDE <= value <= LARGEST_SIDE or value % SIDE_MULTIPLE:  # type: ignore[operator]
-        raise InvalidRequest(field, value, expected)
+    if not is_whole or not least <= value <= most or value % multiple:  # type: ignore[operator]
+        raise InvalidRequest(field, value, f"a multiple of {multiple} from {least} to {most}")
 
 
 def evenly_between(begin: float, end: float, count: int) -> tuple[float, ...]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 from studio.errors import InvalidRequest
+from studio.requests.fields import Choice, Field, Flag, Number, Picture, SamplerName, Text, Whole, fields_of
 from studio.requests.limits import (
     CASCADE_SCALE,
     LARGEST_SEED,
@@ -18,12 +19,7 @@ from studio.requests.limits import (
     PRECISIONS,
     SIDE_MULTIPLE,
     SMALLEST_SIDE,
-    check_digest,
-    check_flag,
     check_integer,
-    check_number,
-    check_side,
-    check_text,
 )
 from studio.sampling.catalogue import BETAS, DEFAULT_SAMPLER, FLOW, MOST_STEPS, Sampler, find_sampler, samplers_for
 
@@ -31,58 +27,61 @@ IN_TWO_STAGES = (
     f"a multiple of {SIDE_MULTIPLE * CASCADE_SCALE} from {SMALLEST_SIDE * CASCADE_SCALE} to {LARGEST_SIDE}, as it is "
     "drawn in two stages"
 )
+SIDE = Whole("of the picture in pixels", SMALLEST_SIDE, LARGEST_SIDE, SIDE_MULTIPLE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What every way of drawing has in common.
-
-    width, height: of the picture that comes out, in pixels; each kind of request has limits of its own
-    seed:  0 .. 2^63 - 1; picture i of ``count`` is drawn from ``seed + i``
-    steps: 1 .. 150, within what the sampler can take
-    eta:   0 .. 1, the noise of DDIM; other samplers ignore it
-    count: 1 .. 16 pictures
-    schedule: where the sampler's noise levels lie; empty for its own, else one that it takes (`SCHEDULES`)
-    precision: "exact" (float32) or "fast", what the denoiser computes in; empty for what the studio is set to
-    trajectory: keep what each step was heading for, as a trajectory beside the picture
+    """What every way of drawing has in common. What a field is, its limits and its names elsewhere stand beside it
+    (`studio.requests.fields`); rules over several fields follow in ``__post_init__``.
 
     Raises `InvalidRequest`, naming the field, the value and the limit.
     """
 
     TASK: ClassVar[str]
-    IMAGES: ClassVar[tuple[str, ...]] = ()  # the fields that name images, by their digests
+    ABOUT: ClassVar[str]  # what it does, in a sentence
 
-    pack: str
-    width: int
-    height: int
-    seed: int = 0
-    steps: int = 20
-    sampler: str = DEFAULT_SAMPLER
-    schedule: str = ""
-    eta: float = 0.0
-    count: int = 1
-    precision: str = ""
-    trajectory: bool = False
+    pack: Annotated[str, Text("the model", infotext="Model")]
+    width: Annotated[int, Field("of the picture in pixels")]  # each kind of request has limits of its own
+    height: Annotated[int, Field("of the picture in pixels")]
+    seed: Annotated[
+        int, Field("of the first picture, 0 to 2^63-1; each further picture has the next one", infotext="Seed")
+    ] = 0
+    steps: Annotated[int, Whole("within what the sampler can take", 1, MOST_STEPS, infotext="Steps")] = 20
+    sampler: Annotated[str, SamplerName("one of the page's samplers", infotext="Sampler")] = DEFAULT_SAMPLER
+    schedule: Annotated[
+        str,
+        Text(
+            "where the sampler's noise levels lie: Uniform, Karras, Exponential, Beta or SGM Uniform; empty: its own",
+            infotext="Schedule type", in_endpoints=False,
+        ),
+    ] = ""  # fmt: skip
+    eta: Annotated[
+        float,
+        Number("noise of DDIM; other samplers ignore it", 0, 1, infotext="Eta DDIM", silent=0, in_endpoints=False),
+    ] = 0.0
+    count: Annotated[int, Whole("how many pictures", 1, MOST_PICTURES)] = 1
+    precision: Annotated[
+        str,
+        Choice(
+            "what the denoiser computes in; empty for what the studio is set to", PRECISIONS, may_be_empty=True,
+            in_endpoints=False, in_commands=False,
+        ),
+    ] = ""  # fmt: skip
+    trajectory: Annotated[
+        bool, Flag("keep what each step was heading for, beside the picture", option="--film", in_endpoints=False)
+    ] = False
 
     def __post_init__(self) -> None:
-        check_text("pack", self.pack)
-        for name, digest in self.named.items():
-            check_digest(name, digest)
-        check_flag("trajectory", self.trajectory)
-        check_text("precision", self.precision)
-        if self.precision not in ("", *PRECISIONS):
-            raise InvalidRequest("precision", self.precision, f"empty, or one of: {', '.join(PRECISIONS)}")
-        check_integer("count", self.count, 1, MOST_PICTURES)
+        for name, field in fields_of(type(self)).items():
+            value = getattr(self, name)
+            if (kept := field.checked(name, value)) is not value:
+                object.__setattr__(self, name, kept)
         check_integer("seed", self.seed, 0, LARGEST_SEED - self.count + 1)
-        check_integer("steps", self.steps, 1, MOST_STEPS)
-        check_number("eta", self.eta, 0.0, 1.0)
-        check_text("sampler", self.sampler)
         sampler = find_sampler(self.sampler)
         if not sampler.fewest_steps <= self.steps <= sampler.most_steps:
             expected = f"{sampler.fewest_steps} to {sampler.most_steps} with {sampler.name}"
             raise InvalidRequest("steps", self.steps, expected)
-        object.__setattr__(self, "sampler", sampler.name)  # the catalogue's spelling, whatever case was typed
-        check_text("schedule", self.schedule)
         if self.schedule and self.schedule not in sampler.schedules:
             expected = f"one of: {', '.join(sampler.schedules)}" if sampler.schedules else f"empty with {sampler.name}"
             raise InvalidRequest("schedule", self.schedule, expected)
@@ -116,10 +115,15 @@ class Request:
         if self.schedule:
             raise InvalidRequest("schedule", self.schedule, "empty with this model")
 
+    @classmethod
+    def images(cls) -> tuple[str, ...]:
+        """The fields that name images, by their digests."""
+        return tuple(name for name, field in fields_of(cls).items() if isinstance(field, Picture))
+
     @property
     def named(self) -> dict[str, str]:
         """The digests of the images that it is made from, by their fields."""
-        return {name: getattr(self, name) for name in self.IMAGES}
+        return {name: digest for name in self.images() if (digest := getattr(self, name))}
 
     def alone(self, index: int) -> Self:
         """The request that makes picture ``index`` of these alone."""
@@ -156,26 +160,26 @@ class Request:
 class Prompted(Request):
     """What every way of drawing from words has in common.
 
-    guidance: 1 .. 30, the scale of classifier-free guidance; 1 is none, and halves the work
-    rescale:  0 .. 1, how far the guided output is brought back to the conditional's deviation (Lin et al. 2024)
-    clip_skip: 0 .. 11, how many of the text encoder's last layers are left out
-
-    In both prompts, `studio.prompts` says what stands for what.
+    In both prompts, `studio.prompts` says what stands for what. ``guidance`` of 1 is none, and halves the work;
+    ``rescale`` brings what is guided back to the conditional's deviation (Lin et al. 2024).
     """
 
-    prompt: str
-    negative: str = ""
-    guidance: float = 4.0
-    rescale: float = 0.0
-    clip_skip: int = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_text("prompt", self.prompt)
-        check_text("negative", self.negative)
-        check_number("guidance", self.guidance, LEAST_GUIDANCE, MOST_GUIDANCE)
-        check_number("rescale", self.rescale, 0.0, 1.0)
-        check_integer("clip_skip", self.clip_skip, 0, MOST_SKIPPED)
+    prompt: Annotated[str, Text("what should be seen, in English, Chinese or German")]
+    negative: Annotated[str, Text("what should not be seen")] = ""
+    guidance: Annotated[
+        float,
+        Number("the scale of classifier-free guidance", LEAST_GUIDANCE, MOST_GUIDANCE, infotext="CFG scale"),
+    ] = 4.0
+    rescale: Annotated[
+        float, Number("guidance rescale", 0, 1, infotext="CFG Rescale", silent=0, in_endpoints=False)
+    ] = 0.0
+    clip_skip: Annotated[
+        int,
+        Whole(
+            "last layers of the text encoder to leave out", 0, MOST_SKIPPED, infotext="Clip skip", silent=0,
+            in_endpoints=False,
+        ),
+    ] = 0  # fmt: skip
 
     @property
     def caption(self) -> str:
@@ -184,19 +188,16 @@ class Prompted(Request):
 
 @dataclass(frozen=True, kw_only=True)
 class Staged(Prompted):
-    """What can be drawn in two stages. width, height: 64 .. 2048 pixels, multiples of 8.
-
-    cascade: draw a picture of a quarter of the sides first, then draw that anew by the pack's model for
-             super-resolution (cascaded diffusion, Ho et al. 2022); sides are then 256 .. 2048 pixels, multiples of 32
+    """What can be drawn in two stages: a picture of a quarter of the sides first, then that anew by the pack's model
+    for super-resolution (cascaded diffusion, Ho et al. 2022). Sides are then 256 .. 2048 pixels, multiples of 32.
     """
 
-    cascade: bool = False
+    width: Annotated[int, SIDE]
+    height: Annotated[int, SIDE]
+    cascade: Annotated[bool, Flag("a small picture first, then that anew with four times its sides")] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_side("width", self.width)
-        check_side("height", self.height)
-        check_flag("cascade", self.cascade)
         if not self.cascade:
             return
         for name in ("width", "height"):

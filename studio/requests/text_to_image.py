@@ -4,35 +4,45 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
-from studio.requests.limits import LARGEST_SEED, LEAST_STRENGTH, check_integer, check_number
+from studio.requests.fields import Number, Picture, Text, Whole
+from studio.requests.limits import LARGEST_SEED, LEAST_STRENGTH
 from studio.requests.request import Staged
 
 
 @dataclass(frozen=True, kw_only=True)
 class TextToImage(Staged):
-    """Pictures from words. The rest: see `Staged` and `Prompted`.
-
-    image:    digest of a picture to begin from; empty to begin from noise
-    strength: 0.05 .. 1, how much of the way from noise is gone, where there is one; 1 keeps nothing of it
-    variation: 0 .. 1, how far the noise that a picture begins from lies towards that of ``variation_seed``, along a
-              great circle; then all pictures have one ``seed``, and ``variation_seed`` counts up instead
+    """Pictures from words. Where ``variation`` is not 0, all pictures have one ``seed``, their noise lies along a great
+    circle towards that of ``variation_seed``, and ``variation_seed`` counts up instead.
     """
 
     TASK: ClassVar[str] = "text-to-image"
-    IMAGES: ClassVar[tuple[str, ...]] = ("image",)
+    ABOUT: ClassVar[str] = "Draw pictures from words."
 
-    image: str = ""
-    strength: float = 0.75
-    variation: float = 0.0
-    variation_seed: int = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_number("strength", self.strength, LEAST_STRENGTH, 1.0)
-        check_number("variation", self.variation, 0.0, 1.0)
-        check_integer("variation_seed", self.variation_seed, 0, LARGEST_SEED)
+    schedule: Annotated[
+        str, Text("where the sampler's noise levels lie; empty for its own", infotext="Schedule type")
+    ] = ""
+    image: Annotated[
+        str, Picture("a picture to begin from, instead of noise", may_be_empty=True, in_endpoints=False)
+    ] = ""
+    strength: Annotated[
+        float,
+        Number(
+            "how much of the way from noise is gone, where it begins from a picture; 1 keeps nothing of it",
+            LEAST_STRENGTH, 1, infotext="Denoising strength", needs="image", in_endpoints=False,
+        ),
+    ] = 0.75  # fmt: skip
+    variation: Annotated[
+        float,
+        Number("how far to a second seed", 0, 1, infotext="Variation seed strength", silent=0, in_endpoints=False),
+    ] = 0.0
+    variation_seed: Annotated[
+        int,
+        Whole(
+            "the second seed", 0, LARGEST_SEED, infotext="Variation seed", needs="variation", in_endpoints=False
+        ),
+    ] = 0  # fmt: skip
 
     def alone(self, index: int) -> Self:
         if not self.variation:
@@ -47,7 +57,3 @@ class TextToImage(Staged):
     @property
     def needs_words(self) -> bool:
         return not self.image or self.strength == 1
-
-    @property
-    def named(self) -> dict[str, str]:
-        return {"image": self.image} if self.image else {}

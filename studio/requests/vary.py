@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from studio.requests.limits import LEAST_STRENGTH, check_number
+from studio.requests.fields import Number, Picture
+from studio.requests.limits import LEAST_STRENGTH
 from studio.requests.request import Staged
 
 
 @dataclass(frozen=True, kw_only=True)
 class Vary(Staged):
-    """Pictures like a picture, whose middle is cut to their shape. The rest: see `Staged` and `Prompted`.
-
-    image:    the source, by its digest
-    prompt:   what else should be in them; may be empty
-    likeness: 0 .. 1, how strongly what the source shows steers (the scale of IP-Adapter)
-    strength: 0.05 .. 1, the share of the noise levels that are gone through from the source on (image-to-image);
-              1 begins from noise alone
+    """Pictures like a picture, whose middle is cut to their shape. ``likeness`` is the scale of IP-Adapter; the prompt
+    says what else should be in them.
     """
 
     TASK: ClassVar[str] = "vary"
-    IMAGES: ClassVar[tuple[str, ...]] = ("image",)
+    ABOUT: ClassVar[str] = "Draw pictures like a picture."
 
-    image: str
+    image: Annotated[str, Picture("the picture")]
     prompt: str = ""
-    likeness: float = 1.0
-    strength: float = 1.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_number("likeness", self.likeness, 0.0, 1.0)
-        check_number("strength", self.strength, LEAST_STRENGTH, 1.0)
+    likeness: Annotated[float, Number("how strongly what the picture shows steers", 0, 1)] = 1.0
+    strength: Annotated[
+        float,
+        Number(
+            "how far from the picture itself drawing begins; 1 from noise alone", LEAST_STRENGTH, 1,
+            infotext="Denoising strength",
+        ),
+    ] = 1.0  # fmt: skip
 
     @property
     def needs_words(self) -> bool:

@@ -17,17 +17,13 @@ from studio.models.catalogue import QUICK_GUIDANCE, QUICK_STEPS, PackInfo
 from studio.requests.limits import (
     CASCADE_SCALE,
     LARGEST_SIDE,
-    LEAST_GUIDANCE,
-    LONGEST_PROMPT,
-    MOST_GUIDANCE,
-    MOST_PICTURES,
-    MOST_SKIPPED,
     SIDE_MULTIPLE,
     SMALLEST_SIDE,
     check_text,
 )
 from studio.requests.request import Prompted, Request, Staged
-from studio.sampling.catalogue import DEFAULT_SAMPLER, MOST_STEPS, SAMPLERS, find_sampler, samplers_for
+from studio.sampling.catalogue import DEFAULT_SAMPLER, SAMPLERS, find_sampler, samplers_for
+from tabs.components.fields import slider, textbox
 from tabs.components.generation import QUICK, Given, Update
 from tabs.components.picker import ModelPicker
 from tabs.components.seed import SeedControls, read_seed
@@ -54,7 +50,7 @@ def shape_sides(shape: str, pack: PackInfo, *, cascade: bool = False) -> tuple[i
 
 
 def count_slider(count: int = 1) -> gr.Slider:
-    return gr.Slider(1, MOST_PICTURES, count, step=1, label=say("count"), elem_id="count")
+    return slider(Request, "count", count, step=1)
 
 
 class DrawingControls:
@@ -73,10 +69,7 @@ class DrawingControls:
 
     def add_prompt(self, hint: str, info: str = "generate_keys", **options: Any) -> gr.Textbox:
         """``hint`` and ``info`` are keys of words."""
-        prompt = gr.Textbox(
-            label=say("prompt"), info=say(info), placeholder=say(hint), max_lines=8, elem_id="prompt",
-            max_length=LONGEST_PROMPT, **options,
-        )  # fmt: skip
+        prompt = textbox(Prompted, "prompt", info=say(info), placeholder=say(hint), max_lines=8, **options)
         self._fields["prompt"] = prompt
         return prompt
 
@@ -91,15 +84,13 @@ class DrawingControls:
         self._sampling = SamplingControls(self._picker)
 
     def add_finer_points(self) -> None:
-        self._fields["negative"] = gr.Textbox(
-            label=say("negative"), placeholder=say("negative_hint"), elem_id="negative", max_length=LONGEST_PROMPT
-        )
+        self._fields["negative"] = textbox(Prompted, "negative", placeholder=say("negative_hint"))
         self._lora = gr.Dropdown(
             self._picker.loras, value=None, label=say("lora"), info=say("lora_hint"), elem_id="lora",
             visible=bool(self._picker.loras),
         )  # fmt: skip
         self._sampling.add_finer_points()
-        self._fields["clip_skip"] = _slider("clip_skip", 0, MOST_SKIPPED, 0, 1)
+        self._fields["clip_skip"] = _slider("clip_skip", 1)
         self.seed = SeedControls()
 
     def inputs(self) -> set[gr.Component]:
@@ -262,14 +253,14 @@ class SamplingControls:
                 ),
             }
             with gr.Row():
-                self._fields["steps"] = _slider("steps", 1, MOST_STEPS, pack.steps, 1)
+                self._fields["steps"] = _slider("steps", 1, pack.steps)
                 if is_guided:
-                    self._fields["guidance"] = _slider("guidance", LEAST_GUIDANCE, MOST_GUIDANCE, pack.guidance, 0.5)
+                    self._fields["guidance"] = _slider("guidance", 0.5, pack.guidance)
 
     def add_finer_points(self) -> None:
         if self._is_guided:
-            self._fields["rescale"] = _slider("rescale", 0, 1, 0, 0.05)
-        self._fields["eta"] = _slider("eta", 0, 1, 0, 0.05)
+            self._fields["rescale"] = _slider("rescale", 0.05)
+        self._fields["eta"] = _slider("eta", 0.05)
         self._fields["trajectory"] = gr.Checkbox(
             False, label=say("trajectory"), info=say("trajectory_hint"), elem_id="trajectory"
         )
@@ -331,7 +322,5 @@ def _schedules(sampler: str) -> list[tuple[str, str]]:
     return [(say("schedule_own"), ""), *((name, name) for name in find_sampler(sampler).offered)]
 
 
-def _slider(name: str, least: float, most: float, value: float, step: float) -> gr.Slider:
-    return gr.Slider(
-        least, most, value, step=step, label=say(name), info=say(f"{name}_hint"), elem_id=name, min_width=180
-    )
+def _slider(field: str, step: float, value: float | None = None) -> gr.Slider:
+    return slider(Prompted, field, value, step=step, info=say(f"{field}_hint"), min_width=180)

@@ -33,7 +33,7 @@ def test_a_tab_says_what_it_is_and_can_be_built(tab) -> None:
 def test_a_request_has_a_task_that_draws_it(kind: type[Request], pack: Pack) -> None:
     picture, mask = Pixels(SIDE, SIDE, bytes(SIDE * SIDE * 3)), Mask(SIDE, SIDE, b"\xff" * SIDE * SIDE)
     by_digest = {image.digest: image for image in (picture, mask)}
-    named = {name: (mask if name == "mask" else picture).digest for name in kind.IMAGES} | own_fields(kind)
+    named = {name: (mask if name == "mask" else picture).digest for name in kind.images()} | own_fields(kind)
     request = kind(pack=NAME, steps=2, **named)
     rows = find_task(request).prepare("job", request, pack, by_digest)
     assert len(rows) == request.count
