@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
-from studio.backends.client import LocalClient
+from studio.backends.local import LocalClient
 from studio.backends.placing import Scale
 from studio.backends.ray import RayEngines
 from studio.events import Finished

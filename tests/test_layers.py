@@ -90,7 +90,7 @@ def test_each_library_stays_in_its_rooms(file: Path) -> None:
 
 def test_the_page_and_its_client_import_no_torch() -> None:
     """A busy thread beside the U-Net slows it ninefold, so the models live in another process; keep them there."""
-    code = "import sys, app, tabs.page, studio.backends.client, studio.gallery.recorder, studio.cli; sys.exit('torch' in sys.modules)"
+    code = "import sys, app, tabs.page, studio.backends.local, studio.gallery.recorder, studio.cli; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 

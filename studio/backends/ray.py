@@ -14,16 +14,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
-import os
 import queue
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import ray
 
@@ -42,58 +39,20 @@ from studio.backends.messages import (
     WorkerOptions,
 )
 from studio.backends.placing import Demand, Placement, Scale, Site, demand_of
-from studio.backends.worker import begin, serving
-from studio.engine.scheduler import QueuePositions, ThroughputEstimate, refusal
+from studio.backends.replica import TICK_SECONDS, Cluster, ReplicaHandle, pulse, ready, states
+from studio.engine.scheduler import QueuePositions, refusal
 from studio.errors import EngineStopped, PackError
 from studio.events import ENDS, Cancelled, Drawn, Event, Failed, Finished, Previewed, Progressed, Queued, Started
-from studio.logs import write_log
-from studio.models.catalogue import PackInfo, PackState
-from studio.settings import path_for_children
+from studio.models.catalogue import PackInfo
 
 logger = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parents[2]
-TICK_SECONDS = 1.0
 LOADING_SECONDS = 15.0  # that a pack takes to load, as placing assumes it
 FIRST_PACE = 0.05  # seconds a model input, until a replica has drawn something
 MOST_LIVES = 3  # replicas that may die while they draw one job
 MOST_STARTS = 5  # of replicas one after the other that were never ready
 NO_LIMIT = 10**9
-STATUSES = ("resident", "loading", "failed", "available")  # of a pack on several replicas, the best first
-
-
-class Replica:
-    """The actor: an engine and its loop. One thread of it serves, one takes commands, in the order in which they were
-    sent, and one answers which process it is."""
-
-    def __init__(self, options: WorkerOptions) -> None:
-        write_log(options.settings.log)
-        self._options = options
-        self._inbox: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
-
-    @ray.method(concurrency_group="stream")  # type: ignore[untyped-decorator]
-    def messages(self) -> Iterator[Message]:
-        """All that the engine says, to its end."""
-        began: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        threading.Thread(target=lambda: began.put(begin(self._options)), daemon=True).start()
-        while True:
-            try:
-                residency, messages = began.get(timeout=TICK_SECONDS)
-                break
-            except queue.Empty:  # a sign of life while a pack is loaded
-                yield Alive()
-        rest = () if residency is None else serving(residency, self._inbox, self._options.settings.patience)
-        yield from (message for message in chain(messages, rest))  # a generator, since Ray sends into what yields
-
-    @ray.method(concurrency_group="commands")  # type: ignore[untyped-decorator]
-    def send(self, command: Command | None) -> None:
-        self._inbox.put(command)
-
-    def process(self) -> int:
-        return os.getpid()
-
-
-_ACTOR = ray.remote(concurrency_groups={"stream": 1, "commands": 1})(Replica)
 
 
 @dataclass(eq=False)
@@ -122,30 +81,6 @@ class _Job:
         return self.command.address
 
 
-@dataclass(eq=False)
-class _Engine:
-    """A replica as it is known here. ``heard`` is when it last said something, ``idle`` since when it has no work, and
-    ``drawn`` when it last finished a picture, or got work."""
-
-    actor: Any
-    site: Site
-    heard: float
-    idle: float
-    drawn: float = 0.0
-    is_ready: bool = False
-    inputs: float = 0.0
-    device: str = ""
-    pulse: Alive = field(default_factory=Alive)
-    packs: dict[str, PackState] = field(default_factory=dict)
-    pace: ThroughputEstimate = field(default_factory=ThroughputEstimate)
-
-    def drew(self, demand: Demand) -> None:
-        """One of the pictures of a job, whose inputs it has had between others."""
-        now = time.monotonic()
-        self.pace.took(now - self.drawn, max(1.0, demand.inputs / demand.pictures))
-        self.drawn = now
-
-
 News: TypeAlias = "tuple[str, Command | Message | None]"  # from whom; "" is the studio, and None the end
 CLIENT = ""
 
@@ -154,7 +89,8 @@ class RayEngines:
     """In place of an `EngineProcess`: ``scale`` says how many replicas there may be, ``address`` where the cluster is;
     empty begins one on this machine.
 
-    One thread does everything, one piece of news after the other; others only bring them.
+    One thread does everything, one piece of news after the other; others only bring them. Its methods are the kinds of
+    news, which share one state without a lock; what is Ray's own is in `studio.backends.replica`.
     """
 
     def __init__(
@@ -167,13 +103,13 @@ class RayEngines:
         address: str = "",
     ) -> None:
         self._options, self._on_message, self._on_end = options, on_message, on_end
-        self._scale, self._address = scale, address
+        self._scale = scale
         self._limits = options.limits
-        # The line is here; a replica takes whatever it is given.
+        # The line is here; a replica takes whatever it is sent.
         unlimited = replace(options.settings, queue=NO_LIMIT, each=NO_LIMIT, each_address=NO_LIMIT)
-        self._of_replica = replace(options, settings=unlimited)
+        self._cluster = Cluster(replace(options, settings=unlimited), address, scale.most)
         self._news: queue.SimpleQueue[News] = queue.SimpleQueue()
-        self._engines: dict[str, _Engine] = {}
+        self._engines: dict[str, ReplicaHandle] = {}
         self._jobs: dict[str, _Job] = {}
         self._looks: dict[str, str] = {}  # which replica was asked to look
         self._placement: Placement[_Job] = Placement(LOADING_SECONDS)
@@ -195,7 +131,7 @@ class RayEngines:
 
     def _live(self) -> None:
         try:
-            self._connect()
+            self._cluster.connect()
             for _ in range(self._scale.fewest):
                 self._start()
             while not self._is_closing:
@@ -207,41 +143,16 @@ class RayEngines:
             logger.exception("the engines on Ray cannot go on")
             self._on_message(Broken(EngineStopped("Ray cannot be reached or has ended; the log says more.")))
         for engine in self._engines.values():
-            _end(engine)
-        if not self._address:
-            ray.shutdown()
+            engine.end()
+        self._cluster.leave()
         self._on_end()
 
-    def _connect(self) -> None:
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing calls home
-        kept: dict[str, Any] = {"log_to_driver": True, "logging_level": logging.WARNING, "ignore_reinit_error": True}
-        kept["runtime_env"] = {"env_vars": {"PYTHONPATH": path_for_children(ROOT)}}
-        if self._address:
-            ray.init(self._address, **kept)
-        else:
-            ray.init(include_dashboard=False, **kept)
-
     def _start(self) -> None:
-        """One more replica: on a GPU where the cluster has any, else on its share of the cores."""
+        """One more replica."""
         self._number += 1
-        name = f"replica {self._number}"
-        resources = ray.cluster_resources()
-        wants_gpu = self._options.settings.device != "cpu" and resources.get("GPU", 0) > 0
-        share = max(1, int(resources.get("CPU", 1)) // max(1, self._scale.most))
-        needed = {"num_gpus": 1, "num_cpus": 1} if wants_gpu else {"num_cpus": share}
-        actor = _ACTOR.options(max_restarts=0, **needed).remote(self._of_replica)
-        now = time.monotonic()
-        self._engines[name] = _Engine(actor, Site(name, FIRST_PACE, self._limits.rows), now, now)
-        threading.Thread(target=self._follow, args=(name, actor), daemon=True, name=name).start()
-
-    def _follow(self, name: str, actor: Any) -> None:
-        """Brings in what a replica says, and that it has ended."""
-        try:
-            for message in actor.messages.options(num_returns="streaming").remote():
-                self._news.put((name, ray.get(message)))
-        except Exception:
-            logger.warning("%s has ended", name, exc_info=True)
-        self._news.put((name, None))
+        name, now = f"replica {self._number}", time.monotonic()
+        actor = self._cluster.start(name, lambda message: self._news.put((name, message)))
+        self._engines[name] = ReplicaHandle(actor, Site(name, FIRST_PACE, self._limits.rows), now, now)
 
     def _take(self, who: str, news: Command | Message | None) -> None:
         if who == CLIENT:
@@ -269,12 +180,12 @@ class RayEngines:
 
     def _submit(self, command: Submit) -> None:
         crowd = self._placement.line.crowd(command.owner, command.address)
-        if refused := refusal(self._limits, crowd, lambda: _finite(self._placement.seconds)):
+        if refused := refusal(self._limits, crowd, self._seconds):
             self._tell(Failed(command.job, refused))
             return
         job = self._jobs[command.job] = _Job(command, demand_of(command.request, command.pack))
         self._placement.add(job)
-        self._tell(*self._queued(), *self._places.first(job, self._placement.line, self._in_front, self._seconds))
+        self._tell(*self._queued(), *self._places.first(job, self._placement.line, self._in_front, self._seconds()))
 
     def _cancel(self, name: str, keep: bool) -> None:
         job = self._jobs.get(name)
@@ -314,7 +225,7 @@ class RayEngines:
                 self._false_starts = 0
                 engine.is_ready, engine.device, engine.inputs = True, device, inputs
                 self._placement.sites[who] = engine.site
-                self._on_message(self._ready())
+                self._on_message(ready(self._engines.values()))
                 for pack in self._loads:
                     self._load(pack)
                 self._loads.clear()
@@ -322,10 +233,12 @@ class RayEngines:
                 engine.heard = -math.inf  # it is of no use, and ends by itself
                 self._false_starts = MOST_STARTS
                 self._on_message(message)
-            case Packs(states=states):
-                engine.packs = dict(states)
-                engine.site.packs = {name for name, state in states.items() if state.status in ("resident", "loading")}
-                self._on_message(Packs(self._states()))
+            case Packs(states=of_replica):
+                engine.packs = dict(of_replica)
+                engine.site.packs = {
+                    name for name, state in of_replica.items() if state.status in ("resident", "loading")
+                }
+                self._on_message(Packs(states(self._engines.values())))
             case Alive():
                 engine.pulse = message
             case Embedded():
@@ -409,8 +322,8 @@ class RayEngines:
             if patience and engine.is_ready and now - engine.heard > patience:
                 logger.error("%s has said nothing for %g s and is ended", name, patience)
                 ray.kill(engine.actor)
-            engine.site.pace = engine.pace.seconds_per_input or FIRST_PACE
-        self._on_message(self._pulse())
+            engine.site.pace = engine.throughput.seconds_per_input or FIRST_PACE
+        self._on_message(pulse(self._engines.values(), len(self._placement.line)))
         self._tell(*self._queued())
         self._rescale(now)
 
@@ -424,15 +337,15 @@ class RayEngines:
         spare = sorted((each for each in living if each.is_ready and not each.site.jobs), key=lambda each: each.idle)
         for engine in spare[: max(0, len(living) - wanted)]:
             engine.site.is_draining = True
-            _end(engine)
+            engine.end()
 
     @property
     def _in_front(self) -> int:
         return sum(job.site is not None for job in self._jobs.values())
 
-    @property
     def _seconds(self) -> float | None:
-        return _finite(self._placement.seconds)
+        """How long all that is drawn or waits will take; None while nobody can know."""
+        return self._placement.seconds if math.isfinite(self._placement.seconds) else None
 
     def _queued(self) -> list[Event]:
         sites = self._placement.sites.values()
@@ -448,40 +361,6 @@ class RayEngines:
             )
         ]
 
-    def _ready(self) -> Ready:
-        ready = [engine for engine in self._engines.values() if engine.is_ready]
-        devices = Counter(engine.device for engine in ready)
-        told = ", ".join(f"{count} x {device}" for device, count in devices.items())
-        return Ready(f"Ray: {told}", max(engine.inputs for engine in ready))
-
-    def _pulse(self) -> Alive:
-        pulses = [engine.pulse for engine in self._engines.values()]
-        return Alive(
-            rows=sum(pulse.rows for pulse in pulses),
-            waiting=len(self._placement.line),
-            inputs=sum(pulse.inputs for pulse in pulses),
-            steps_a_second=sum(pulse.steps_a_second for pulse in pulses),
-        )
-
-    def _states(self) -> dict[str, PackState]:
-        """Of each pack the best that any replica says of it."""
-        found: dict[str, PackState] = {}
-        for engine in self._engines.values():
-            for name, state in engine.packs.items():
-                other = found.get(name)
-                if other is None or STATUSES.index(state.status) < STATUSES.index(other.status):
-                    found[name] = state
-        return found
-
     def _tell(self, *events: Event) -> None:
         if events:
             self._on_message([*events])
-
-
-def _end(engine: _Engine) -> None:
-    with contextlib.suppress(Exception):
-        ray.kill(engine.actor)
-
-
-def _finite(seconds: float) -> float | None:
-    return seconds if math.isfinite(seconds) else None

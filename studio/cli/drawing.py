@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
-from studio.backends.client import LocalClient
+from studio.backends.local import LocalClient
 from studio.engine.scheduler import Limits
 from studio.errors import InvalidRequest, StudioError
 from studio.events import Cancelled, Drawn, Event, Failed, Started

@@ -9,7 +9,8 @@ from functools import partial
 
 from starlette.routing import Route
 
-from studio.backends.client import LocalClient, StartEngine
+from studio.backends.client import StartEngine
+from studio.backends.local import LocalClient
 from studio.backends.placing import Scale
 from studio.backends.process import EngineProcess
 from studio.errors import PackError

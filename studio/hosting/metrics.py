@@ -14,7 +14,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
 
-from studio.backends.client import LocalClient
+from studio.backends.local import LocalClient
 from studio.events import ENDS, Drawn, Event, Started
 from studio.hosting.journal import Accept, Record
 from studio.requests.request import Request

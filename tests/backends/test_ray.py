@@ -17,7 +17,7 @@ import pytest
 import ray
 import torch
 
-from studio.backends.client import LocalClient
+from studio.backends.local import LocalClient
 from studio.backends.placing import Scale
 from studio.backends.ray import RayEngines
 from studio.engine.engine import Engine

@@ -10,7 +10,7 @@ import pytest
 
 from storybook.world.paint import render
 from storybook.world.scene import scene
-from studio.backends.client import LocalClient
+from studio.backends.local import LocalClient
 from studio.gallery import open_gallery
 from studio.gallery.indexer import Indexer
 from studio.gallery.ledger import Entry, Ledger

@@ -35,7 +35,7 @@ ROUTES = """
 import sys
 from pathlib import Path
 import gradio as gr
-from studio.backends.client import LocalClient
+from studio.backends.local import LocalClient
 from studio.hosting.bootstrap import opened_studio
 from studio.settings import Settings
 from tabs.page import build_page, launch_options

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from benchmarks import exactness
 from benchmarks.checkpoints import write
-from studio.backends.client import LocalClient
+from studio.backends.local import LocalClient
 from studio.engine.engine import Engine
 from studio.errors import InvalidRequest
 from studio.events import Failed, Finished, Started

@@ -41,5 +41,5 @@ def test_distilled_samplers_are_marked() -> None:
 
 
 def test_importing_the_catalogue_imports_no_torch() -> None:
-    code = "import sys, studio.sampling.catalogue, studio.backends.client; sys.exit('torch' in sys.modules)"
+    code = "import sys, studio.sampling.catalogue, studio.backends.local; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

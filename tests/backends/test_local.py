@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.backends.client import LocalClient
+from studio.backends.local import LocalClient
 from studio.backends.messages import Cancel, LoadPack, Submit
 from studio.engine.scheduler import Limits
 from studio.errors import EngineStopped, InvalidRequest, PackError, UnknownJob
@@ -239,7 +239,7 @@ def test_a_request_that_ends_the_engine_twice_is_not_taken_again_and_others_are(
         job = client.submit(_ask(**LONG), "us", address="192.0.2.8")
         _drawing(client, job)
         client.cancel(job)
-        monkeypatch.setattr("studio.backends.client.SUSPECTED_SECONDS", 0.0)  # later, it may be tried again
+        monkeypatch.setattr("studio.backends.quarantine.SUSPECTED_SECONDS", 0.0)  # later, it may be tried again
         job = client.submit(_ask(**LONG), "them", address="192.0.2.7")
         _drawing(client, job)
         client.cancel(job)
