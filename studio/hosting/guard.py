@@ -11,12 +11,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
-import json
 import logging
 import re
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -24,17 +23,12 @@ from starlette.requests import Request as HttpRequest
 
 from studio.addresses import counted_as
 from studio.hosting.accounts import Lockout
+from studio.hosting.asgi import Answer, Application, Receive, Scope, Send, replayed, until_begun
 from studio.hosting.kept_page import KeptPage
 from studio.hosting.pacing import RateLimiter
 from studio.hosting.routes import MEGABYTE, OPEN, Access
 
 logger = logging.getLogger(__name__)
-
-Scope: TypeAlias = MutableMapping[str, Any]
-Message: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
-Send: TypeAlias = Callable[[Message], Awaitable[None]]
-Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 GRACE_SECONDS = 15.0  # in which any body may arrive
 SLOWEST_BODY = 64 * 2**10  # bytes a second, on average, of one that takes longer
@@ -128,7 +122,7 @@ class Guard:
             return
         address = self._address(scope)
         self._open[address] += 1
-        guarded = _Answer(send, self._headers())
+        guarded = Answer(send, self._headers())
         try:
             await self._pass(scope, receive, guarded, address)
             await guarded.end()
@@ -144,7 +138,7 @@ class Guard:
             if not self._open[address]:
                 del self._open[address]
 
-    async def _pass(self, scope: Scope, receive: Receive, answer: _Answer, address: str) -> None:
+    async def _pass(self, scope: Scope, receive: Receive, answer: Answer, address: str) -> None:
         """Passes a request on that nothing speaks against. Raises `_Refused` for all others."""
         self._check_room(address)
         host = self._check_host(scope)
@@ -155,9 +149,9 @@ class Guard:
         person = await self._person(scope, access, address)
         body = await self._body(scope, receive, access)
         scope = {**scope, "headers": self._believed(scope), "client": (address, 0) if address else None, PERSON: person}
-        work = self._app(scope, _replayed(body, receive), answer.send)
+        work = self._app(scope, replayed(body, receive), answer.send)
         try:
-            await (work if access.seconds is None else _until_begun(work, answer, access.seconds))
+            await (work if access.seconds is None else until_begun(work, answer, access.seconds))
         except TimeoutError:
             raise _Refused(503, "This took too long and was given up. Please try again later.") from None
         if access.counts_tries and answer.status == 400:
@@ -305,80 +299,6 @@ class Guard:
 
     def _said(self, scope: Scope, message: str) -> str:
         return self._policy.translate(message, ",".join(_values(scope, b"accept-language")))
-
-
-class _Answer:
-    """What goes out: the app's answer with our headers, or, as long as it has not begun, a refusal. That the app has
-    stumbled is told by the error that it raises, not by its own answer to it."""
-
-    def __init__(self, send: Send, headers: Collection[tuple[bytes, bytes]]) -> None:
-        self._send, self._headers = send, headers
-        self._held: list[Message] = []
-        self.status = 0  # of what has begun
-        self.has_begun = asyncio.Event()
-
-    async def send(self, message: Message) -> None:
-        if self._held or (message["type"] == "http.response.start" and message["status"] == 500):
-            self._held.append(message)
-        elif message["type"] == "http.response.start":
-            await self._begin(message)
-        else:
-            await self._send(message)
-
-    async def end(self) -> None:
-        """Lets go what was held back: the app has failed in words of its own, without an error."""
-        held, self._held = self._held, []
-        for message in held:
-            await (self._begin(message) if message["type"] == "http.response.start" else self._send(message))
-
-    async def _begin(self, message: Message) -> None:
-        self.has_begun.set()
-        self.status = message["status"]
-        ours = {name for name, _ in self._headers}
-        kept = [
-            (name, value)
-            for name, value in message.get("headers", [])
-            if name.lower() not in ours and not name.lower().startswith(b"access-control-")
-        ]
-        await self._send({**message, "headers": [*kept, *self._headers]})
-
-    async def refuse(self, status: int, reason: str) -> None:
-        if self.has_begun.is_set():
-            return
-        body = json.dumps({"error": reason}, ensure_ascii=False).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        if status in (400, 408, 413):  # what else comes on this connection is the rest of a body that nobody reads
-            headers.append((b"connection", b"close"))
-        await self._begin({"type": "http.response.start", "status": status, "headers": headers})
-        await self._send({"type": "http.response.body", "body": body})
-
-
-async def _until_begun(work: Awaitable[None], answer: _Answer, seconds: float) -> None:
-    """Runs ``work`` to its end; raises TimeoutError where its answer has not begun after so many seconds."""
-    working = asyncio.ensure_future(work)
-    began = asyncio.ensure_future(answer.has_begun.wait())
-    try:
-        await asyncio.wait((working, began), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done() and not began.done():
-            raise TimeoutError
-        await working
-    finally:
-        began.cancel()
-        working.cancel()
-
-
-def _replayed(body: bytes, receive: Receive) -> Receive:
-    """Hands out ``body`` once, then whatever else comes: that the other side has gone."""
-    is_told = False
-
-    async def replay() -> Message:
-        nonlocal is_told
-        if is_told:
-            return await receive()
-        is_told = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return replay
 
 
 def _too_large(limit: int) -> _Refused:
