@@ -15,7 +15,7 @@ from studio.requests.request import Request
 from studio.requests.super_resolve import SCALES, SuperResolve
 from tabs.components.controls import SamplingControls, count_slider
 from tabs.components.examples import Examples
-from tabs.components.generation import BuiltTab, Given, Job, SessionJobs, Update
+from tabs.components.generation import QUICK, BuiltTab, Given, Job, SessionJobs, Update
 from tabs.components.picker import ModelPicker
 from tabs.components.picture_editor import PictureEditor, showing_note, showing_picture
 from tabs.components.seed import SeedControls
@@ -27,73 +27,77 @@ TITLE = "super_resolve"
 ORDER = 4
 
 
-def build(client: EngineClient, desk: SessionJobs, browser: BrowserName, picker: ModelPicker) -> BuiltTab:
-    """Draws the tab inside the tabs that are open, and wires it."""
-    store = desk.store
-    with gr.Row(equal_height=False, elem_classes="studio-room"):
-        with gr.Column(scale=2, min_width=320, elem_classes="studio-desk"):
-            editor = PictureEditor(elem_id="picture")
-            job = Job(TITLE, client, desk, browser)
-            examples = Examples(SuperResolve.TASK)
-            scale = gr.Radio(
-                [(f"×{each}", each) for each in SCALES], value=SCALES[0], label=say("scale"), elem_id="scale"
-            )
-            count = count_slider()
-            consistent = gr.Checkbox(
-                SuperResolve.consistent, label=say("consistent"), info=say("consistent_hint"), elem_id="consistent"
-            )
-            sampling = SamplingControls(picker, is_guided=False)
-            with gr.Accordion(say("more"), open=False, elem_id="more"):
-                sampling.add_finer_points()
-                seed = SeedControls()
-            gr.Markdown(say("tab_super_resolve_about"), elem_classes="studio-about")
-        with gr.Column(scale=3, min_width=320, elem_classes="studio-view"):
-            job.add_view()
+class _Form:
+    """What a person fills in, how it becomes a request, and back."""
 
-    fields = {"scale": scale, "count": count, "consistent": consistent}
+    def __init__(self, store: Store, picker: ModelPicker) -> None:
+        """Draws what stands above the buttons; `add_choices` draws the rest."""
+        self._store, self._picker = store, picker
+        self.editor = PictureEditor(elem_id="picture")
 
-    def read(given: Given) -> SuperResolve:
-        picture = _picture(given[editor], store)
-        values = {name: given[component] for name, component in fields.items()}
-        return _request(picture, **values, seed=seed.read(given), **sampling.read(given))
+    def add_choices(self) -> None:
+        self.scale = gr.Radio(
+            [(f"×{each}", each) for each in SCALES], value=SCALES[0], label=say("scale"), elem_id="scale"
+        )
+        count = count_slider()
+        consistent = gr.Checkbox(
+            SuperResolve.consistent, label=say("consistent"), info=say("consistent_hint"), elem_id="consistent"
+        )
+        self._fields = {"scale": self.scale, "count": count, "consistent": consistent}
+        self.sampling = SamplingControls(self._picker, is_guided=False)
+        with gr.Accordion(say("more"), open=False, elem_id="more"):
+            self.sampling.add_finer_points()
+            self.seed = SeedControls()
 
-    def write(request: SuperResolve) -> Update:
-        (picture,) = store.sources_of(request)
+    @property
+    def components(self) -> set[gr.Component]:
+        return {self.editor, *self._fields.values(), *self.sampling.inputs(), *self.seed.inputs()}
+
+    def connect(self) -> None:
+        self.sampling.connect()
+        for changed in (self.editor.input, self.scale.input):
+            changed(self._note, [self.editor, self.scale, self._picker.dropdown], self.editor, **QUICK)
+
+    def read(self, given: Given) -> SuperResolve:
+        picture = _picture(given[self.editor], self._store)
+        values = {name: given[component] for name, component in self._fields.items()}
+        return _request(picture, **values, seed=self.seed.read(given), **self.sampling.read(given))
+
+    def write(self, request: SuperResolve) -> Update:
+        (picture,) = self._store.sources_of(request)
         assert isinstance(picture, Pixels)
-        values = {component: getattr(request, name) for name, component in fields.items()}
-        return {
-            editor: showing_picture(picture, _note(request)),
-            **values,
-            **sampling.write(request),
-            **seed.write(request),
-        }
+        values = {component: getattr(request, name) for name, component in self._fields.items()}
+        shown = {self.editor: showing_picture(picture, _note(request))}
+        return {**shown, **values, **self.sampling.write(request), **self.seed.write(request)}
 
-    def receive(picture: Pixels, request: Request) -> Update:
-        return {editor: showing_picture(picture, is_settled=False), **seed.renew()}
+    def receive(self, picture: Pixels, request: Request) -> Update:
+        return {self.editor: showing_picture(picture, is_settled=False), **self.seed.renew()}
 
-    def note(digest: str | None, scale: int, pack: str, page: gr.Request) -> object:
+    def _note(self, digest: str | None, scale: int, pack: str, page: gr.Request) -> object:
         """What will come out, as soon as there is a picture."""
         if digest is None:
             return gr.skip()
         try:
-            return showing_note(_note(_request(_picture(digest, store), pack=pack, scale=scale)))
+            return showing_note(_note(_request(_picture(digest, self._store), pack=pack, scale=scale)))
         except StudioError as error:
             return showing_note(in_language(str(error), language_of(page)))
 
-    form = {editor, *fields.values(), *sampling.inputs(), *seed.inputs()}
-    job.connect(form, read, write, seed)
-    examples.connect(form, write, store, picker, job.undo)
-    sampling.connect()
-    for changed in (editor.input, scale.input):
-        changed(
-            note,
-            [editor, scale, picker.dropdown],
-            editor,
-            queue=False,
-            show_progress="hidden",
-            api_visibility="private",
-        )
-    return BuiltTab(TITLE, {editor, *seed.inputs()}, receive, job, sampling.follow)
+
+def build(client: EngineClient, desk: SessionJobs, browser: BrowserName, picker: ModelPicker) -> BuiltTab:
+    """Draws the tab inside the tabs that are open, and wires it."""
+    with gr.Row(equal_height=False, elem_classes="studio-room"):
+        with gr.Column(scale=2, min_width=320, elem_classes="studio-desk"):
+            form = _Form(desk.store, picker)
+            job = Job(TITLE, client, desk, browser)
+            examples = Examples(SuperResolve.TASK)
+            form.add_choices()
+            gr.Markdown(say("tab_super_resolve_about"), elem_classes="studio-about")
+        with gr.Column(scale=3, min_width=320, elem_classes="studio-view"):
+            job.add_view()
+    job.connect(form.components, form.read, form.write, form.seed)
+    examples.connect(form.components, form.write, desk.store, picker, job.undo)
+    form.connect()
+    return BuiltTab(TITLE, {form.editor, *form.seed.inputs()}, form.receive, job, form.sampling.follow)
 
 
 def _picture(digest: str | None, store: Store) -> Pixels:

@@ -9,6 +9,7 @@ import gradio as gr
 
 from studio.backends.client import EngineClient
 from studio.errors import InvalidRequest
+from studio.gallery.store import Store
 from studio.images.pixels import Image, Pixels
 from studio.images.resizing import working_size
 from studio.models.catalogue import PackInfo
@@ -34,89 +35,109 @@ USUAL_CLOSENESS = "idea"
 FRAMES = 8  # of an interpolation, unless more or fewer are asked for
 
 
+class _Form:
+    """What a person fills in, how it becomes a request, and back."""
+
+    def __init__(self, store: Store, picker: ModelPicker) -> None:
+        """Draws what stands above the buttons; `add_choices` draws the rest."""
+        self._store, self._picker = store, picker
+        self.size, self.drawing = SizeControls(picker, SHAPES), DrawingControls(picker)
+        with gr.Row(elem_id="vary-ends"):
+            self.editor, self.other = _end("picture"), _end("other-picture")
+        modes = [(say("vary_mode_vary"), Vary.TASK), (say("vary_mode_interpolate"), Interpolate.TASK)]
+        self.mode = gr.Radio(modes, value=Vary.TASK, label=say("vary_mode"), elem_id="vary-mode")
+        self.drawing.add_prompt("prompt_hint", "vary_prompt", lines=2)
+        self.other_prompt = textbox(Interpolate, "other_prompt", info=say("other_prompt_hint"), elem_id="other-prompt")
+
+    def add_choices(self) -> None:
+        nearness = [(say(CALLED[name]), name) for name in CLOSENESS]
+        self.closeness = gr.Radio(nearness, value=USUAL_CLOSENESS, label=say("vary_closeness"), elem_id="closeness")
+        self.drawing.add_count()
+        self.size.add_shape()
+        self.drawing.add_sampling()
+        with gr.Accordion(say("more"), open=False, elem_id="more"):
+            usual_likeness, usual_strength = CLOSENESS[USUAL_CLOSENESS]
+            self.likeness = slider(Vary, "likeness", usual_likeness, step=0.05, info=say("likeness_hint"))
+            self.strength = slider(
+                Vary, "strength", usual_strength, step=0.05, label=say("vary_strength"),
+                info=say("vary_strength_hint"),
+            )  # fmt: skip
+            self.drawing.add_finer_points()
+            self.size.add_sides()
+
+    @property
+    def components(self) -> set[gr.Component]:
+        own = {self.editor, self.other, self.mode, self.other_prompt, self.closeness, self.likeness, self.strength}
+        return {*own, *self.drawing.inputs(), *self.size.inputs()}
+
+    def connect(self) -> None:
+        self.drawing.connect()
+        self.size.connect()
+        shape = [self.size.width, self.size.height]
+        self.editor.input(self._reshape, [self.editor, self._picker.dropdown, self.size.cascade], shape, **QUICK)
+        self.closeness.input(CLOSENESS.get, self.closeness, [self.likeness, self.strength], **QUICK)
+        self.mode.input(_usual_count, self.mode, self.drawing.count, **QUICK)
+
+    def read(self, given: Given) -> Request:
+        drawn = {"likeness": given[self.likeness], **self.drawing.read(given)}
+        if given[self.mode] == Vary.TASK:
+            if not given[self.editor]:
+                raise InvalidRequest("image", None, "a picture: choose one, or drop one on the frame")
+            size = self.size.read(given)
+            return Vary(image=given[self.editor], strength=given[self.strength], **drawn, **size)
+        ends = {"image": given[self.editor] or "", "other": given[self.other] or ""}
+        small = self.size.read_first_stage(given)
+        return Interpolate(**ends, other_prompt=given[self.other_prompt] or "", **drawn, **small)
+
+    def write(self, request: Vary | Interpolate) -> Update:
+        pictures = {name: self._store.source(digest) for name, digest in request.named.items()}
+        shown = {
+            component: showing_picture(picture)
+            for name, component in (("image", self.editor), ("other", self.other))
+            if isinstance(picture := pictures.get(name), Pixels)
+        }
+        values: dict[gr.Component, Any] = {self.likeness: request.likeness}
+        if isinstance(request, Interpolate):
+            values[self.other_prompt] = request.other_prompt
+        else:
+            closeness = _named((request.likeness, request.strength))
+            values |= {self.strength: request.strength, self.closeness: closeness}
+        return {self.mode: request.TASK, **shown, **values, **self.drawing.write(request), **self.size.write(request)}
+
+    def receive(self, picture: Pixels, request: Request) -> Update:
+        pack = self._picker.info(request.pack)
+        cascade = self._picker.cascades(pack)
+        width, height = _sides_like(picture, pack, cascade=cascade)
+        sides = {self.size.cascade: cascade, self.size.width: width, self.size.height: height}
+        return {self.editor: showing_picture(picture), **self.drawing.receive(request), **sides}
+
+    def _reshape(self, digest: str | None, pack: str, cascade: bool) -> object:
+        """Variations take the shape of a picture that is brought."""
+        if not digest:
+            return gr.skip()
+        return _sides_like(self._store.source(digest), self._picker.info(pack), cascade=cascade is True)
+
+
 def build(client: EngineClient, desk: SessionJobs, browser: BrowserName, picker: ModelPicker) -> BuiltTab:
     """Draws the tab inside the tabs that are open, and wires it."""
-    store, size, drawing = desk.store, SizeControls(picker, SHAPES), DrawingControls(picker)
     with gr.Row(equal_height=False, elem_classes="studio-room"):
         with gr.Column(scale=2, min_width=320, elem_classes="studio-desk"):
-            with gr.Row(elem_id="vary-ends"):
-                editor, other = _end("picture"), _end("other-picture")
-            modes = [(say("vary_mode_vary"), Vary.TASK), (say("vary_mode_interpolate"), Interpolate.TASK)]
-            mode = gr.Radio(modes, value=Vary.TASK, label=say("vary_mode"), elem_id="vary-mode")
-            drawing.add_prompt("prompt_hint", "vary_prompt", lines=2)
-            other_prompt = textbox(Interpolate, "other_prompt", info=say("other_prompt_hint"), elem_id="other-prompt")
+            form = _Form(desk.store, picker)
             job = Job(TITLE, client, desk, browser)
             examples = Examples(Vary.TASK)
-            nearness = [(say(CALLED[name]), name) for name in CLOSENESS]
-            closeness = gr.Radio(nearness, value=USUAL_CLOSENESS, label=say("vary_closeness"), elem_id="closeness")
-            drawing.add_count()
-            size.add_shape()
-            drawing.add_sampling()
-            with gr.Accordion(say("more"), open=False, elem_id="more"):
-                usual_likeness, usual_strength = CLOSENESS[USUAL_CLOSENESS]
-                likeness = slider(Vary, "likeness", usual_likeness, step=0.05, info=say("likeness_hint"))
-                strength = slider(
-                    Vary, "strength", usual_strength, step=0.05, label=say("vary_strength"),
-                    info=say("vary_strength_hint"),
-                )  # fmt: skip
-                drawing.add_finer_points()
-                size.add_sides()
+            form.add_choices()
             gr.Markdown(say("tab_vary_about"), elem_classes="studio-about")
         with gr.Column(scale=3, min_width=320, elem_classes="studio-view"):
             job.add_view()
+    job.connect(form.components, form.read, form.write, form.drawing.seed)
+    examples.connect(form.components, form.write, desk.store, picker, job.undo)
+    form.connect()
+    received = {form.editor, *form.drawing.inputs(), *form.size.inputs()}
+    return BuiltTab(TITLE, received, form.receive, job, followers(form.drawing, form.size))
 
-    def read(given: Given) -> Request:
-        drawn = {"likeness": given[likeness], **drawing.read(given)}
-        if given[mode] == Vary.TASK:
-            if not given[editor]:
-                raise InvalidRequest("image", None, "a picture: choose one, or drop one on the frame")
-            return Vary(image=given[editor], strength=given[strength], **drawn, **size.read(given))
-        ends = {"image": given[editor] or "", "other": given[other] or ""}
-        small = size.read_first_stage(given)
-        return Interpolate(**ends, other_prompt=given[other_prompt] or "", **drawn, **small)
 
-    def write(request: Vary | Interpolate) -> Update:
-        pictures = {name: store.source(digest) for name, digest in request.named.items()}
-        shown = {
-            component: showing_picture(picture)
-            for name, component in (("image", editor), ("other", other))
-            if isinstance(picture := pictures.get(name), Pixels)
-        }
-        values: dict[gr.Component, Any] = {likeness: request.likeness}
-        if isinstance(request, Interpolate):
-            values[other_prompt] = request.other_prompt
-        else:
-            values |= {strength: request.strength, closeness: _named((request.likeness, request.strength))}
-        return {mode: request.TASK, **shown, **values, **drawing.write(request), **size.write(request)}
-
-    def receive(picture: Pixels, request: Request) -> Update:
-        pack = picker.info(request.pack)
-        cascade = picker.cascades(pack)
-        width, height = _sides_like(picture, pack, cascade=cascade)
-        sides = {size.cascade: cascade, size.width: width, size.height: height}
-        return {editor: showing_picture(picture), **drawing.receive(request), **sides}
-
-    def reshape(digest: str | None, pack: str, cascade: bool) -> object:
-        """Variations take the shape of a picture that is brought."""
-        return _sides_like(store.source(digest), picker.info(pack), cascade=cascade is True) if digest else gr.skip()
-
-    form = {
-        editor, other, mode, other_prompt, closeness, likeness, strength, *drawing.inputs(), *size.inputs()
-    }  # fmt: skip
-    job.connect(form, read, write, drawing.seed)
-    examples.connect(form, write, store, picker, job.undo)
-    drawing.connect()
-    size.connect()
-    editor.input(reshape, [editor, picker.dropdown, size.cascade], [size.width, size.height], **QUICK)
-    closeness.input(lambda name: CLOSENESS[name], closeness, [likeness, strength], **QUICK)
-    mode.input(lambda task: FRAMES if task == Interpolate.TASK else 1, mode, drawing.count, **QUICK)
-    return BuiltTab(
-        TITLE,
-        {editor, *drawing.inputs(), *size.inputs()},
-        receive,
-        job,
-        followers(drawing, size),
-    )
+def _usual_count(task: str) -> int:
+    return FRAMES if task == Interpolate.TASK else 1
 
 
 def _end(name: str) -> PictureEditor:

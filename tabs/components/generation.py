@@ -133,7 +133,9 @@ class Job:
         self.name = gr.State("")  # what Stop stops: another page of the same browser may show another job
         self.view: LiveView
         self.form: set[gr.Component] = set()
+        self.read: Callable[[Given], Request]
         self.write: Callable[[Any], Update] = lambda request: {}
+        self._seed: SeedControls
 
     def add_view(self) -> None:
         self.view = LiveView(elem_id="live")
@@ -148,63 +150,61 @@ class Job:
         """Wires the buttons. ``read`` makes the request from the values of ``form`` (it may raise `StudioError`);
         ``write`` gives the values of the form for a request, and is asked when a page finds its job again. ``seed`` is
         among them: a page that is loaded again keeps one only where the one before did."""
-
-        self.form, self.write = form, write
+        self.form, self.read, self.write, self._seed = form, read, write, seed
         self.undo.connect(form)
-
-        def generate(given: Given, page: gr.Request) -> Iterator[Update]:
-            """Large pictures take seconds until there is a job, so that something is shown before."""
-            yield {self.view: PREPARING, self.go: gr.update(interactive=False)}
-            try:
-                yield from ask(given, page)
-            except Exception:
-                yield {self.view: NOT_PREPARING, **self._running(False)}
-                raise
-
-        def ask(given: Given, page: gr.Request) -> Iterator[Update]:
-            given = {component: _checked(component, value) for component, value in given.items()}
-            request = read(given)
-            images = self._desk.store.sources_of(request)
-            browser = self._desk.name(given[self._browser], page.session_hash)
-            job = self._client.submit(request, browser, images, address_of(page))
-            self._desk.put(browser, self._tab, job, request, keeps_seed=seed.is_kept(given))
-            yield {**self._running(True), self.name: job, self._browser: browser}
-            yield from self._show(job, request, page, is_asked=True)
-
-        def attach(browser: str | None, page: gr.Request) -> Iterator[Update]:
-            """Gives a new browser its name; shows a known one its latest job, running or finished, with its form."""
-            latest = self._desk.latest(browser, self._tab) if browser else None
-            if latest is None:
-                yield {self._browser: self._desk.name(browser, page.session_hash), self.view: View().greeting()}
-                return
-            job, request = latest
-            filled = _filled(write, request)
-            if not self._desk.keeps_seed(browser, self._tab, job):
-                filled |= seed.renew()
-            values = {component: value for component, value in filled.items() if not isinstance(component, Editor)}
-            yield {**self._running(True), self.name: job, **values}
-            yield from self._show(job, request, page)
-
-        def keep(browser: str | None, job: str, page: gr.Request) -> None:
-            self._cancel(self._desk.name(browser, page.session_hash), job, keep=True)
-
-        def discard(browser: str | None, job: str, page: gr.Request) -> None:
-            self._cancel(self._desk.name(browser, page.session_hash), job, keep=False)
-
         own: Sequence[gr.Component] = [self.view, self.go, self.stop, self.discard, self.name, self._browser]
         long: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
         # The request refuses what is outside its limits, in words; gradio's components would do so without.
         # Of each output gradio makes a component at every step, changed or not, so that a job shows what it must alone.
-        asked = self.go.click(generate, form | {self._browser}, own, preprocess=False, **long)
+        asked = self.go.click(self._generate, form | {self._browser}, own, preprocess=False, **long)
         # Gradio drops a click that comes before it knows that the last answer was the last: Generate comes after it.
         asked.then(lambda: self._running(False), None, [self.go, self.stop, self.discard], **QUICK)
-        self.view.ready(attach, self._browser, [*own, *(form - {self._browser})], **long)
-        self.stop.click(keep, [self._browser, self.name], None, **QUICK)
-        self.discard.click(discard, [self._browser, self.name], None, **QUICK)
+        self.view.ready(self._attach, self._browser, [*own, *(form - {self._browser})], **long)
+        self.stop.click(self._keep, [self._browser, self.name], None, **QUICK)
+        self.discard.click(self._discard, [self._browser, self.name], None, **QUICK)
         seed.connect(self.view)
         for component in form:
             if isinstance(component, Editor):
                 self._connect_editor(component, write)
+
+    def _generate(self, given: Given, page: gr.Request) -> Iterator[Update]:
+        """Large pictures take seconds until there is a job, so that something is shown before."""
+        yield {self.view: PREPARING, self.go: gr.update(interactive=False)}
+        try:
+            yield from self._submit(given, page)
+        except Exception:
+            yield {self.view: NOT_PREPARING, **self._running(False)}
+            raise
+
+    def _submit(self, given: Given, page: gr.Request) -> Iterator[Update]:
+        given = {component: _checked(component, value) for component, value in given.items()}
+        request = self.read(given)
+        images = self._desk.store.sources_of(request)
+        browser = self._desk.name(given[self._browser], page.session_hash)
+        job = self._client.submit(request, browser, images, address_of(page))
+        self._desk.put(browser, self._tab, job, request, keeps_seed=self._seed.is_kept(given))
+        yield {**self._running(True), self.name: job, self._browser: browser}
+        yield from self._show(job, request, page, is_asked=True)
+
+    def _attach(self, browser: str | None, page: gr.Request) -> Iterator[Update]:
+        """Gives a new browser its name; shows a known one its latest job, running or finished, with its form."""
+        latest = self._desk.latest(browser, self._tab) if browser else None
+        if latest is None:
+            yield {self._browser: self._desk.name(browser, page.session_hash), self.view: View().greeting()}
+            return
+        job, request = latest
+        filled = _filled(self.write, request)
+        if not self._desk.keeps_seed(browser, self._tab, job):
+            filled |= self._seed.renew()
+        values = {component: value for component, value in filled.items() if not isinstance(component, Editor)}
+        yield {**self._running(True), self.name: job, **values}
+        yield from self._show(job, request, page)
+
+    def _keep(self, browser: str | None, job: str, page: gr.Request) -> None:
+        self._cancel(self._desk.name(browser, page.session_hash), job, keep=True)
+
+    def _discard(self, browser: str | None, job: str, page: gr.Request) -> None:
+        self._cancel(self._desk.name(browser, page.session_hash), job, keep=False)
 
     def _connect_editor(self, editor: Editor, write: Callable[[Request], Update]) -> None:
         """An editor on a page that was loaded again asks for what it showed: what comes with the rest, while the page

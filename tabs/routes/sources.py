@@ -62,56 +62,73 @@ def enlarged_url(digest: str, scale: int) -> str:
 
 
 def source_routes(store: Store) -> list[Route]:
-    limiter = CapacityLimiter(DECODED_AT_ONCE)
+    handlers = _Handlers(store)
+    return [
+        Route(f"/{SOURCES_URL}", handlers.add, methods=["POST"]),
+        Route(f"/{SOURCES_URL}/{{digest}}/mask", handlers.mask, methods=["POST"]),
+        Route(f"/{SOURCES_URL}/{{digest}}/extended", handlers.extend, methods=["POST"]),
+        Route(f"/{SOURCES_URL}/{{digest}}.jpg", handlers.show),
+    ]
 
-    async def answer(request: HttpRequest, work: Callable[[], Response]) -> Response:
-        """Runs ``work`` in a thread; what a person may be told of an error becomes the answer."""
+
+class _Handlers:
+    """What each route does, in a thread, `DECODED_AT_ONCE` of them together."""
+
+    def __init__(self, store: Store) -> None:
+        self._store, self._limiter = store, CapacityLimiter(DECODED_AT_ONCE)
+
+    async def _answer(self, request: HttpRequest, work: Callable[[], Response]) -> Response:
+        """What ``work`` returns; what a person may read of its error becomes the answer."""
         try:
-            return await to_thread.run_sync(work, limiter=limiter)
+            return await to_thread.run_sync(work, limiter=self._limiter)
         except StudioError as error:
             return answer_of(error, request)
 
-    async def add(request: HttpRequest) -> Response:
+    async def add(self, request: HttpRequest) -> Response:
+        """Takes a picture in, or one of the gallery's by its name."""
         name = request.query_params.get("picture")
         body = b"" if name else await _body(request)
 
         def work() -> Response:
-            picture = finished_picture(store, name) if name else open_picture(body)
-            store.keep(picture)
+            picture = finished_picture(self._store, name) if name else open_picture(body)
+            self._store.keep(picture)
             note = "animated" if not name and is_animated(body) else ""
             return JSONResponse({**describe(picture), "note": note})
 
-        return await answer(request, work)
+        return await self._answer(request, work)
 
-    async def mask(request: HttpRequest) -> Response:
+    async def mask(self, request: HttpRequest) -> Response:
+        """Takes a mask in for a picture that is here."""
         digest, body = request.path_params["digest"], await _body(request)
 
         def work() -> Response:
-            picture = _picture(store, digest)
+            picture = _picture(self._store, digest)
             painted = mask_of_size(open_mask(body), picture.width, picture.height)
-            return JSONResponse({"digest": store.keep(painted), "width": painted.width, "height": painted.height,
+            return JSONResponse({"digest": self._store.keep(painted), "width": painted.width, "height": painted.height,
                                  "shown": shown_mask(painted)})  # fmt: skip
 
-        return await answer(request, work)
+        return await self._answer(request, work)
 
-    async def extend(request: HttpRequest) -> Response:
+    async def extend(self, request: HttpRequest) -> Response:
+        """A picture that is here on a canvas that is larger at its sides."""
         digest, sides = request.path_params["digest"], request.query_params.get("sides", "")
 
         def work() -> Response:
             left, top, right, bottom = grown = _sides(sides)
-            before = _picture(store, digest)
+            before = _picture(self._store, digest)
             check_size(before.width + left + right, before.height + top + bottom)
             picture = Pixels.of(masks.extended(before.array, grown)[0])
-            store.keep(picture)
+            self._store.keep(picture)
             return JSONResponse(describe(picture))
 
-        return await answer(request, work)
+        return await self._answer(request, work)
 
-    async def show(request: HttpRequest) -> Response:
+    async def show(self, request: HttpRequest) -> Response:
+        """A picture that is here as a JPEG, small, or enlarged by a scale of super-resolution."""
         digest, enlarged = request.path_params["digest"], request.query_params.get("scale", "")
 
         def work() -> Response:
-            picture = _picture(store, digest)
+            picture = _picture(self._store, digest)
             longest = max(picture.width, picture.height)
             scale = min(1.0, SHOWN_SIDE / longest)
             if enlarged in map(str, SCALES):
@@ -121,14 +138,7 @@ def source_routes(store: Store) -> list[Route]:
             PIL.Image.fromarray(shown).save(stream, "JPEG", quality=90)
             return Response(stream.getvalue(), media_type="image/jpeg", headers=FOR_EVER)
 
-        return await answer(request, work)
-
-    return [
-        Route(f"/{SOURCES_URL}", add, methods=["POST"]),
-        Route(f"/{SOURCES_URL}/{{digest}}/mask", mask, methods=["POST"]),
-        Route(f"/{SOURCES_URL}/{{digest}}/extended", extend, methods=["POST"]),
-        Route(f"/{SOURCES_URL}/{{digest}}.jpg", show),
-    ]
+        return await self._answer(request, work)
 
 
 async def _body(request: HttpRequest) -> bytes:
