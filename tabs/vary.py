@@ -75,7 +75,7 @@ class _Form:
         self.size.connect()
         shape = [self.size.width, self.size.height]
         self.editor.input(self._reshape, [self.editor, self._picker.dropdown, self.size.cascade], shape, **QUICK)
-        self.closeness.input(CLOSENESS.get, self.closeness, [self.likeness, self.strength], **QUICK)
+        self.closeness.input(_likeness_and_strength, self.closeness, [self.likeness, self.strength], **QUICK)
         self.mode.input(_usual_count, self.mode, self.drawing.count, **QUICK)
 
     def read(self, given: Given) -> Request:
@@ -134,6 +134,10 @@ def build(client: EngineClient, desk: SessionJobs, browser: BrowserName, picker:
     form.connect()
     received = {form.editor, *form.drawing.inputs(), *form.size.inputs()}
     return BuiltTab(TITLE, received, form.receive, job, followers(form.drawing, form.size))
+
+
+def _likeness_and_strength(closeness: str) -> tuple[float, float]:
+    return CLOSENESS[closeness]
 
 
 def _usual_count(task: str) -> int:
