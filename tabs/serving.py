@@ -21,7 +21,8 @@ from studio.hosting.serving import Server
 
 def application(page: gr.Blocks, options: dict[str, Any]) -> App:
     """gradio's application of ``page``. It begins its work with its lifespan, see `begun`."""
-    page.is_running, page.local_url, page.is_colab = True, "", False
+    page.is_running, page.is_colab = True, False
+    page.local_url = ""  # type: ignore[assignment]  # of gradio's declarations, which know no page that is served by others
     page.launch(
         prevent_thread_lock=True, quiet=True, share=False, inbrowser=False, inline=False, _frontend=False, **options
     )
@@ -30,7 +31,7 @@ def application(page: gr.Blocks, options: dict[str, Any]) -> App:
 
 def serve(page: gr.Blocks, server: Server) -> None:
     """Serves until `page.close`. Raises `StudioError`."""
-    page.server = server
+    page.server = server  # type: ignore[assignment]  # it has what gradio asks of one
     server.start()
 
 

@@ -85,7 +85,7 @@ class _Form:
                 raise InvalidRequest("image", None, "a picture: choose one, or drop one on the frame")
             size = self.size.read(given)
             return Vary(image=given[self.editor], strength=given[self.strength], **drawn, **size)
-        ends = {"image": given[self.editor] or "", "other": given[self.other] or ""}
+        ends: dict[str, Any] = {"image": given[self.editor] or "", "other": given[self.other] or ""}
         small = self.size.read_first_stage(given)
         return Interpolate(**ends, other_prompt=given[self.other_prompt] or "", **drawn, **small)
 

@@ -244,14 +244,13 @@ class SamplingControls:
         pack = picker.first
         self._picker, self._is_guided = picker, is_guided
         with gr.Group(elem_classes="studio-sampling"):
-            self._fields: dict[str, gr.Component] = {
-                "sampler": gr.Dropdown(
-                    _samplers(pack), value=DEFAULT_SAMPLER, label=say("sampler"), elem_id="sampler", filterable=False
-                ),
-                "schedule": gr.Dropdown(
-                    _schedules(DEFAULT_SAMPLER), value="", label=say("schedule"), elem_id="schedule", filterable=False
-                ),
-            }
+            self._sampler = gr.Dropdown(
+                _samplers(pack), value=DEFAULT_SAMPLER, label=say("sampler"), elem_id="sampler", filterable=False
+            )
+            self._schedule = gr.Dropdown(
+                _schedules(DEFAULT_SAMPLER), value="", label=say("schedule"), elem_id="schedule", filterable=False
+            )
+            self._fields: dict[str, gr.Component] = {"sampler": self._sampler, "schedule": self._schedule}
             with gr.Row():
                 self._fields["steps"] = _slider("steps", 1, pack.steps)
                 if is_guided:
@@ -288,8 +287,8 @@ class SamplingControls:
             kept = schedule if schedule in [name for _, name in choices] else ""
             return gr.update(choices=choices, value=kept, interactive=len(choices) > 1)
 
-        sampler, schedule = self._fields["sampler"], self._fields["schedule"]
-        sampler.change(schedules, [sampler, schedule], schedule, preprocess=False, **QUICK)
+        both = [self._sampler, self._schedule]
+        self._sampler.change(schedules, both, self._schedule, preprocess=False, **QUICK)
         if self._is_guided:
             self._follow_few_steps()
 
@@ -305,18 +304,18 @@ class SamplingControls:
                 return pack.steps_with(sampler), pack.guidance_with(sampler)
             return gr.skip(), gr.skip()
 
-        self._fields["sampler"].input(
-            pace, [self._picker.dropdown, self._fields["sampler"], steps, guidance], [steps, guidance],
+        self._sampler.input(
+            pace, [self._picker.dropdown, self._sampler, steps, guidance], [steps, guidance],
             preprocess=False, **QUICK,
         )  # fmt: skip
 
 
-def _samplers(pack: PackInfo) -> list[tuple[str, str]]:
+def _samplers(pack: PackInfo) -> list[tuple[Any, str]]:
     """What is said and what is meant, of those that can draw with ``pack``."""
     return [(say(sampler_key(SAMPLERS[name])), name) for name in samplers_for(pack.process)]
 
 
-def _schedules(sampler: str) -> list[tuple[str, str]]:
+def _schedules(sampler: str) -> list[tuple[Any, str]]:
     """What is said and what is meant. Raises `InvalidRequest` for a sampler that is none."""
     check_text("sampler", sampler)
     return [(say("schedule_own"), ""), *((name, name) for name in find_sampler(sampler).offered)]

@@ -28,7 +28,7 @@ from tabs.locale.words import say
 from tabs.request_context import BrowserName, address_of, language_of
 
 Given = Mapping[Any, Any]  # component -> value, as gradio hands over a set of inputs
-Update = dict[gr.Component, Any]
+Update = dict[Any, Any]  # component -> value, or what else is updated
 QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 KEPT_BROWSERS = 10_000
 KEPT_JOBS = 20  # of each browser
@@ -89,7 +89,8 @@ class SessionJobs:
     def keeps_seed(self, browser: str, tab: str, job: str) -> bool:
         """Whether the seed of the browser's ``job`` was said by somebody, and not drawn by lot."""
         with self._lock:
-            asked = self._jobs.get((browser, tab), {}).get(job)
+            jobs = self._jobs.get((browser, tab))
+            asked = jobs.get(job) if jobs else None
             return asked is not None and asked.keeps_seed
 
     def latest_pack(self, browser: str) -> str:
@@ -144,7 +145,7 @@ class Job:
         self,
         form: set[gr.Component],
         read: Callable[[Given], Request],
-        write: Callable[[Request], Update],
+        write: Callable[[Any], Update],
         seed: SeedControls,
     ) -> None:
         """Wires the buttons. ``read`` makes the request from the values of ``form`` (it may raise `StudioError`);
@@ -189,7 +190,7 @@ class Job:
     def _attach(self, browser: str | None, page: gr.Request) -> Iterator[Update]:
         """Gives a new browser its name; shows a known one its latest job, running or finished, with its form."""
         latest = self._desk.latest(browser, self._tab) if browser else None
-        if latest is None:
+        if browser is None or latest is None:
             yield {self._browser: self._desk.name(browser, page.session_hash), self.view: View().greeting()}
             return
         job, request = latest

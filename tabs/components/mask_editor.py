@@ -36,7 +36,7 @@ class MaskEditor(Editor):
     def __init__(self, **options: Any) -> None:
         super().__init__("mask", {"source": None, "mask": None}, **options)
 
-    def preprocess(self, payload: Any) -> Painted | None:
+    def preprocess(self, payload: Any) -> Painted | None:  # type: ignore[override]  # declared as text, passed on as it is
         """What was painted; None where there is no picture yet, or the browser sent something else."""
         source = payload.get("source") if isinstance(payload, dict) else None
         digest = source.get("digest") if isinstance(source, dict) else None

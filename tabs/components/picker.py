@@ -50,7 +50,7 @@ class ModelPicker:
     def refreshed(self, name: str = "") -> Any:
         """The packs that there are now, and which is chosen, if one is named."""
         names = [state.info.name for state in self._client.packs()]
-        chosen = {"value": name} if name in names else {}
+        chosen: dict[str, Any] = {"value": name} if name in names else {}
         return gr.update(choices=self._choices(), **chosen)
 
     def served_by(self, task: str) -> list[str]:
