@@ -14,18 +14,28 @@
     ├── MissingImage        an image that a request names is not kept here
     └── NoRecipe            a picture carries no recipe that can be read
 
-A message says what happened, what was expected and what to do. No traceback and no path of the server is in it.
+A message says what happened, what was expected and what to do. No traceback and no path of the server is in it. An
+error is made from an English template and what stands in its places, and carries both as a `Message`:
+
+    raise BadPicture("The file is larger than {most} MB.", most=64)
 """
 
 from __future__ import annotations
 
 import traceback
 
+from studio.message import Message, Parameter, as_message
+
 LONGEST_SHOWN = 60  # characters of a value, in a message
 
 
 class StudioError(Exception):
-    """Base of all; ``str(error)`` may be shown to a person, and ``error.logged`` written into the log."""
+    """Base of all; ``str(error)`` may be shown to a person, and ``error.logged`` written into the log. ``message`` is
+    what a page says in its own language."""
+
+    def __init__(self, message: str | Message, /, **parameters: Parameter) -> None:
+        self.message = as_message(message, parameters)
+        super().__init__(self.message)
 
     @property
     def logged(self) -> str:
@@ -33,12 +43,18 @@ class StudioError(Exception):
 
 
 class InvalidRequest(StudioError):
-    """A field of a request is outside its limits. ``field`` names it."""
+    """A field of a request is outside its limits. ``field`` names it; ``expected`` is a template, or a message."""
 
-    def __init__(self, field: str, value: object, expected: str) -> None:
-        shown = _shown(value)
-        super().__init__(f"{field} is {shown}; expected {expected}.")
-        self.field, self.value, self.expected = field, value, expected
+    def __init__(self, field: str, value: object, expected: str | Message, /, **parameters: Parameter) -> None:
+        self.field, self.value, self.expected = field, value, as_message(expected, parameters)
+        name = Message(field)  # which a page has a word for
+        if value is None:
+            super().__init__("{field} is missing; expected {expected}.", field=name, expected=self.expected)
+        else:
+            shown = _shown(value)
+            super().__init__(
+                "{field} is {value}; expected {expected}.", field=name, value=shown, expected=self.expected
+            )
 
     @property
     def logged(self) -> str:
@@ -47,14 +63,12 @@ class InvalidRequest(StudioError):
             return str(self)
         return f"{self.field} is a value of kind {type(self.value).__name__}; expected {self.expected}."
 
-    def __reduce__(self) -> tuple[type[InvalidRequest], tuple[str, object, str]]:
+    def __reduce__(self) -> tuple[type[InvalidRequest], tuple[str, object, Message]]:
         return InvalidRequest, (self.field, self.value, self.expected)
 
 
 def _shown(value: object) -> str:
-    """``value`` as it may stand in a sentence, however large it is; what is None is "missing"."""
-    if value is None:
-        return "missing"
+    """``value`` as it may stand in a sentence, however large it is."""
     if isinstance(value, (str, bytes, list, tuple)):
         value = value[: LONGEST_SHOWN + 1]
     try:
@@ -75,12 +89,9 @@ class PackError(StudioError):
 class QueueFull(StudioError):
     """The engine has more to do than it will promise; ``seconds`` of work are ahead, if that is known."""
 
-    def __init__(self, reason: str, seconds: float | None = None) -> None:
-        super().__init__(reason)
+    def __init__(self, message: str | Message, /, *, seconds: float | None = None, **parameters: Parameter) -> None:
+        super().__init__(message, **parameters)
         self.seconds = seconds
-
-    def __reduce__(self) -> tuple[type[QueueFull], tuple[str, float | None]]:
-        return QueueFull, (str(self), self.seconds)
 
 
 class JobFailed(StudioError):

@@ -108,7 +108,7 @@ def build_gallery(
             "dismiss": lambda: [ledger.dismiss(owner, id_) for id_ in ids],
         }
         if not isinstance(what, str) or what not in acts:
-            raise InvalidRequest("what", what, f"one of: {', '.join(acts)}")
+            raise InvalidRequest("what", what, "one of: {names}", names=", ".join(acts))
         acts[what]()
         if what == "mark":  # the picture stays where it is, whatever is wanted
             return _news(tags=ledger.tags(owner), collections=ledger.collections(owner))
@@ -296,9 +296,9 @@ def _wanted(told: Any) -> PictureFilter:
     told = told if isinstance(told, dict) else {}
     words, task, before = told.get("words", ""), told.get("task", ""), told.get("before")
     if not isinstance(words, str) or len(words) > LONGEST_SEARCH:
-        raise InvalidRequest("search", words, f"at most {LONGEST_SEARCH} characters")
+        raise InvalidRequest("search", words, "at most {most} characters", most=LONGEST_SEARCH)
     if task not in ("", *kinds()):
-        raise InvalidRequest("task", task, f"one of: {', '.join(kinds())}")
+        raise InvalidRequest("task", task, "one of: {names}", names=", ".join(kinds()))
     if before is not None:
         is_pair = isinstance(before, list) and len(before) == 2
         if not is_pair or not isinstance(before[0], (int, float)) or not isinstance(before[1], str):
@@ -323,7 +323,7 @@ def _time(field: str, value: object) -> float | None:
 
 def _marks(told: Any) -> Marks:
     if not isinstance(told, dict) or not set(told) <= set(Marks.__dataclass_fields__):
-        raise InvalidRequest("marks", told, f"some of: {', '.join(Marks.__dataclass_fields__)}")
+        raise InvalidRequest("marks", told, "some of: {names}", names=", ".join(Marks.__dataclass_fields__))
     return Marks(**told)
 
 
@@ -340,7 +340,7 @@ def _read(told: Any) -> Request:
 
 def _ids(told: Any) -> list[str]:
     if not isinstance(told, list) or len(told) > MOST_AT_ONCE or not all(isinstance(each, str) for each in told):
-        raise InvalidRequest("ids", told, f"a list of at most {MOST_AT_ONCE} names")
+        raise InvalidRequest("ids", told, "a list of at most {most} names", most=MOST_AT_ONCE)
     return told
 
 

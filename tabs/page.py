@@ -185,7 +185,7 @@ def policy_of(settings: Settings, accounts: Accounts | None = None) -> Policy:
         frames=SPACES_FRAMES if settings.is_space else (),
         people=partial(_people, accounts) if accounts is not None else None,
         routes=OPEN if accounts is None else {**OPEN, **OPEN_TO_LOG_IN},
-        translate=lambda message, languages: in_language(message, first_language(languages)),
+        translate=lambda refusal, languages: in_language(str(refusal), first_language(languages)),
     )
 
 

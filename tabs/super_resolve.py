@@ -110,7 +110,7 @@ def _picture(digest: str | None, store: Store) -> Pixels:
 
 def _request(picture: Pixels, *, scale: int, **values: Any) -> SuperResolve:
     if isinstance(scale, bool) or scale not in SCALES:  # before anything is multiplied by it
-        raise InvalidRequest("scale", scale, f"one of: {', '.join(map(str, SCALES))}")
+        raise InvalidRequest("scale", scale, "one of: {names}", names=", ".join(map(str, SCALES)))
     return SuperResolve(
         image=picture.digest, scale=scale, width=picture.width * scale, height=picture.height * scale,
         **values,

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # A room may import from itself and from any room before it.
 ROOMS = (
-    ("studio.errors", "studio.addresses"),
+    ("studio.message", "studio.errors", "studio.addresses"),
     ("studio.images", "studio.prompts"),
     ("studio.sampling.catalogue",),
     ("studio.requests",),

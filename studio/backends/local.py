@@ -131,7 +131,7 @@ class LocalClient:
             return self._options.pack
         found = next((state for state in self.packs() if state.info.name == pack), None)
         if found is None:
-            raise PackError(f"There is no pack {pack!r} here (any more).")
+            raise PackError("There is no pack {pack} here (any more).", pack=repr(pack))
         if found.status == "failed" and pack not in self._states:
             raise PackError(found.problem)
         return found.info
@@ -148,7 +148,7 @@ class LocalClient:
     ) -> str:
         for field, name in (("owner", owner), ("address", address)):
             if not isinstance(name, str) or len(name) > LONGEST_OWNER:
-                raise InvalidRequest(field, name, f"a name of at most {LONGEST_OWNER} characters")
+                raise InvalidRequest(field, name, "a name of at most {most} characters", most=LONGEST_OWNER)
         name, log = secrets.token_hex(16), JobLog(is_kept=keep)
         info: PackInfo = self._options.pack
         refusal: StudioError | None = None
@@ -190,7 +190,11 @@ class LocalClient:
         if self._refusal:
             return self._refusal
         if len(self._jobs) >= self._most_jobs:
-            return QueueFull(f"{len(self._jobs)} jobs are waiting already, which is the most. Please try again later.")
+            return QueueFull(
+                "{count} jobs are waiting already, which is the most.{wait} Please try again later.",
+                count=len(self._jobs),
+                wait="",
+            )
         return self._quarantine.refusal(job.asked)
 
     def events(self, job: str, heartbeat: float | None = None) -> Iterator[list[Event]]:

@@ -39,8 +39,9 @@ class Quarantine:
         if sum(death > since for death in self._deaths.get(_suspect(job), ())) < MOST_LIVES:
             return None
         return EngineStopped(
-            f"The engine ended {MOST_LIVES} times while it was drawing this, so it is not tried again. "
-            "Please ask for something else: another size, or fewer pictures."
+            "The engine ended {count} times while it was drawing this, so it is not tried again. Please ask "
+            "for something else: another size, or fewer pictures.",
+            count=MOST_LIVES,
         )
 
 

@@ -304,8 +304,10 @@ class RayEngines:
                 self._tell(Finished(job.name))
             elif job.lost >= MOST_LIVES:
                 self._jobs.pop(job.name)
-                problem = f"{MOST_LIVES} engines ended while they were drawing this, so it is not tried again."
-                self._tell(Failed(job.name, EngineStopped(problem)))
+                lost = EngineStopped(
+                    "{count} engines ended while they were drawing this, so it is not tried again.", count=MOST_LIVES
+                )
+                self._tell(Failed(job.name, lost))
             else:
                 self._placement.add(job, first=True)
         self._tell(*self._queued())

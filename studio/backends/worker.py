@@ -194,7 +194,7 @@ def handle_command(residency: ModelPool, command: Submit | Cancel | LoadPack) ->
             return []
         with contextlib.suppress(Exception):
             residency.cancel(command.job, keep=False)  # whatever of it has been taken
-        return [Failed(command.job, JobFailed(f"The engine could not take this ({type(error).__name__})."))]
+        return [Failed(command.job, JobFailed("The engine could not take this ({kind}).", kind=type(error).__name__))]
     return []
 
 

@@ -142,7 +142,7 @@ class ZeroGpuBackend:
         except Exception as error:  # of the platform: no seconds left, no GPU free, a call that took too long
             reason = str(getattr(error, "message", error)) or type(error).__name__
             logger.warning("a call on a lent GPU ended: %s", reason)
-            self._tell([Failed(job, JobFailed(f"ZeroGPU could not draw this: {reason}"))])
+            self._tell([Failed(job, JobFailed("ZeroGPU could not draw this: {reason}", reason=reason))])
             has_ended = True
         else:
             pace = self._paces.setdefault(command.pack.name, ThroughputEstimate())

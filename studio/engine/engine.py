@@ -104,11 +104,18 @@ class Engine:
         resident = self._residents.find(request)
         if resident is None:
             loaded = ", ".join(" in precision ".join(key) for key in self.packs)
-            return [Failed(job, PackError(f"The pack {request.pack!r} is not loaded; there is {loaded}."))]
+            return [
+                Failed(
+                    job,
+                    PackError(
+                        "The pack {pack} is not loaded; there is {loaded}.", pack=repr(request.pack), loaded=loaded
+                    ),
+                )
+            ]
         pack, resident.used = resident.pack, time.monotonic()
         request = replace(request, precision=pack.precision)
         if request.TASK not in pack.info.tasks:
-            return [Failed(job, PackError(f"The pack {pack.info.title} cannot do this; choose another one."))]
+            return [Failed(job, PackError("The pack {pack} cannot do this; choose another one.", pack=pack.info.title))]
         running = self._inputs_left()
         if refusal := self._waiting.refusal(owner, address, running):
             return [Failed(job, refusal)]
@@ -226,8 +233,10 @@ class Engine:
                 events.append(self._job_of(row).progressed(row, row.tiles_done, len(row.tiling.places)))
             elif not result.is_finite:
                 problem = NotFinite(
-                    f"Picture {row.index + 1} ran off to infinity at model call {row.call + 1}. "
-                    "Try another seed, sampler or a lower guidance."
+                    "Picture {number} ran off to infinity at model call {call}. Try another seed, sampler or a lower "
+                    "guidance.",
+                    number=row.index + 1,
+                    call=row.call + 1,
                 )
                 events += self._fail(row, problem)
             else:

@@ -26,7 +26,7 @@ def as_studio_error(error: Exception) -> StudioError:
     logger.error("a row failed", exc_info=error)
     if _is_out_of_memory(error):
         return OutOfMemory("The picture does not fit in memory, even alone. Try a smaller size.")
-    return JobFailed(f"The engine could not draw this ({type(error).__name__}); its log says more.")
+    return JobFailed("The engine could not draw this ({kind}); its log says more.", kind=type(error).__name__)
 
 
 def _is_out_of_memory(error: Exception) -> bool:

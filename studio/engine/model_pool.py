@@ -153,15 +153,22 @@ class ModelPool:
             needed, free = self.memory.needs(info), self.memory.free()
             if needed > MEMORY_SHARE * free:
                 raise PackError(
-                    f"The pack {info.title} needs {needed / 2**30:.1f} GB, and {free / 2**30:.1f} GB are free. "
-                    "Wait until other packs are no longer needed, or choose a smaller one."
+                    "The pack {pack} needs {needed} GB, and {free} GB are free. Wait until other packs are no longer "
+                    "needed, or choose a smaller one.",
+                    pack=info.title,
+                    needed=f"{needed / 2**30:.1f}",
+                    free=f"{free / 2**30:.1f}",
                 )
             pack = self.load(info, precision, lambda share: self._news.put((key, share)))
         except StudioError as error:
             self._news.put((key, error))
         except BaseException as error:  # whatever it is, somebody waits for an answer
             logger.exception("the pack %s cannot be loaded", info.title)
-            problem = PackError(f"The pack {info.title} cannot be loaded ({type(error).__name__}); the log says more.")
+            problem = PackError(
+                "The pack {pack} cannot be loaded ({kind}); the log says more.",
+                pack=info.title,
+                kind=type(error).__name__,
+            )
             self._news.put((key, problem))
         else:
             self._news.put((key, pack))

@@ -17,6 +17,7 @@ from typing import Generic, Protocol, TypeVar
 
 from studio.errors import QueueFull
 from studio.events import Queued
+from studio.message import Message
 
 KEPT_OWNERS = 1000  # whose last turn is remembered
 TOLD_AT_ONCE = 100  # jobs that wait, whose places are told whenever they change
@@ -80,22 +81,30 @@ def refusal(
     if waiting.of_owner < limits.each and waiting.of_address < limits.each_address and waiting.of_all < limits.waiting:
         return None
     needed = seconds()
-    wait = "" if needed is None else f" The engine needs {in_words(needed)} for them."
+    wait = wait_of(needed)
     if waiting.of_owner >= limits.each:
-        reason = (
-            f"{waiting.of_owner} of your jobs are waiting already, which is the most.{wait} Please try again later."
-        )
-    elif waiting.of_address >= limits.each_address:
-        count = waiting.of_address
-        reason = f"{count} jobs from your address are waiting already, which is the most.{wait} Please try again later."
-    else:
-        reason = f"{waiting.of_all} jobs are waiting already, which is the most.{wait} Please try again later."
-    return QueueFull(reason, needed)
+        return QueueFull(
+            "{count} of your jobs are waiting already, which is the most.{wait} Please try again later.",
+            count=waiting.of_owner, wait=wait, seconds=needed,
+        )  # fmt: skip
+    if waiting.of_address >= limits.each_address:
+        return QueueFull(
+            "{count} jobs from your address are waiting already, which is the most.{wait} Please try again later.",
+            count=waiting.of_address, wait=wait, seconds=needed,
+        )  # fmt: skip
+    return QueueFull(
+        "{count} jobs are waiting already, which is the most.{wait} Please try again later.",
+        count=waiting.of_all, wait=wait, seconds=needed,
+    )  # fmt: skip
 
 
-def in_words(seconds: float) -> str:
-    """ "about 40 s", "about 3 min"."""
-    return f"about {max(1, round(seconds))} s" if seconds < 90 else f"about {round(seconds / 60)} min"
+def wait_of(seconds: float | None) -> Message | str:
+    """What is said of how long the engine needs for what waits; nothing where that is not known."""
+    if seconds is None:
+        return ""
+    if seconds < 90:
+        return Message(" The engine needs about {count} s for them.", count=max(1, round(seconds)))
+    return Message(" The engine needs about {count} min for them.", count=round(seconds / 60))
 
 
 class Batchable(Owned, Protocol):

@@ -71,10 +71,12 @@ def texts_in(file: bytes | BinaryIO, name: str = "This file") -> dict[str, str]:
                 texts = {str(key): str(text) for key, text in getattr(image, "text", {}).items()}
                 _add_exif_texts(texts, image)
     except Exception as error:  # Pillow raises a dozen kinds for damaged files
-        raise NoRecipe(f"{name} cannot be read as a picture ({type(error).__name__}).") from None
+        raise NoRecipe("{name} cannot be read as a picture ({kind}).", name=name, kind=type(error).__name__) from None
     kept = _shortest(texts)
     if texts and not kept:
-        raise NoRecipe(f"{name} carries a recipe of more than {LONGEST_TEXTS} characters, which is not read.")
+        raise NoRecipe(
+            "{name} carries a recipe of more than {most} characters, which is not read.", name=name, most=LONGEST_TEXTS
+        )
     return kept
 
 
@@ -95,7 +97,9 @@ def recipe_of(texts: dict[str, str], name: str = "This file") -> Recipe:
         return from_json(texts[JSON_KEY])
     if TEXT_KEY in texts:
         return from_parameters(texts[TEXT_KEY])
-    raise NoRecipe(f"{name} carries no recipe; it was not made by a program that writes one, or lost it on the way.")
+    raise NoRecipe(
+        "{name} carries no recipe; it was not made by a program that writes one, or lost it on the way.", name=name
+    )
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -104,7 +108,9 @@ def read_recipe(path: Path) -> Recipe:
         with path.open("rb") as file:
             return recipe_of(texts_in(file, path.name), path.name)
     except OSError as error:
-        raise NoRecipe(f"{path.name} cannot be read as a picture ({type(error).__name__}).") from None
+        raise NoRecipe(
+            "{name} cannot be read as a picture ({kind}).", name=path.name, kind=type(error).__name__
+        ) from None
 
 
 def _add_exif_texts(texts: dict[str, str], image: Image.Image) -> None:

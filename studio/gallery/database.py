@@ -69,7 +69,8 @@ class Database:
             self._file_lock.acquire(timeout=0)
         except Timeout:
             raise StudioError(
-                f"Another studio is using the folder {data}; give this one another folder with STUDIO_DATA."
+                "Another studio is using the folder {folder}; give this one another folder with STUDIO_DATA.",
+                folder=str(data),
             ) from None
         try:
             self._connection = sqlite3.connect(data / FILE, check_same_thread=False, isolation_level=None)
@@ -80,8 +81,10 @@ class Database:
         except sqlite3.Error as error:
             self._file_lock.release()
             raise StudioError(
-                f"{data / FILE} cannot be read ({error}). The pictures are safe: move this file away, and they are "
-                "taken in again at the next start."
+                "{file} cannot be read ({kind}). The pictures are safe: move this file away, and they are taken "
+                "in again at the next start.",
+                file=str(data / FILE),
+                kind=str(error),
             ) from None
 
     def close(self) -> None:
@@ -106,7 +109,7 @@ class Database:
                 self._connection.execute("COMMIT")
             except sqlite3.Error as error:
                 self._roll_back()
-                raise LedgerError(f"The data folder cannot be written to ({error}).") from None
+                raise LedgerError("The data folder cannot be written to ({reason}).", reason=str(error)) from None
             except BaseException:
                 self._roll_back()
                 raise

@@ -91,7 +91,7 @@ class Importer:
                 report.refuse(PurePosixPath(name).name, error)
             except Exception as error:  # one picture must not keep the others out
                 logger.exception("a picture could not be imported")
-                reason = BadPicture(f"The file cannot be read as a picture ({type(error).__name__}).")
+                reason = BadPicture("The file cannot be read as a picture ({kind}).", kind=type(error).__name__)
                 report.refuse(PurePosixPath(name).name, reason)
             yield report
         if not pictures:
@@ -168,7 +168,7 @@ class Archive:
         try:
             self._zip = zipfile.ZipFile(file)
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, UnicodeDecodeError) as error:
-            raise BadPicture(f"The file cannot be read as a ZIP ({type(error).__name__}).") from None
+            raise BadPicture("The file cannot be read as a ZIP ({kind}).", kind=type(error).__name__) from None
 
     def names(self) -> Sequence[str]:
         return [info.filename for info in self._zip.infolist() if not info.is_dir()]
@@ -178,9 +178,9 @@ class Archive:
             with self._zip.open(name) as entry:
                 content = entry.read(most + 1)  # whatever the entry says of its own size
         except Exception as error:  # zipfile and zlib raise a dozen kinds for damaged entries
-            raise BadPicture(f"The file cannot be read from the ZIP ({type(error).__name__}).") from None
+            raise BadPicture("The file cannot be read from the ZIP ({kind}).", kind=type(error).__name__) from None
         if len(content) > most:
-            raise BadPicture(f"The file is larger than {most // 2**20} MB.")
+            raise BadPicture("The file is larger than {most} MB.", most=most // 2**20)
         return content
 
 
@@ -196,7 +196,7 @@ def _check_directory(file: BinaryIO) -> None:
         return  # zipfile says what is wrong
     entries, size = struct.unpack("<HI", ending[at + 10 : at + 16])
     if entries > MOST_ENTRIES or size > LARGEST_DIRECTORY:
-        raise BadPicture(f"The ZIP has more than {MOST_ENTRIES} files; please import it in parts.")
+        raise BadPicture("The ZIP has more than {most} files; please import it in parts.", most=MOST_ENTRIES)
 
 
 class Folder:
@@ -214,9 +214,9 @@ class Folder:
             with (self._path / name).open("rb") as file:
                 content = file.read(most + 1)
         except OSError as error:
-            raise BadPicture(f"The file cannot be read ({error.strerror}).") from None
+            raise BadPicture("The file cannot be read ({reason}).", reason=str(error.strerror)) from None
         if len(content) > most:
-            raise BadPicture(f"The file is larger than {most // 2**20} MB.")
+            raise BadPicture("The file is larger than {most} MB.", most=most // 2**20)
         return content
 
 
@@ -270,7 +270,7 @@ def _pixels(content: bytes) -> Pixels:
     try:
         return open_picture(content)
     except BadPicture as error:
-        raise NoRecipe(str(error)) from None
+        raise NoRecipe(error.message) from None
 
 
 def _marks(told: Mapping[str, Any]) -> Marks:

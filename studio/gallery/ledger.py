@@ -71,12 +71,12 @@ class Marks:
         if not isinstance(self.is_favourite, bool):
             raise InvalidRequest("favourite", self.is_favourite, "true or false")
         if not isinstance(self.tags, (list, tuple)) or len(self.tags) > MOST_TAGS:
-            raise InvalidRequest("tags", self.tags, f"at most {MOST_TAGS} of them")
+            raise InvalidRequest("tags", self.tags, "at most {most} of them", most=MOST_TAGS)
         tags = dict.fromkeys(_line("tag", tag, LONGEST_TAG) for tag in self.tags)
         object.__setattr__(self, "tags", tuple(tag for tag in tags if tag))
         object.__setattr__(self, "collection", _line("collection", self.collection, LONGEST_COLLECTION))
         if not isinstance(self.note, str) or len(self.note) > LONGEST_NOTE or _is_broken(self.note):
-            raise InvalidRequest("note", self.note, f"text of at most {LONGEST_NOTE} characters")
+            raise InvalidRequest("note", self.note, "text of at most {most} characters", most=LONGEST_NOTE)
 
 
 @dataclass(frozen=True)
@@ -264,13 +264,13 @@ class Ledger:
         """Gives each picture one more tag. Raises `InvalidRequest` where one has too many, and then changes none."""
         (name,) = Marks(tags=(tag,)).tags or ("",)
         if not name:
-            raise InvalidRequest("tag", tag, f"a text of at most {LONGEST_TAG} characters in one line")
+            raise InvalidRequest("tag", tag, "a text of at most {most} characters in one line", most=LONGEST_TAG)
         with self._database.change() as database:
             for id_ in self._own(database, owner, ids):
                 database.execute("INSERT OR IGNORE INTO tags (tag, picture) VALUES (?, ?)", (name, id_))
                 (count,) = database.execute("SELECT count(*) FROM tags WHERE picture = ?", (id_,)).fetchone()
                 if count > MOST_TAGS:
-                    raise InvalidRequest("tags", count, f"at most {MOST_TAGS} of them")
+                    raise InvalidRequest("tags", count, "at most {most} of them", most=MOST_TAGS)
                 _index(database, id_)
 
     def mark(self, owner: str, id_: str, marks: Marks) -> None:
@@ -535,7 +535,7 @@ def _index(database: sqlite3.Connection, id_: str) -> None:
 def _line(field: str, value: object, longest: int) -> str:
     """A text in one line, without spaces around it."""
     if not isinstance(value, str) or len(value) > longest or _is_broken(value) or not value.isprintable():
-        raise InvalidRequest(field, value, f"a text of at most {longest} characters in one line")
+        raise InvalidRequest(field, value, "a text of at most {most} characters in one line", most=longest)
     return value.strip()
 
 

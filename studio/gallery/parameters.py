@@ -94,7 +94,11 @@ def read_infotext(text: str) -> Infotext:
     the prompt.
     """
     if len(text) > LONGEST_TEXT:
-        raise NoRecipe(f"This picture's parameters have {len(text)} characters; at most {LONGEST_TEXT} are read.")
+        raise NoRecipe(
+            "This picture's parameters have {count} characters; at most {most} are read.",
+            count=len(text),
+            most=LONGEST_TEXT,
+        )
     lines = text.strip("\ufeff\0").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     at, before, settings = _found_settings(lines)
     if settings:
@@ -175,10 +179,10 @@ def from_parameters(text: str) -> Recipe:
         )
         return Recipe(request, settings.get("Model hash", ""))
     except InvalidRequest as error:
-        raise NoRecipe(f"This picture's parameters cannot be used here: {error}") from None
+        raise NoRecipe("This picture's parameters cannot be used here: {error}", error=error.message) from None
     except (KeyError, ValueError, OverflowError) as error:
         raise NoRecipe(
-            f"This picture's parameters lack something or cannot be read ({type(error).__name__})."
+            "This picture's parameters lack something or cannot be read ({kind}).", kind=type(error).__name__
         ) from None
 
 

@@ -48,14 +48,18 @@ def to_json(recipe: Recipe) -> str:
 def from_json(text: str) -> Recipe:
     """Raises `NoRecipe` if ``text`` is not a recipe of ours."""
     if len(text) > LONGEST_JSON:
-        raise NoRecipe(f"The recipe in this picture has {len(text)} characters; at most {LONGEST_JSON} are read.")
+        raise NoRecipe(
+            "The recipe in this picture has {count} characters; at most {most} are read.",
+            count=len(text),
+            most=LONGEST_JSON,
+        )
     try:
         values = json.loads(text)
         if values["format"] != FORMAT:
-            raise NoRecipe(f"The recipe has another format; this version reads format {FORMAT}.")
+            raise NoRecipe("The recipe has another format; this version reads format {format}.", format=FORMAT)
         request = from_mapping(values["request"])
         return Recipe(request, values.get("model_hash", ""), values.get("stopped_at"), values.get("revision", ""))
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        raise NoRecipe(f"The recipe in this picture is damaged ({type(error).__name__}).") from None
+        raise NoRecipe("The recipe in this picture is damaged ({kind}).", kind=type(error).__name__) from None
     except InvalidRequest as error:
-        raise NoRecipe(f"The recipe in this picture cannot be used: {error}") from None
+        raise NoRecipe("The recipe in this picture cannot be used: {error}", error=error.message) from None

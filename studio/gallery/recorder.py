@@ -73,7 +73,9 @@ class Recorder:
             path = self._store.add(event.pixels, recipe)
         except OSError as error:
             reason = error.strerror or type(error).__name__
-            return Failed(event.job, JobFailed(f"The picture could not be written to the data folder: {reason}."))
+            return Failed(
+                event.job, JobFailed("The picture could not be written to the data folder: {reason}.", reason=reason)
+            )
         with _logged("a picture has no row, and is adopted at the next start"):
             self._ledger.add(Entry(path, recipe, event.pixels.digest, event.job, seconds=event.seconds))
         self._add_trajectory(path, self._trajectories.take(event))

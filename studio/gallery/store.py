@@ -111,7 +111,9 @@ class Store:
             try:
                 _write(path, lambda file: plain.save(file, "PNG", compress_level=1))
             except OSError as error:
-                raise LedgerError(f"The data folder cannot be written to ({error.strerror}).") from None
+                raise LedgerError(
+                    "The data folder cannot be written to ({reason}).", reason=str(error.strerror)
+                ) from None
         return image.digest
 
     def check_room(self, needed: int = 0) -> None:
@@ -119,9 +121,11 @@ class Store:
         try:
             free = shutil.disk_usage(self.folder.parent).free
         except OSError as error:
-            raise LedgerError(f"The data folder cannot be written to ({error.strerror}).") from None
+            raise LedgerError("The data folder cannot be written to ({reason}).", reason=str(error.strerror)) from None
         if free < LEAST_FREE + needed:
-            raise LedgerError(f"The disk of this studio is full: {free // 2**20} MB are left. Nothing was begun.")
+            raise LedgerError(
+                "The disk of this studio is full: {megabytes} MB are left. Nothing was begun.", megabytes=free // 2**20
+            )
 
     def source(self, digest: str) -> Image:
         """The source of that digest. Raises `MissingImage`."""

@@ -151,10 +151,10 @@ def read_accounts(path: Path) -> dict[str, Account]:
         }  # fmt: skip
     except FileNotFoundError:
         raise AccountError(
-            f"There is no file of accounts {path.name}; python -m studio accounts add makes it."
+            "There is no file of accounts {file}; python -m studio accounts add makes it.", file=path.name
         ) from None
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        raise AccountError(f"The file of accounts {path.name} is damaged or cannot be read.") from None
+        raise AccountError("The file of accounts {file} is damaged or cannot be read.", file=path.name) from None
 
 
 def add_account(path: Path, name: str, password: str) -> None:
@@ -162,7 +162,7 @@ def add_account(path: Path, name: str, password: str) -> None:
     if not NAME.fullmatch(name):
         raise AccountError("A name has up to 64 letters, digits, dots, dashes and @, and no spaces.")
     if not SHORTEST <= len(password) <= LONGEST:
-        raise AccountError(f"A password has {SHORTEST} to {LONGEST} characters.")
+        raise AccountError("A password has {least} to {most} characters.", least=SHORTEST, most=LONGEST)
     known = read_accounts(path) if path.exists() else {}
     identity = known[name].identity if name in known else secrets.token_hex(16)
     salt = secrets.token_bytes(16)

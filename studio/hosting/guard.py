@@ -22,11 +22,13 @@ from typing import Any, TypeAlias
 from starlette.requests import Request as HttpRequest
 
 from studio.addresses import counted_as
+from studio.errors import StudioError
 from studio.hosting.accounts import Lockout
 from studio.hosting.asgi import Answer, Application, Receive, Scope, Send, replayed, until_begun
 from studio.hosting.kept_page import KeptPage
 from studio.hosting.pacing import RateLimiter
 from studio.hosting.routes import MEGABYTE, OPEN, Access
+from studio.message import Parameter
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +71,7 @@ class Policy:
     any_host: bool = False
     proxies: int = 0
     frames: tuple[str, ...] = ()
-    translate: Callable[[str, str], str] = lambda message, languages: message
+    translate: Callable[[StudioError, str], str] = lambda refusal, languages: str(refusal)
     people: Callable[[Any], People] | None = None
     routes: Mapping[str, Access] = field(default_factory=lambda: OPEN)
 
@@ -94,11 +96,11 @@ def guarded_by(policy: Policy, *within: Lifespan) -> Lifespan:
     return lifespan
 
 
-class _Refused(Exception):
+class _Refused(StudioError):
     """``status`` and a sentence; nothing of the request has been passed on."""
 
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, status: int, message: str, /, **parameters: Parameter) -> None:
+        super().__init__(message, **parameters)
         self.status = status
 
 
@@ -128,11 +130,12 @@ class Guard:
             await guarded.end()
         except _Refused as refusal:
             logger.info("%d to %s: %s", refusal.status, address or "somebody", refusal)
-            await guarded.refuse(refusal.status, self._said(scope, str(refusal)))
+            await guarded.refuse(refusal.status, self._said(scope, refusal))
         except Exception as error:
             logger.error("not understood: %s %s: %r", scope["method"], scope["path"][:LONGEST_LOGGED], error)
             status = 400 if isinstance(error, (LookupError, TypeError, ValueError)) else 500
-            await guarded.refuse(status, self._said(scope, "The studio could not make sense of this request."))
+            problem = _Refused(status, "The studio could not make sense of this request.")
+            await guarded.refuse(status, self._said(scope, problem))
         finally:
             self._open[address] -= 1
             if not self._open[address]:
@@ -227,7 +230,7 @@ class Guard:
         if found is None:
             raise _Refused(404, "There is nothing here.")
         if scope["method"] not in found.methods:
-            raise _Refused(405, f"Here one may only {' or '.join(found.methods)}.")
+            raise _Refused(405, "Here one may only {methods}.", methods=" or ".join(found.methods))
         return found
 
     async def _body(self, scope: Scope, receive: Receive, access: Access) -> bytes:
@@ -297,15 +300,15 @@ class Guard:
             headers.append(("x-frame-options", "SAMEORIGIN"))
         return [(name.encode(), value.encode()) for name, value in headers]
 
-    def _said(self, scope: Scope, message: str) -> str:
-        return self._policy.translate(message, ",".join(_values(scope, b"accept-language")))
+    def _said(self, scope: Scope, refusal: StudioError) -> str:
+        return self._policy.translate(refusal, ",".join(_values(scope, b"accept-language")))
 
 
 def _too_large(limit: int) -> _Refused:
     if limit == 0:
         return _Refused(413, "A request to this address has no body.")
     size = f"{limit // MEGABYTE} MB" if limit >= MEGABYTE else f"{limit} bytes"
-    return _Refused(413, f"This is too large; at most {size} are taken.")
+    return _Refused(413, "This is too large; at most {size} are taken.", size=size)
 
 
 def _values(scope: Scope, name: bytes) -> list[str]:

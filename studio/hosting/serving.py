@@ -90,9 +90,9 @@ def _bound(family: int, address: Any) -> socket.socket:
 
 def _refusal(problem: OSError, host: str, port: int) -> StudioError:
     if problem.errno == errno.EADDRINUSE:
-        return StudioError(f"Port {port} is taken; set STUDIO_PORT to another one.")
+        return StudioError("Port {port} is taken; set STUDIO_PORT to another one.", port=port)
     if problem.errno == errno.EACCES:
-        return StudioError(f"Port {port} is not for everybody; set STUDIO_PORT to one above 1023.")
+        return StudioError("Port {port} is not for everybody; set STUDIO_PORT to one above 1023.", port=port)
     return InvalidRequest("STUDIO_HOST", host, "an address or a name of this machine")
 
 

@@ -89,11 +89,11 @@ class Tools:
     async def _answer(self, name: str, arguments: Mapping[str, Any]) -> Answer:
         endpoint = self._endpoints.get(name)
         if endpoint is None:
-            raise InvalidRequest("tool", name, " or ".join(self._endpoints))
+            raise InvalidRequest("tool", name, "{names}", names=" or ".join(self._endpoints))
         expected = _arguments(endpoint)
         for each in arguments:
             if each not in expected:
-                raise InvalidRequest("argument", each, ", ".join(expected))
+                raise InvalidRequest("argument", each, "{names}", names=", ".join(expected))
         for each, parameter in expected.items():
             if parameter.default is parameter.empty and each not in arguments:
                 raise InvalidRequest(each, None, "a value; this tool does not do without")

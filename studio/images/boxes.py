@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from studio.errors import InvalidRequest
+from studio.message import Message
 
 Corners: TypeAlias = tuple[float, float, float, float]
 
@@ -33,7 +34,9 @@ class Boxed:
 
     def __post_init__(self) -> None:
         if not isinstance(self.phrase, str) or not self.phrase.strip() or len(self.phrase) > LONGEST_PHRASE:
-            raise InvalidRequest("phrase", self.phrase, f"what is in the box, in 1 to {LONGEST_PHRASE} characters")
+            raise InvalidRequest(
+                "phrase", self.phrase, "what is in the box, in 1 to {most} characters", most=LONGEST_PHRASE
+            )
         corners = self.box
         if not isinstance(corners, (list, tuple)) or len(corners) != 4 or not all(_is_number(edge) for edge in corners):
             raise InvalidRequest("box", corners, "four numbers: x0, y0, x1, y1")
@@ -41,7 +44,7 @@ class Boxed:
         if not (0 <= x0 <= 1 and 0 <= y0 <= 1 and 0 <= x1 <= 1 and 0 <= y1 <= 1):
             raise InvalidRequest("box", corners, "fractions of the picture, from 0 to 1, not pixels")
         if x1 - x0 < SMALLEST_SIDE - 1e-9 or y1 - y0 < SMALLEST_SIDE - 1e-9:
-            expected = f"x0 < x1 and y0 < y1, with sides of at least {SMALLEST_SIDE:g}"
+            expected = Message("x0 < x1 and y0 < y1, with sides of at least {least}", least=f"{SMALLEST_SIDE:g}")
             raise InvalidRequest("box", corners, expected)
         object.__setattr__(self, "box", (x0, y0, x1, y1))
 
@@ -57,9 +60,15 @@ def boxed(values: Any) -> Boxed:
 
 def read_boxes(text: str) -> tuple[Boxed, ...]:
     """Reads ``[{"phrase": "a red house", "box": [x0, y0, x1, y1]}, ...]``. Raises `InvalidRequest`."""
-    expected = 'a JSON list of {"phrase": "a red house", "box": [x0, y0, x1, y1]}'
+    expected = Message('a JSON list of {"phrase": "a red house", "box": [x0, y0, x1, y1]}')
     if len(text) > LONGEST_FILE:
-        raise InvalidRequest("boxes", f"{len(text)} characters", f"{expected}, at most {LONGEST_FILE} characters")
+        raise InvalidRequest(
+            "boxes",
+            f"{len(text)} characters",
+            "{expected}, at most {most} characters",
+            expected=expected,
+            most=LONGEST_FILE,
+        )
     try:
         values = json.loads(text)
     except (ValueError, RecursionError):

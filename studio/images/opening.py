@@ -62,11 +62,14 @@ def _decoded(file: bytes | IO[bytes]) -> tuple[Image.Image, list[bytes]]:
     content = file if isinstance(file, bytes) else file.read(LARGEST_FILE + 1)
     if len(content) > LARGEST_FILE:
         raise BadPicture(
-            f"The file has {len(content) / 2**20:.0f} MB; pictures of at most {LARGEST_FILE // 2**20} MB are taken."
+            "The file has {size} MB; pictures of at most {most} MB are taken.",
+            size=f"{len(content) / 2**20:.0f}",
+            most=LARGEST_FILE // 2**20,
         )
     if kind := other_kind(content):
         raise BadPicture(
-            f"The file is {kind}; a PNG, JPEG or WebP file was expected. Please save the picture as one of these."
+            "The file is {format}; a PNG, JPEG or WebP file was expected. Please save the picture as one of these.",
+            format=kind,
         )
     content, profiles = without_colours(content)
     try:
@@ -88,8 +91,8 @@ def _decoded(file: bytes | IO[bytes]) -> tuple[Image.Image, list[bytes]]:
         raise
     except Exception as error:  # Pillow raises a dozen kinds for damaged files
         raise BadPicture(
-            f"The file cannot be read as a picture ({type(error).__name__}); "
-            "a whole PNG, JPEG or WebP file was expected."
+            "The file cannot be read as a picture ({kind}); a whole PNG, JPEG or WebP file was expected.",
+            kind=type(error).__name__,
         ) from None
 
 
@@ -146,9 +149,14 @@ def check_size(width: int, height: int) -> None:
     """Raises `BadPicture` for a picture that is larger or smaller than what is taken."""
     if not (min(width, height) >= SMALLEST_SIDE and max(width, height) <= LARGEST_SIDE):
         raise BadPicture(
-            f"The picture is {width}x{height}; sides of {SMALLEST_SIDE} to {LARGEST_SIDE} pixels are taken."
+            "The picture is {size}; sides of {least} to {most} pixels are taken.",
+            size=f"{width}x{height}",
+            least=SMALLEST_SIDE,
+            most=LARGEST_SIDE,
         )
     if width * height > MOST_PIXELS:
         raise BadPicture(
-            f"The picture has {width * height / 1e6:.0f} megapixels; at most {MOST_PIXELS / 1e6:.0f} are taken."
+            "The picture has {size} megapixels; at most {most} are taken.",
+            size=f"{width * height / 1e6:.0f}",
+            most=f"{MOST_PIXELS / 1e6:.0f}",
         )

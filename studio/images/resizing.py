@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from studio.errors import InvalidRequest
 from studio.images.pixels import Mask
+from studio.message import Message
 
 SMALLEST_SIDE = 64  # pixels a denoiser can work at
 MULTIPLE = 8
@@ -39,7 +40,7 @@ def mask_of_size(mask: Mask, width: int, height: int) -> Mask:
     """``mask`` at its picture's size, of which it may be a smaller or larger copy. Raises `InvalidRequest` where it has
     another shape."""
     if abs(mask.width * height / (mask.height * width) - 1) > SAME_SHAPE:
-        expected = f"a mask of the picture's shape, {width}x{height}"
+        expected = Message("a mask of the picture's shape, {size}", size=f"{width}x{height}")
         raise InvalidRequest("mask", f"{mask.width}x{mask.height}", expected)
     return Mask.of(resized(mask.array, width, height))
 

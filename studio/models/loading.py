@@ -40,7 +40,9 @@ def pick_device(setting: str) -> torch.device:
     if setting == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if setting.startswith("cuda") and not torch.cuda.is_available():
-        raise PackError(f"STUDIO_DEVICE is {setting}, but this machine has no CUDA device. Set it to cpu or auto.")
+        raise PackError(
+            "STUDIO_DEVICE is {device}, but this machine has no CUDA device. Set it to cpu or auto.", device=setting
+        )
     return torch.device(setting)
 
 
@@ -68,7 +70,7 @@ def load_pack(
     except Exception as error:
         logger.error("the pack %s cannot be loaded", info.title, exc_info=error)
         raise PackError(
-            f"The pack {info.title} cannot be loaded ({type(error).__name__}); the log says more."
+            "The pack {pack} cannot be loaded ({kind}); the log says more.", pack=info.title, kind=type(error).__name__
         ) from error
     _check_finite(pack)
     override = override_of(source)
@@ -137,8 +139,10 @@ def _download(info: PackInfo) -> Path:
         return folder
     except Exception as error:
         raise PackError(
-            f"{info.title} is not on this machine and could not be downloaded ({type(error).__name__}). "
-            "Go online once, or give the path of a diffusers folder."
+            "{pack} is not on this machine and could not be downloaded ({kind}). Go online once, or give the "
+            "path of a diffusers folder.",
+            pack=info.title,
+            kind=type(error).__name__,
         ) from error
 
 
@@ -177,4 +181,9 @@ def _check_finite(pack: Pack) -> None:
     for name, model in models_of(pack).items():
         for key, value in model.state_dict().items():
             if value.is_floating_point() and not torch.isfinite(value).all():
-                raise PackError(f"The pack {pack.info.title} is damaged: {key} of its {name} is not finite.")
+                raise PackError(
+                    "The pack {pack} is damaged: {key} of its {name} is not finite.",
+                    pack=pack.info.title,
+                    key=key,
+                    name=name,
+                )

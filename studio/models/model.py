@@ -170,7 +170,7 @@ class Pack:
         """The text encoder that reads phrases of boxes, and the only one of most packs. Raises `PackError` where there
         is none that reads by chunks."""
         if not isinstance(self.text, TextEncoders) or not self.text.towers:
-            raise PackError(f"The pack {self.info.title} has no text encoder for this; choose another one.")
+            raise PackError("The pack {pack} has no text encoder for this; choose another one.", pack=self.info.title)
         return self.text.towers[0]
 
     @property
@@ -220,7 +220,7 @@ class Pack:
         """The tokens that layers for boxes attend to, [MOST_BOXES, width] float32 on the device, read with ``loras``;
         places that are not needed hold the token of no box. Raises `PackError` where the pack takes no boxes."""
         if self.denoiser.grounding is None:
-            raise PackError(f"The pack {self.info.title} cannot be steered by boxes; choose another one.")
+            raise PackError("The pack {pack} cannot be steered by boxes; choose another one.", pack=self.info.title)
         self.denoiser.set_adapters(loras)
         corners = torch.zeros(1, MOST_BOXES, 4, device=self.device)
         phrases = torch.zeros(1, MOST_BOXES, self.tower.model.config.hidden_size, device=self.device)
@@ -257,7 +257,7 @@ class Pack:
     @property
     def _seeing(self) -> Clip:
         if self.clip is None or self.denoiser.projection is None:
-            raise PackError(f"The pack {self.info.title} cannot be steered by pictures; choose another one.")
+            raise PackError("The pack {pack} cannot be steered by pictures; choose another one.", pack=self.info.title)
         return self.clip
 
     @property
@@ -276,7 +276,9 @@ class Pack:
         """What ``words`` say, in the space of `embed_picture`: [width] float32 on the device. Raises `PackError` where
         the pack has no text tower for it."""
         if self.clip is None or self.clip.text_projection is None:
-            raise PackError(f"The pack {self.info.title} cannot compare words with pictures; choose another one.")
+            raise PackError(
+                "The pack {pack} cannot compare words with pictures; choose another one.", pack=self.info.title
+            )
         self.denoiser.set_adapters(())  # as the vision tower was trained with
         tokens, model = self.tower.tokens([self.in_known_words(words)]), self.tower.model
         with torch.inference_mode():

@@ -71,7 +71,7 @@ def describe(path: Path) -> PackInfo:
         if (info := family.detect(folder)) is not None:
             return info
     folder.config("unet")  # which says what is missing, if that is all
-    raise PackError(f"{path.name} is of no family that is known here.")
+    raise PackError("{name} is of no family that is known here.", name=path.name)
 
 
 def describe_file(path: Path) -> PackInfo:
@@ -100,21 +100,26 @@ def find_pack(name: str) -> PackInfo:
     try:
         path.is_dir()
     except OSError as error:
-        raise PackError(f"There is no pack called {name[:60]!r} ({error.strerror}).") from None
+        raise PackError(
+            "There is no pack called {pack} ({reason}).", pack=repr(name[:60]), reason=str(error.strerror)
+        ) from None
     if path.is_dir():
         return describe(path.resolve())
     if path.suffix in UNSAFE and path.is_file():
         raise PackError(
-            f"{path.name} is a pickle, which can run any code that its author liked; it is not opened. "
-            "Convert it to safetensors, or get it in that form."
+            "{file} is a pickle, which can run any code that its author liked; it is not opened. Convert it "
+            "to safetensors, or get it in that form.",
+            file=path.name,
         )
     if is_weights(path) and path.is_file():
         return replace(describe_file(path), name=path.stem, title=path.stem, source=str(path.resolve()))
     if match := HUB_ID.fullmatch(name):
         return PackInfo(match["name"], match["name"], match["id"], size=512, revision=match["commit"])
     raise PackError(
-        f"There is no pack {name!r}. Give one of {', '.join(PACKS)}, a diffusers folder, a .safetensors file, or a "
-        "repository on the Hub with its commit, owner/name@0123abcd..."
+        "There is no pack {name}. Give one of {names}, a diffusers folder, a .safetensors file, or a "
+        "repository on the Hub with its commit, owner/name@0123abcd...",
+        name=repr(name),
+        names=", ".join(PACKS),
     )
 
 

@@ -41,7 +41,7 @@ def from_mapping(values: Mapping[str, Any]) -> Request:
     task = rest.pop("task", None)
     task = RENAMED.get(task, task) if isinstance(task, str) else task
     if not isinstance(task, str) or task not in kinds():
-        raise InvalidRequest("task", task, f"one of: {', '.join(kinds())}")
+        raise InvalidRequest("task", task, "one of: {names}", names=", ".join(kinds()))
     return _build(kinds()[task], rest)
 
 
@@ -49,7 +49,7 @@ def _build(kind: type[_Request], values: dict[str, Any]) -> _Request:
     fields = {field.name: field for field in dataclasses.fields(kind)}
     for name, value in values.items():
         if name not in fields:
-            raise InvalidRequest(name, value, f"one of the fields {', '.join(fields)}")
+            raise InvalidRequest(name, value, "one of the fields {names}", names=", ".join(fields))
     for name, field in fields.items():
         if field.default is dataclasses.MISSING and name not in values:
             raise InvalidRequest(name, None, "a value")

@@ -138,13 +138,13 @@ class Choice(Field):
     may_be_empty: bool = False
 
     def checked(self, name: str, value: Any) -> Any:
-        expected = f"one of: {', '.join(map(str, self.values))}"
+        names = ", ".join(map(str, self.values))
         if self.may_be_empty:
             check_text(name, value)
             if value and value not in self.values:
-                raise InvalidRequest(name, value, f"empty, or {expected}")
+                raise InvalidRequest(name, value, "empty, or one of: {names}", names=names)
         elif isinstance(value, bool) or value not in self.values:
-            raise InvalidRequest(name, value, expected)
+            raise InvalidRequest(name, value, "one of: {names}", names=names)
         return value
 
     @property
@@ -179,7 +179,9 @@ class Boxes(Field):
     def checked(self, name: str, value: Any) -> Any:
         is_some = isinstance(value, (list, tuple))
         if not is_some or not 1 <= len(value) <= MOST_BOXES:
-            raise InvalidRequest(name, f"{len(value)} boxes" if is_some else value, f"1 to {MOST_BOXES} of them")
+            raise InvalidRequest(
+                name, f"{len(value)} boxes" if is_some else value, "{least} to {most} of them", least=1, most=MOST_BOXES
+            )
         boxes = tuple(boxed(each) for each in value)
         for each in boxes:
             check_text("phrase", each.phrase)

@@ -38,7 +38,9 @@ class ForwardProcess(Prompted):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.width % (2 * SIDE_MULTIPLE):
-            raise InvalidRequest("width", self.width, f"a multiple of {2 * SIDE_MULTIPLE}: two pictures side by side")
+            raise InvalidRequest(
+                "width", self.width, "a multiple of {multiple}: two pictures side by side", multiple=2 * SIDE_MULTIPLE
+            )
 
     def check_sampling(self, process: str = BETAS) -> None:
         """No sampler takes a step."""

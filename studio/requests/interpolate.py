@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Self
 
 from studio.errors import InvalidRequest
+from studio.message import Message
 from studio.requests.fields import Number, Picture, Text
 from studio.requests.limits import LARGEST_SEED, check_integer, evenly_between
 from studio.requests.request import SIDE, Prompted
 
-TWO_OR_NONE = "a picture at both ends, or none: bring a second one, or remove the one that is there"
+TWO_OR_NONE = Message("a picture at both ends, or none: bring a second one, or remove the one that is there")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,7 @@ def check_text(field: str, value: object, longest: int = LONGEST_PROMPT) -> None
     if not isinstance(value, str):
         raise InvalidRequest(field, value, "text")
     if len(value) > longest:
-        raise InvalidRequest(field, value, f"at most {longest} characters, not {len(value)}")
+        raise InvalidRequest(field, value, "at most {most} characters, not {count}", most=longest, count=len(value))
     if "\0" in value or any(0xD800 <= ord(character) <= 0xDFFF for character in value):
         raise InvalidRequest(field, value, "text without null characters and broken surrogates")
 
@@ -41,19 +41,21 @@ def check_flag(field: str, value: object) -> None:
 
 def check_integer(field: str, value: object, least: int, most: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise InvalidRequest(field, value, f"a whole number from {least} to {most}")
+        raise InvalidRequest(field, value, "a whole number from {least} to {most}", least=least, most=most)
 
 
 def check_number(field: str, value: object, least: float, most: float) -> None:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not is_number or not least <= value <= most:  # type: ignore[operator] # which nan and infinity are not, either
-        raise InvalidRequest(field, value, f"a number from {least:g} to {most:g}")
+        raise InvalidRequest(field, value, "a number from {least} to {most}", least=f"{least:g}", most=f"{most:g}")
 
 
 def check_multiple(field: str, value: object, least: int, most: int, multiple: int) -> None:
     is_whole = isinstance(value, int) and not isinstance(value, bool)
     if not is_whole or not least <= value <= most or value % multiple:  # type: ignore[operator]
-        raise InvalidRequest(field, value, f"a multiple of {multiple} from {least} to {most}")
+        raise InvalidRequest(
+            field, value, "a multiple of {multiple} from {least} to {most}", multiple=multiple, least=least, most=most
+        )
 
 
 def evenly_between(begin: float, end: float, count: int) -> tuple[float, ...]:

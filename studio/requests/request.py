@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Self
 
 from studio.errors import InvalidRequest
+from studio.message import Message, Parameter
 from studio.requests.fields import Choice, Field, Flag, Number, Picture, SamplerName, Text, Whole, fields_of
 from studio.requests.limits import (
     CASCADE_SCALE,
@@ -23,10 +24,10 @@ from studio.requests.limits import (
 )
 from studio.sampling.catalogue import BETAS, DEFAULT_SAMPLER, FLOW, MOST_STEPS, Sampler, find_sampler, samplers_for
 
-IN_TWO_STAGES = (
-    f"a multiple of {SIDE_MULTIPLE * CASCADE_SCALE} from {SMALLEST_SIDE * CASCADE_SCALE} to {LARGEST_SIDE}, as it is "
-    "drawn in two stages"
-)
+IN_TWO_STAGES = Message(
+    "a multiple of {multiple} from {least} to {most}, as it is drawn in two stages",
+    multiple=SIDE_MULTIPLE * CASCADE_SCALE, least=SMALLEST_SIDE * CASCADE_SCALE, most=LARGEST_SIDE,
+)  # fmt: skip
 SIDE = Whole("of the picture in pixels", SMALLEST_SIDE, LARGEST_SIDE, SIDE_MULTIPLE)
 
 
@@ -80,10 +81,13 @@ class Request:
         check_integer("seed", self.seed, 0, LARGEST_SEED - self.count + 1)
         sampler = find_sampler(self.sampler)
         if not sampler.fewest_steps <= self.steps <= sampler.most_steps:
-            expected = f"{sampler.fewest_steps} to {sampler.most_steps} with {sampler.name}"
+            least, most = sampler.fewest_steps, sampler.most_steps
+            expected = Message("{least} to {most} with {sampler}", least=least, most=most, sampler=sampler.name)
             raise InvalidRequest("steps", self.steps, expected)
         if self.schedule and self.schedule not in sampler.schedules:
-            expected = f"one of: {', '.join(sampler.schedules)}" if sampler.schedules else f"empty with {sampler.name}"
+            expected = Message("empty with {sampler}", sampler=sampler.name)
+            if sampler.schedules:
+                expected = Message("one of: {names}", names=", ".join(sampler.schedules))
             raise InvalidRequest("schedule", self.schedule, expected)
 
     @property
@@ -102,16 +106,19 @@ class Request:
         if self.steps >= self.fewest_steps:
             return
         if self.schedule and self.schedule not in sampler.offered:
-            raise InvalidRequest("schedule", self.schedule, f"one of: {', '.join(sampler.offered)}")
-        expected = f"{self.fewest_steps} to {sampler.most_steps} with {sampler.name}"
+            raise InvalidRequest("schedule", self.schedule, "one of: {names}", names=", ".join(sampler.offered))
+        words: dict[str, Parameter] = {"least": self.fewest_steps, "most": sampler.most_steps, "sampler": sampler.name}
+        expected = Message("{least} to {most} with {sampler}", **words)
         if self.schedule:
-            expected = f"{self.fewest_steps} to {sampler.most_steps} with {sampler.name} on {self.schedule}"
+            expected = Message("{least} to {most} with {sampler} on {schedule}", schedule=self.schedule, **words)
         raise InvalidRequest("steps", self.steps, expected)
 
     def _check_flow(self, sampler: Sampler) -> None:
         """Models that were trained by flow matching have noise levels of their own, and some samplers."""
         if FLOW not in sampler.schedulers:
-            raise InvalidRequest("sampler", sampler.name, f"with this model one of: {', '.join(samplers_for(FLOW))}")
+            raise InvalidRequest(
+                "sampler", sampler.name, "with this model one of: {names}", names=", ".join(samplers_for(FLOW))
+            )
         if self.schedule:
             raise InvalidRequest("schedule", self.schedule, "empty with this model")
 

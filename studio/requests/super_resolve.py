@@ -38,7 +38,7 @@ class SuperResolve(Request):
             side = getattr(self, name)
             check_integer(name, side, SMALLEST_PHOTO * self.scale, LARGEST_PHOTO)
             if side % self.scale:
-                raise InvalidRequest(name, side, f"the picture's, times {self.scale}")
+                raise InvalidRequest(name, side, "the picture's, times {scale}", scale=self.scale)
         if self.width * self.height > MOST_SMALL_PIXELS * self.scale**2:
             shown = f"{self.width // self.scale}x{self.height // self.scale}"
             raise InvalidRequest("image", shown, "a picture of at most a megapixel; make it smaller first")

@@ -196,4 +196,4 @@ def find_sampler(name: str) -> Sampler:
     for known, sampler in SAMPLERS.items():
         if known.casefold() == name.casefold():
             return sampler
-    raise InvalidRequest("sampler", name, f"one of: {', '.join(SAMPLERS)}")
+    raise InvalidRequest("sampler", name, "one of: {names}", names=", ".join(SAMPLERS))

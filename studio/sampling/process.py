@@ -63,7 +63,11 @@ PREDICTIONS: Mapping[str, X0] = MappingProxyType(
 def find_prediction(name: object) -> X0:
     """Raises `PackError` for what nothing here predicts."""
     if not isinstance(name, str) or name not in PREDICTIONS:
-        raise PackError(f"The model predicts {str(name)[:40]!r}; one of {', '.join(PREDICTIONS)} was expected.")
+        raise PackError(
+            "The model predicts {prediction}; one of {known} was expected.",
+            prediction=repr(str(name)[:40]),
+            known=", ".join(PREDICTIONS),
+        )
     return PREDICTIONS[name]
 
 
@@ -274,6 +278,15 @@ class FlowSchedule:
 
 def _check(sampler: Sampler, steps: int, process: str) -> None:
     if sampler.schedulers.get(process) is None:
-        raise InvalidRequest("sampler", sampler.name, f"with this model one of: {', '.join(samplers_for(process))}")
+        raise InvalidRequest(
+            "sampler", sampler.name, "with this model one of: {names}", names=", ".join(samplers_for(process))
+        )
     if not sampler.fewest_steps <= steps <= sampler.most_steps:
-        raise InvalidRequest("steps", steps, f"{sampler.fewest_steps} to {sampler.most_steps} with {sampler.name}")
+        raise InvalidRequest(
+            "steps",
+            steps,
+            "{least} to {most} with {sampler}",
+            least=sampler.fewest_steps,
+            most=sampler.most_steps,
+            sampler=sampler.name,
+        )

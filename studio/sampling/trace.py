@@ -85,7 +85,7 @@ def trace(
         calls.append(_trace_call(scheduler, timestep, options, at))
     if not all(torch.isfinite(call.weights).all() for call in calls):
         # strides so wide that roots of rounding are taken
-        raise InvalidRequest("steps", steps, f"more of them with {sampler.name} and this model")
+        raise InvalidRequest("steps", steps, "more of them with {sampler} and this model", sampler=sampler.name)
     memory = max(call.weights.shape[0] - 1 for call in calls)
     return SamplerTable(
         timesteps=torch.tensor([call.timestep for call in calls], dtype=torch.float32),

@@ -68,7 +68,8 @@ def _second_stage(request: Staged) -> SuperResolve:
 def _check_second_stage(pack: Pack) -> None:
     if not pack.info.cascades:
         raise PackError(
-            f"The pack {pack.info.title} draws in one stage; switch the second one off or choose another pack."
+            "The pack {pack} draws in one stage; switch the second one off or choose another pack.",
+            pack=pack.info.title,
         )
 
 

@@ -20,6 +20,7 @@ from studio.images import masks
 from studio.images.pixels import Image, Mask, Pixels
 from studio.images.resizing import resized, working_size
 from studio.images.tiles import whole
+from studio.message import Message
 from studio.models.autoencoders.autoencoder import to_pictures
 from studio.models.model import Pack
 from studio.requests.inpaint import Inpaint
@@ -74,7 +75,7 @@ def _pair(request: Inpaint, images: Mapping[str, Image]) -> tuple[NDArray[np.uin
         raise InvalidRequest("image", request.image, "a picture and a mask that are there; please give them again")
     for name, image in (("image", source), ("mask", mask)):
         if (image.width, image.height) != (request.width, request.height):
-            expected = f"{request.width}x{request.height}, the size in the request"
+            expected = Message("{size}, the size in the request", size=f"{request.width}x{request.height}")
             raise InvalidRequest(name, f"{image.width}x{image.height}", expected)
     return source.array, mask.array
 

@@ -27,11 +27,13 @@ def guided(
     """By the words of ``request``, all made as long as ``others``; ``concat`` is what the denoiser sees beside the
     latent, if not the usual. A denoiser that was distilled from a guided one is told the scale instead."""
     if pack.denoiser is pack.upscaler:
-        raise PackError(f"The pack {pack.info.title} makes pictures larger and nothing else; choose another one.")
+        raise PackError(
+            "The pack {pack} makes pictures larger and nothing else; choose another one.", pack=pack.info.title
+        )
     if not pack.text.networks:
         return _unprompted(request, pack)
     if request.clip_skip and not pack.text.can_skip:
-        raise InvalidRequest("clip_skip", request.clip_skip, f"0 with {pack.info.title}")
+        raise InvalidRequest("clip_skip", request.clip_skip, "0 with {pack}", pack=pack.info.title)
     if concat is None:
         concat = pack.blank_concat(tiling.rows, tiling.columns)
     loras = read_prompt(request.caption).loras
@@ -56,7 +58,7 @@ def guided(
 def _unprompted(request: Prompted, pack: Pack) -> RowConditioning:
     """For a pack that reads no words."""
     if request.caption.strip():
-        raise InvalidRequest("prompt", request.caption, f"nothing, as {pack.info.title} reads no words")
+        raise InvalidRequest("prompt", request.caption, "nothing, as {pack} reads no words", pack=pack.info.title)
     return RowConditioning(Conditioning(torch.zeros(0, 0, device=pack.device)))
 
 
@@ -100,7 +102,7 @@ def latent_size(request: Request, denoiser: Denoiser) -> tuple[int, int]:
     multiple = denoiser.factor * denoiser.architecture.patch
     for name, side in (("width", request.width), ("height", request.height)):
         if side % multiple:
-            raise InvalidRequest(name, side, f"a multiple of {multiple} with this model")
+            raise InvalidRequest(name, side, "a multiple of {multiple} with this model", multiple=multiple)
     return request.height // denoiser.factor, request.width // denoiser.factor
 
 

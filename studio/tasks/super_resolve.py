@@ -21,6 +21,7 @@ from studio.images.consistency import averaged, back_projected
 from studio.images.pixels import Image
 from studio.images.resizing import resized
 from studio.images.tiles import Tiling, tiled
+from studio.message import Message
 from studio.models.autoencoders.autoencoder import to_pictures
 from studio.models.conditioning import Conditioning
 from studio.models.model import Denoiser, Pack
@@ -117,7 +118,11 @@ def cost(request: SuperResolve, pack: Pack) -> float:
 def _source(request: SuperResolve, images: Mapping[str, Image]) -> NDArray[np.uint8]:
     source = source_of(request, "image", images)
     if (source.width * request.scale, source.height * request.scale) != (request.width, request.height):
-        expected = f"{request.width}x{request.height} divided by {request.scale}, as in the request"
+        expected = Message(
+            "{size} divided by {scale}, as in the request",
+            size=f"{request.width}x{request.height}",
+            scale=request.scale,
+        )
         raise InvalidRequest("image", f"{source.width}x{source.height}", expected)
     return source.array
 

@@ -45,8 +45,8 @@ def _guided_by(picture: NDArray[np.uint8], request: Vary, pack: Pack, size: tupl
         return RowConditioning(Conditioning(token), none, request.guidance, request.rescale)
     if request.strength == 1:
         raise PackError(
-            f"The pack {pack.info.title} does not see pictures; with less strength it can begin from one. "
-            "Or choose another one."
+            "The pack {pack} does not see pictures; with less strength it can begin from one. Or choose another one.",
+            pack=pack.info.title,
         )
     return guidance
 

@@ -44,7 +44,7 @@ def shape_sides(shape: str, pack: PackInfo, *, cascade: bool = False) -> tuple[i
     """Width and height in pixels of a named shape at the size that the pack draws best, in one stage or two. Raises
     `InvalidRequest` for a shape that is none."""
     if not isinstance(shape, str) or shape not in SHAPES:
-        raise InvalidRequest("shape", shape, f"one of: {', '.join(SHAPES)}")
+        raise InvalidRequest("shape", shape, "one of: {names}", names=", ".join(SHAPES))
     width, height = (round(pack.size * share / STEP_OF_SIDES) * STEP_OF_SIDES for share in SHAPES[shape])
     return (width * CASCADE_SCALE, height * CASCADE_SCALE) if cascade else (width, height)
 

@@ -36,7 +36,7 @@ class ModelPicker:
         found = self.find(name)
         if found is None:
             known = ", ".join(state.info.name for state in self._client.packs())
-            raise InvalidRequest("model", name, f"one of: {known}")
+            raise InvalidRequest("model", name, "one of: {names}", names=known)
         return found
 
     def cascades(self, info: PackInfo) -> bool:

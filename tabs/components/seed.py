@@ -32,7 +32,7 @@ def read_seed(field: str, value: Any) -> int:
     """A seed that was typed. Raises `InvalidRequest` for anything but digits."""
     text = str(value).strip()
     if not (text.isascii() and text.isdecimal()) or len(text) > len(str(LARGEST_SEED)):
-        raise InvalidRequest(field, text, f"a whole number from 0 to {LARGEST_SEED}")
+        raise InvalidRequest(field, text, "a whole number from {least} to {most}", least=0, most=LARGEST_SEED)
     return int(text)
 
 

@@ -239,6 +239,10 @@ TEMPLATES: dict[str, tuple[str, str]] = {
         "{name} 无法作为图片读取（{kind}）。",
         "{name} ist nicht als Bild lesbar ({kind}).",
     ),
+    "The file cannot be read as a picture ({kind}).": (
+        "文件无法作为图片读取（{kind}）。",
+        "Die Datei ist nicht als Bild lesbar ({kind}).",
+    ),
     "This picture's parameters have {count} characters; at most {most} are read.": (
         "此图的参数有 {count} 个字符；最多读取 {most} 个。",
         "Die Angaben dieses Bildes haben {count} Zeichen; höchstens {most} werden gelesen.",

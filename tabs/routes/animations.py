@@ -53,7 +53,7 @@ def animation_routes(store: Store) -> list[Route]:
 def _animation(store: Store, request: HttpRequest) -> Response:
     kind, trajectory = request.path_params["kind"], request.query_params.get("trajectory")
     if kind not in KINDS:
-        raise MissingImage(f"Animations come as {', '.join(KINDS)}.")
+        raise MissingImage("Animations come as {kinds}.", kinds=", ".join(KINDS))
     make, media_type = KINDS[kind]
     names = request.query_params.get("pictures", "").split(",")
     frames = _pictures(store, names) if trajectory is None else _trajectory(store, trajectory)
@@ -68,7 +68,7 @@ def _trajectory(store: Store, name: str) -> Frames:
 
 def _pictures(store: Store, names: Sequence[str]) -> Frames:
     if not 2 <= len(names) <= MOST_PICTURES:
-        raise MissingImage(f"An animation has from 2 to {MOST_PICTURES} pictures.")
+        raise MissingImage("An animation has from 2 to {most} pictures.", most=MOST_PICTURES)
     frames = [shown(finished_picture(store, name).array) for name in names]
     if len({frame.shape for frame in frames}) > 1:
         raise MissingImage("Pictures of different sizes make no animation.")

@@ -31,6 +31,7 @@ from studio.hosting.accounts import Accounts
 from studio.images.opening import LARGEST_FILE, open_mask, open_picture
 from studio.images.pixels import Image, Mask, Pixels
 from studio.images.resizing import mask_of_size
+from studio.message import Message
 from studio.models.catalogue import PackInfo
 from studio.requests import from_mapping, to_mapping
 from studio.requests.limits import RANDOM_SEEDS
@@ -50,8 +51,10 @@ HEARTBEAT_SECONDS = 2.0
 EXPORT_LOOK_SECONDS = 0.2
 MOST_FOUND = 500
 DIGEST = re.compile(r"[0-9a-f]{64}")
-A_MASK = "a mask; POST /studio/sources/DIGEST/mask takes one for the picture of that digest"
-A_PICTURE = "a picture as base64 text, the name of one that was drawn here, or the digest of one that was uploaded"
+A_MASK = Message("a mask; POST /studio/sources/DIGEST/mask takes one for the picture of that digest")
+A_PICTURE = Message(
+    "a picture as base64 text, the name of one that was drawn here, or the digest of one that was uploaded"
+)
 
 
 class Api:
@@ -304,7 +307,7 @@ class Api:
             owner: whose pictures, by the name that an answer gave; where everybody sees all, it may be empty
         """
         if isinstance(most, bool) or not isinstance(most, int) or not 1 <= most <= MOST_FOUND:
-            raise InvalidRequest("most", most, f"a whole number from 1 to {MOST_FOUND}")
+            raise InvalidRequest("most", most, "a whole number from {least} to {most}", least=1, most=MOST_FOUND)
         for name, value in (("words", words), ("task", task), ("tag", tag), ("collection", collection)):
             if not isinstance(value, str):
                 raise InvalidRequest(name, value, "text")
@@ -416,7 +419,7 @@ class Api:
             return finished_file(self._library.store, given)
         _, _, text = given.rpartition(",") if given.startswith("data:") else ("", "", given)
         if len(text) > LARGEST_FILE * 4 // 3 + 4:
-            raise BadPicture(f"The file is larger than {LARGEST_FILE // 2**20} MB.")
+            raise BadPicture("The file is larger than {most} MB.", most=LARGEST_FILE // 2**20)
         try:
             return base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError):

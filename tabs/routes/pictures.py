@@ -76,12 +76,12 @@ def picture_routes(store: Store) -> list[Route]:
 
 def _heat_map(store: Store, names: Sequence[str]) -> Response:
     if not 2 <= len(names) <= MOST_PICTURES:
-        raise MissingImage(f"From 2 to {MOST_PICTURES} pictures can be compared.")
+        raise MissingImage("From 2 to {most} pictures can be compared.", most=MOST_PICTURES)
     sizes = [_size_of(store, name) for name in names]
     if len(set(sizes)) > 1:
         raise MissingImage("Pictures of different sizes cannot be compared.")
     if sum(width * height for width, height in sizes) > MOST_COMPARED:
-        raise MissingImage(f"{len(names)} pictures of this size are too many to compare at once.")
+        raise MissingImage("{count} pictures of this size are too many to compare at once.", count=len(names))
     stream = io.BytesIO()
     levels = standard_deviation([finished_picture(store, name).array for name in names])
     PIL.Image.fromarray(heat(levels)).save(stream, "PNG")

@@ -32,7 +32,11 @@ def _raised(error: StudioError) -> tuple[StudioError, weakref.ref[Picture]]:
     return error, seen[0]
 
 
-ERRORS = (InvalidRequest("mask", "empty", "something"), QueueFull("It is full.", 3.0), PackError("There is none."))
+ERRORS = (
+    InvalidRequest("mask", "empty", "something"),
+    QueueFull("It is full.", seconds=3.0),
+    PackError("There is none."),
+)
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)

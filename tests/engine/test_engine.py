@@ -10,7 +10,7 @@ import torch
 from studio.engine import engine as engine_module
 from studio.engine import scheduler as batching
 from studio.engine.engine import Engine
-from studio.engine.scheduler import NOTICEABLE, TOLD_AT_ONCE, Limits, ThroughputEstimate, in_words
+from studio.engine.scheduler import NOTICEABLE, TOLD_AT_ONCE, Limits, ThroughputEstimate, wait_of
 from studio.errors import JobFailed, NotFinite, OutOfMemory, PackError, QueueFull
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Queued, Started
 from studio.images.pixels import Pixels
@@ -211,7 +211,7 @@ def test_the_refusal_says_how_much_work_is_ahead(pack: Pack) -> None:
     assert isinstance(refusal.error, QueueFull)
     assert refusal.error.seconds == pytest.approx(60)
     assert "about 60 s" in str(refusal.error)
-    assert in_words(150) == "about 2 min"
+    assert str(wait_of(150)) == " The engine needs about 2 min for them."
 
 
 def test_what_is_left_of_running_jobs_counts_into_the_wait(pack: Pack) -> None:

@@ -40,7 +40,7 @@ def _sentences() -> list[tuple[str, str]]:
                 if name in ERRORS and node.args:
                     place = {"InvalidRequest": 2, "_Refused": 1}.get(name, 0)
                     text = _text(node.args[place if place < len(node.args) else 0])
-                    if text and re.search(r"[a-z]{2}", text):
+                    if text and re.search(r"[a-z]{2}", HOLE.sub("", text)):
                         found.append((f"{file.relative_to(ROOT)}:{node.lineno}", text))
     return found
 

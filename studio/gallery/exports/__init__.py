@@ -59,7 +59,7 @@ def forms() -> Mapping[str, Form]:
 def find_form(name: object) -> Form:
     """Raises `InvalidRequest`."""
     if not isinstance(name, str) or name not in forms():
-        raise InvalidRequest("form", name, f"one of: {', '.join(forms())}")
+        raise InvalidRequest("form", name, "one of: {names}", names=", ".join(forms()))
     return forms()[name]
 
 

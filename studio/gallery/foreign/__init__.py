@@ -59,7 +59,9 @@ def read_picture(file: bytes, packs: Sequence[PackInfo], name: str = "This file"
         return replace(reading, lost=(*reading.lost, *(f"{program}: {error}" for program, error in failed.items())))
     for failure in failed.values():
         raise failure
-    raise NoRecipe(f"{name} carries no recipe; it was not made by a program that writes one, or lost it on the way.")
+    raise NoRecipe(
+        "{name} carries no recipe; it was not made by a program that writes one, or lost it on the way.", name=name
+    )
 
 
 def _own(recipe: Recipe, packs: Sequence[PackInfo]) -> Reading:
@@ -87,4 +89,4 @@ def _tried(reader: Callable[[Mapping[str, str]], Facts | None], texts: Mapping[s
         facts = reader(texts)
         return None if facts is None else facts.in_whole_letters()
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        raise NoRecipe(f"The recipe in this picture is damaged ({type(error).__name__}).") from None
+        raise NoRecipe("The recipe in this picture is damaged ({kind}).", kind=type(error).__name__) from None

@@ -17,6 +17,7 @@ import torch
 from torch.utils.hooks import RemovableHandle
 
 from studio.errors import InvalidRequest, PackError
+from studio.message import Clause, Message
 from studio.models.adapters.lora_files import WIDTHS, LoraFile, family_of, read_lora
 from studio.models.adapters.lora_folder import find_lora
 from studio.models.adapters.lora_layers import Difference, Layer, difference
@@ -106,9 +107,9 @@ class Loras:
             try:
                 self._loaded[name] = self._read(file)
             except Exception as error:
-                reason = (str(error) if isinstance(error, PackError) else first_line(error)).rstrip(".")
+                reason = Clause.of(error.message) if isinstance(error, PackError) else first_line(error).rstrip(".")
                 logger.info("the LoRA %s cannot be loaded: %s", name, reason)
-                raise InvalidRequest("lora", name, f"a LoRA for this pack's models ({reason})") from None
+                raise InvalidRequest("lora", name, "a LoRA for this pack's models ({reason})", reason=reason) from None
             self.unet.had_loras = True
             if len(self._loaded) > KEPT:
                 self._loaded.popitem(last=False)
@@ -120,13 +121,20 @@ class Loras:
         places = {name: names.find(name) for name in held.layers}
         lacking = [name for name, place in places.items() if place is None]
         if len(lacking) == len(places):
-            raise PackError(self._stranger(file, held) or f"{file.name} fits none of this pack's models.")
+            raise PackError(
+                self._stranger(file, held) or Message("{file} fits none of this pack's models.", file=file.name)
+            )
         changes: dict[Layer, Change] = {}  # of a layer that is there under two names, the first counts
         for name, place in places.items():
             if place is not None and place[1] not in changes:
                 changes[place[1]] = Change(place[1], self._difference(file, held, name, place[1]), place[0] > 0)
         if lacking:
-            some = f"{file.name} has {len(lacking)} layers that this pack lacks, such as {lacking[0][:LONGEST_NAME]}."
+            some = Message(
+                "{file} has {count} layers that this pack lacks, such as {name}.",
+                file=file.name,
+                count=len(lacking),
+                name=lacking[0][:LONGEST_NAME],
+            )
             raise PackError(self._stranger(file, held) or some)
         return Adapter(tuple(changes.values()), self._taught(held))
 
@@ -135,17 +143,23 @@ class Loras:
         try:
             return difference(held.layers[name], layer)
         except KeyError as missing:
-            raise PackError(f"{file.name} is not whole: {missing.args[0]} of {shown} is missing.") from None
+            raise PackError(
+                "{file} is not whole: {part} of {name} is missing.", file=file.name, part=missing.args[0], name=shown
+            ) from None
         except (ValueError, RuntimeError, IndexError):
-            other = f"{file.name} was made for other models: {shown} is of another shape in this pack."
+            other = Message(
+                "{file} was made for other models: {name} is of another shape in this pack.", file=file.name, name=shown
+            )
             raise PackError(self._stranger(file, held) or other) from None
 
-    def _stranger(self, file: Path, held: LoraFile) -> str:
+    def _stranger(self, file: Path, held: LoraFile) -> Message | None:
         """What is said of a file for another family of models, if it tells which."""
         family, width = family_of(held), self.unet.config.cross_attention_dim
         if not family or (isinstance(width, int) and family == WIDTHS.get(width)):
-            return ""
-        return f"{file.name} was made for {family}, and this pack is of another family."
+            return None
+        return Message(
+            "{file} was made for {family}, and this pack is of another family.", file=file.name, family=family
+        )
 
     def _taught(self, held: LoraFile) -> tuple[Mapping[str, str], ...]:
         """The words that a file brings, as tokens of their own: another file may bring others of the same names."""

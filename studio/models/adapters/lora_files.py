@@ -70,7 +70,7 @@ def read_lora(file: Path) -> LoraFile:
     for name, stored in load_file(file).items():
         value = stored.float()
         if not torch.isfinite(value).all():
-            raise PackError(f"{file.name} is damaged: {name} is not finite.")
+            raise PackError("{file} is damaged: {name} is not finite.", file=file.name, name=name)
         layer, part = _parted(name)
         if name.startswith(BUNDLED):
             words[name.split(".")[1]].append(value)
@@ -79,7 +79,7 @@ def read_lora(file: Path) -> LoraFile:
         else:
             unknown.append(name)
     if unknown or not layers:
-        raise PackError(_refusal(file, unknown, layers))
+        raise _refusal(file, unknown, layers)
     for layer, alpha in _alphas(file, layers).items():
         layers[layer].setdefault("alpha", torch.tensor(alpha))
     return LoraFile(layers, words)
@@ -106,17 +106,21 @@ def _parted(name: str) -> tuple[str, str]:
     return (plain.removesuffix(ending), ENDINGS[ending]) if ending else (plain, "")
 
 
-def _refusal(file: Path, unknown: list[str], layers: Mapping[str, Any]) -> str:
+def _refusal(file: Path, unknown: list[str], layers: Mapping[str, Any]) -> PackError:
     for name in unknown:
         for sign, kind in OTHERS.items():
             if sign in name:
-                return (
-                    f"{file.name} is of the kind {kind}, which cannot be drawn with here; "
-                    "LoRA, LoCon, DoRA, LoHa, LoKr and full differences can."
+                return PackError(
+                    "{file} is of the kind {kind}, which cannot be drawn with here; "
+                    "LoRA, LoCon, DoRA, LoHa, LoKr and full differences can.",
+                    file=file.name,
+                    kind=kind,
                 )
     if layers:
-        return f"{file.name} holds {unknown[0]}, which is no part of a LoRA that is known here."
-    return f"{file.name} holds no LoRA."
+        return PackError(
+            "{file} holds {name}, which is no part of a LoRA that is known here.", file=file.name, name=unknown[0]
+        )
+    return PackError("{file} holds no LoRA.", file=file.name)
 
 
 def _alphas(file: Path, layers: Mapping[str, Mapping[str, torch.Tensor]]) -> dict[str, float]:
@@ -134,7 +138,7 @@ def _alphas(file: Path, layers: Mapping[str, Mapping[str, torch.Tensor]]) -> dic
                 root = len(parts["down"]) ** 0.5 if config.get("use_rslora") else 1  # then alpha / sqrt(rank) counts
                 found[layer] = float(config["lora_alpha"]) * root
     except (ValueError, TypeError, AttributeError, RecursionError, OSError):
-        raise PackError(f"{file.name} is damaged: what it says of its alphas cannot be read.") from None
+        raise PackError("{file} is damaged: what it says of its alphas cannot be read.", file=file.name) from None
     return found
 
 

@@ -46,9 +46,9 @@ def find_lora(folder: Path, name: str) -> Path:
                 return files[0]
         if found:
             shown = ", ".join(each for each, file in known.items() if file in found)
-            raise InvalidRequest("lora", name, f"one of: {shown}")
+            raise InvalidRequest("lora", name, "one of: {names}", names=shown)
     raise InvalidRequest(
-        "lora", name, f"a file in the folder for LoRAs, which holds: {', '.join(sorted(known)) or 'none'}"
+        "lora", name, "a file in the folder for LoRAs, which holds: {names}", names=", ".join(sorted(known)) or "none"
     )
 
 

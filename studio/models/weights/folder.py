@@ -39,7 +39,9 @@ class Folder:
         side = side[0] if isinstance(side, list) and side else side
         if not isinstance(side, int) or isinstance(side, bool) or not 1 <= side <= MOST_LATENTS:
             raise PackError(
-                f"The pack's {model}/config.json has a sample_size of {str(side)[:40]!r}; a whole number was expected."
+                "The pack's {model}/config.json has a sample_size of {size}; a whole number was expected.",
+                model=model,
+                size=repr(str(side)[:40]),
             )
         return side
 
@@ -47,20 +49,26 @@ class Folder:
         """Pixels a latent, by the levels of ``autoencoder``. Raises `PackError` for what cannot be one."""
         levels = self.config(autoencoder).get("block_out_channels")
         if not isinstance(levels, list) or not 1 <= len(levels) <= MOST_LEVELS:
-            raise PackError(f"The pack's {autoencoder}/config.json has no block_out_channels that can be right.")
+            raise PackError(
+                "The pack's {autoencoder}/config.json has no block_out_channels that can be right.",
+                autoencoder=autoencoder,
+            )
         return int(2 ** (len(levels) - 1))
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object from a pack's folder. Raises `PackError` where it is missing or broken."""
+    file = f"{path.parent.name}/{path.name}"
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise PackError(f"The pack has no {path.parent.name}/{path.name}; a diffusers folder was expected.") from None
+        raise PackError("The pack has no {file}; a diffusers folder was expected.", file=file) from None
     except (OSError, ValueError) as error:
-        raise PackError(f"The pack's {path.parent.name}/{path.name} cannot be read: {error}") from None
+        raise PackError("The pack's {file} cannot be read: {error}", file=file, error=str(error)) from None
     except RecursionError:
-        raise PackError(f"The pack's {path.parent.name}/{path.name} cannot be read: it is nested too deeply") from None
+        raise PackError(
+            "The pack's {file} cannot be read: {error}", file=file, error="it is nested too deeply"
+        ) from None
     if not isinstance(values, dict):
-        raise PackError(f"The pack's {path.parent.name}/{path.name} is not a JSON object.")
+        raise PackError("The pack's {file} is not a JSON object.", file=file)
     return values

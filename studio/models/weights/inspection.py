@@ -38,7 +38,7 @@ def check_folder(folder: Path) -> None:
 def check_config(path: Path) -> None:
     """Refuses configurations that would build a model of absurd size."""
     if path.is_file() and path.stat().st_size > LARGEST_JSON:
-        raise PackError(f"The pack's {place_of(path)} is too large for a configuration.")
+        raise PackError("The pack's {file} is too large for a configuration.", file=place_of(path))
     for name, value in read_json(path).items():
         _check_value(path, name, value)
 
@@ -47,11 +47,16 @@ def _check_value(path: Path, name: str, value: Any) -> None:
     most = MOST_LAYERS if "layers" in name or name.startswith("num_hidden") else LARGEST_NUMBER
     if isinstance(value, (list, tuple)):
         if len(value) > LONGEST_LIST:
-            raise PackError(f"The pack's {place_of(path)} has a {name} of {len(value)} values, which cannot be right.")
+            raise PackError(
+                "The pack's {file} has a {name} of {count} values, which cannot be right.",
+                file=place_of(path),
+                name=name,
+                count=len(value),
+            )
         for each in value:
             _check_value(path, name, each)
     elif isinstance(value, (int, float)) and not isinstance(value, bool) and not -most <= value <= most:
-        raise PackError(f"The pack's {place_of(path)} has a {name} that cannot be right.")
+        raise PackError("The pack's {file} has a {name} that cannot be right.", file=place_of(path), name=name)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -62,17 +67,22 @@ def _files(folder: Path) -> list[Path]:
         pickles = [path for path in folder.glob("*") if path.suffix in (".bin", ".pt", ".ckpt", ".pth")]
         if pickles:
             raise PackError(
-                f"{place_of(pickles[0])} is a pickle, which can run any code that its author liked; it is not opened. "
-                "Convert it to safetensors, or get it in that form."
+                "{file} is a pickle, which can run any code that its author liked; it is not opened. Convert it "
+                "to safetensors, or get it in that form.",
+                file=place_of(pickles[0]),
             )
-        raise PackError(f"The pack has no weights in {folder.name}; a .safetensors file was expected there.")
+        raise PackError(
+            "The pack has no weights in {folder}; a .safetensors file was expected there.", folder=folder.name
+        )
     for index in indices:
         weight_map = read_json(index).get("weight_map")
         if not isinstance(weight_map, dict) or not all(isinstance(name, str) for name in weight_map.values()):
-            raise PackError(f"The pack's {place_of(index)} names no files.")
+            raise PackError("The pack's {file} names no files.", file=place_of(index))
         for name in sorted(set(weight_map.values())):
             if Path(name).name != name or not (folder / name).is_file():
-                raise PackError(f"The pack's {place_of(index)} names {name[:60]!r}, which is not there.")
+                raise PackError(
+                    "The pack's {file} names {name}, which is not there.", file=place_of(index), name=repr(name[:60])
+                )
     return found
 
 
@@ -84,12 +94,15 @@ def check_tensors(file: Path) -> None:
     except (SafetensorError, OSError, ValueError) as error:
         if _is_pickle(file):
             raise PackError(
-                f"{place_of(file)} is a pickle, which can run any code that its author liked; it is not opened. "
-                "Convert it to safetensors, or get it in that form."
+                "{file} is a pickle, which can run any code that its author liked; it is not opened. Convert it "
+                "to safetensors, or get it in that form.",
+                file=place_of(file),
             ) from None
-        raise PackError(f"{place_of(file)} is no whole safetensors file: {first_line(error)}") from None
+        raise PackError(
+            "{file} is no whole safetensors file: {error}", file=place_of(file), error=first_line(error)
+        ) from None
     if not count:
-        raise PackError(f"{place_of(file)} holds no tensors.")
+        raise PackError("{file} holds no tensors.", file=place_of(file))
 
 
 def _is_pickle(file: Path) -> bool:
@@ -107,10 +120,12 @@ def check_keys(folder: Path, missing: Iterable[str], unexpected: Iterable[str]) 
     lacking = sorted(missing)
     extra = sorted(name for name in unexpected if not name.endswith(HARMLESS))
     if lacking:
-        raise PackError(f"The weights in {folder.name} lack {_named(lacking)}.")
+        raise PackError("The weights in {folder} lack {names}.", folder=folder.name, names=_named(lacking))
     if extra:
         raise PackError(
-            f"The weights in {folder.name} hold {_named(extra)}, which their configuration has no place for."
+            "The weights in {folder} hold {names}, which their configuration has no place for.",
+            folder=folder.name,
+            names=_named(extra),
         )
 
 
@@ -127,6 +142,6 @@ def first_line(error: Exception) -> str:
 def refusal_of(folder: Path, error: Exception) -> PackError:
     """What is said where a library could not make a model of the files in ``folder``."""
     if isinstance(error, json.JSONDecodeError):
-        return PackError(f"The pack's {folder.name}/config.json is not JSON.")
+        return PackError("The pack's {file} is not JSON.", file=f"{folder.name}/config.json")
     reason = first_line(error).replace(f"{folder.parent}/", "")  # no path of the server's
-    return PackError(f"The model in {folder.name} cannot be loaded: {reason}")
+    return PackError("The model in {folder} cannot be loaded: {error}", folder=folder.name, error=reason)

@@ -92,7 +92,9 @@ def read_autoencoder(file: Path, config: Path, dtype: torch.dtype) -> Autoencode
                 load_file(file), config=str(config), subfolder="vae", local_files_only=True, dtype=dtype
             )
     except Exception as error:
-        raise PackError(f"{file.name} is no autoencoder for this pack: {first_line(error)}") from None
+        raise PackError(
+            "{file} is no autoencoder for this pack: {reason}", file=file.name, reason=first_line(error)
+        ) from None
 
 
 def autoencoder_dtype(dtype: torch.dtype) -> torch.dtype:

@@ -42,7 +42,9 @@ def assembled(info: PackInfo, parts: Checkpoint, device: torch.device) -> Pack:
     is_known = config.addition_embed_type in (None, "text_time") and config.class_embed_type is None
     channels = config.out_channels
     if not is_known or config.in_channels not in (channels, inpainting_channels(channels)):
-        raise PackError(f"{info.title} is not of the Stable Diffusion family, or one of it that is not served so far.")
+        raise PackError(
+            "{pack} is not of the Stable Diffusion family, or one of it that is not served so far.", pack=info.title
+        )
     denoiser = Denoiser(
         network=unet,
         architecture=ARCHITECTURE,

@@ -35,8 +35,10 @@ def load(info: PackInfo, file: Path, device: torch.device, dtype: torch.dtype) -
     folder = configuration_of(file)
     if folder is None:
         raise PackError(
-            f"{file.name} is of no family that is known here. Put a diffusers folder with its configuration and "
-            f"tokenizer beside it, named {file.stem}."
+            "{file} is of no family that is known here. Put a diffusers folder with its configuration and "
+            "tokenizer beside it, named {name}.",
+            file=file.name,
+            name=file.stem,
         )
     for config in sorted(folder.glob("*/config.json")):
         check_config(config)
@@ -45,7 +47,9 @@ def load(info: PackInfo, file: Path, device: torch.device, dtype: torch.dtype) -
     except PackError:
         raise
     except Exception as error:
-        raise PackError(f"{file.name} does not hold what its family's models need: {first_line(error)}") from error
+        raise PackError(
+            "{file} does not hold what its family's models need: {reason}", file=file.name, reason=first_line(error)
+        ) from error
     return assembled(info, parts, device)
 
 
@@ -90,7 +94,7 @@ def _schedule(file: Path, folder: Path) -> BetaSchedule:
     alone is said of models that predict v, and means nothing for others, as in ComfyUI. Raises `PackError`."""
     marks = marks_of(file)
     if marks.is_edm:
-        raise PackError(f"{file.name} was trained on EDM's noise levels, which are not served so far.")
+        raise PackError("{file} was trained on EDM's noise levels, which are not served so far.", file=file.name)
     config = read_json(folder / "scheduler" / "scheduler_config.json")
     if marks.prediction is not None:
         config["prediction_type"] = marks.prediction
