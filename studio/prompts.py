@@ -73,11 +73,11 @@ def _without_loras(text: str) -> tuple[str, tuple[Lora, ...]]:
     scales: dict[str, tuple[float, float]] = {}
 
     def take(match: re.Match[str]) -> str:
-        name, *given = _named_lora(match[1])
+        name, *scale = _named_lora(match[1])
         if not name:
             return match[0]
         before = scales.get(name, (0.0, 0.0))
-        scales[name] = _bounded(before[0] + given[0]), _bounded(before[1] + given[1])
+        scales[name] = _bounded(before[0] + scale[0]), _bounded(before[1] + scale[1])
         return ""
 
     plain = _LORA.sub(take, text)

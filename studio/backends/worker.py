@@ -136,7 +136,7 @@ def serving(residency: ModelPool, inbox: Inbox, patience: float) -> Iterator[Mes
     """What the engine says while it obeys what comes into ``inbox``, until None does."""
     from studio.backends.imports import Embedder
 
-    engine, told, looker = residency.engine, dict(residency.states), Embedder()
+    engine, reported, looker = residency.engine, dict(residency.states), Embedder()
     beat, steps = time.monotonic(), engine.steps
     while True:
         try:
@@ -153,9 +153,9 @@ def serving(residency: ModelPool, inbox: Inbox, patience: float) -> Iterator[Mes
                 events = []
             else:
                 events = handle_command(residency, command)
-        if residency.states != told:
-            told = dict(residency.states)
-            yield Packs(told)
+        if residency.states != reported:
+            reported = dict(residency.states)
+            yield Packs(reported)
         if events:
             yield events
         passed = time.monotonic() - beat

@@ -78,12 +78,12 @@ class Job:
             except Exception:
                 logger.exception("a trajectory lacks a frame")
                 is_frame = False
-        share, seconds = self.progress.told(self.rows, self.resident.tempo)
+        share, seconds = self.progress.report(self.rows, self.resident.tempo)
         return Previewed(row.job, row.index, row.step, row.steps, jpeg, seconds, is_frame, share)
 
     def progressed(self, row: Row, done: int, of: int) -> Progressed:
         """``done`` tiles or pieces ``of`` so many of a row are there."""
-        return Progressed(row.job, row.index, done, of, *self.progress.told(self.rows, self.resident.tempo))
+        return Progressed(row.job, row.index, done, of, *self.progress.report(self.rows, self.resident.tempo))
 
     def drawn(self, row: Row) -> Drawn:
         """The picture of a row that is done, or of one that is stopped: where it was heading."""

@@ -58,7 +58,7 @@ class Progress:
         """A picture that is drawn, or has failed."""
         self.spent += tempo.seconds_done(row) + seconds_to_write(row.request)
 
-    def told(self, rows: Sequence[Row], tempo: Tempo) -> tuple[float, float]:
+    def report(self, rows: Sequence[Row], tempo: Tempo) -> tuple[float, float]:
         """The share of the time that has passed while ``rows`` are left, 0..1 and never less than before, and how many
         seconds are left at the job's own pace, with others or alone. Not before the first call."""
         done = self.spent + sum(map(tempo.seconds_done, rows))

@@ -20,8 +20,8 @@ from studio.events import Queued
 from studio.message import Message
 
 KEPT_OWNERS = 1000  # whose last turn is remembered
-TOLD_AT_ONCE = 100  # jobs that wait, whose places are told whenever they change
-TELLING_SHARE = 0.01  # of the time that telling more of them may take
+REPORTED_AT_ONCE = 100  # jobs that wait, whose places are told whenever they change
+REPORTING_SHARE = 0.01  # of the time that telling more of them may take
 NOTICEABLE = 0.01  # of a place; who is further behind hears nothing of less
 CALLS_BEFORE_GROWING = 200  # calls without trouble after which a halved batch may be one input larger
 
@@ -249,7 +249,7 @@ class QueuePositions(Generic[Job]):
     to nothing, and those far behind only when they have moved on noticeably."""
 
     def __init__(self) -> None:
-        self._told: dict[str, int] = {}
+        self._reported: dict[str, int] = {}
         self._again = 0.0  # when a long line may next be told
 
     def news(
@@ -257,29 +257,29 @@ class QueuePositions(Generic[Job]):
     ) -> list[Queued]:
         """``in_front`` jobs, which take ``seconds``, go before all of ``line``, whose own take ``seconds_of`` each."""
         begun = time.monotonic()
-        if len(line) > TOLD_AT_ONCE and begun < self._again:
+        if len(line) > REPORTED_AT_ONCE and begun < self._again:
             return []
         news: list[Queued] = []
         for ahead, job in enumerate(line.order(), in_front):
-            told = self._told.get(job.name)
-            if told is None or abs(told - ahead) > NOTICEABLE * ahead:
-                self._told[job.name] = ahead
+            reported = self._reported.get(job.name)
+            if reported is None or abs(reported - ahead) > NOTICEABLE * ahead:
+                self._reported[job.name] = ahead
                 news.append(Queued(job.name, ahead, seconds))
             own = seconds_of(job)
             seconds = None if seconds is None or own is None else seconds + own
         now = time.monotonic()
-        self._again = now + (now - begun) / TELLING_SHARE
+        self._again = now + (now - begun) / REPORTING_SHARE
         return news
 
     def first(self, job: Job, line: FairQueue[Job], in_front: int, seconds: float | None) -> list[Queued]:
         """What a newcomer hears whom `news` has not told yet: it is no later than behind all others."""
-        if job.name in self._told:
+        if job.name in self._reported:
             return []
-        ahead = self._told[job.name] = in_front + len(line) - 1
+        ahead = self._reported[job.name] = in_front + len(line) - 1
         return [Queued(job.name, ahead, seconds)]
 
     def forget(self, job: str) -> None:
-        self._told.pop(job, None)
+        self._reported.pop(job, None)
 
 
 class BatchCapacity:

@@ -141,13 +141,13 @@ class Accounts:
 def read_accounts(path: Path) -> dict[str, Account]:
     """By name. Raises `AccountError` where ``path`` is no such file."""
     try:
-        told = json.loads(path.read_text())
+        stored = json.loads(path.read_text())
         return {
             name: Account(
                 each["identity"], bytes.fromhex(each["salt"]), bytes.fromhex(each["password"]),
                 {key: int(each["cost"][key]) for key in COST},
             )
-            for name, each in told.items()
+            for name, each in stored.items()
         }  # fmt: skip
     except FileNotFoundError:
         raise AccountError(
@@ -180,13 +180,13 @@ def remove_account(path: Path, name: str) -> None:
 
 def _write(path: Path, accounts: dict[str, Account]) -> None:
     """Replaces the file at once; nobody else may read it."""
-    told: dict[str, Any] = {
+    stored: dict[str, Any] = {
         name: {"identity": each.identity, "salt": each.salt.hex(), "password": each.password.hex(), "cost": each.cost}
         for name, each in sorted(accounts.items())
     }
     part = path.with_name(f"{path.name}.part")
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(told, file, indent=1)
+        json.dump(stored, file, indent=1)
     part.replace(path)
 
 

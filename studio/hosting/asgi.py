@@ -76,13 +76,13 @@ async def until_begun(work: Awaitable[None], answer: Answer, seconds: float) -> 
 
 def replayed(body: bytes, receive: Receive) -> Receive:
     """Hands out ``body`` once, then whatever else comes: that the other side has gone."""
-    is_told = False
+    is_sent = False
 
     async def replay() -> Message:
-        nonlocal is_told
-        if is_told:
+        nonlocal is_sent
+        if is_sent:
             return await receive()
-        is_told = True
+        is_sent = True
         return {"type": "http.request", "body": body, "more_body": False}
 
     return replay

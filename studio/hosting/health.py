@@ -67,10 +67,10 @@ class Canary:
     def routes(self) -> list[Route]:
         async def show(request: HttpRequest) -> JSONResponse:
             health = await to_thread.run_sync(self.health)
-            told = {"status": "failing" if health.problem else "ok", "seconds": round(health.seconds, 3)}
+            body = {"status": "failing" if health.problem else "ok", "seconds": round(health.seconds, 3)}
             if health.problem:
-                told["problem"] = health.problem
+                body["problem"] = health.problem
             headers = {"Cache-Control": "no-store"}
-            return JSONResponse(told, status_code=503 if health.problem else 200, headers=headers)
+            return JSONResponse(body, status_code=503 if health.problem else 200, headers=headers)
 
         return [Route(f"/{HEALTH_URL}", show)]

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MOST_NAMES = 8  # by which people come, at 0.8 MB each
 # What the page is made for: its own address, as the request and the proxies in front tell it, and how it is packed.
-TOLD = (b"host", b"x-forwarded-host", b"x-forwarded-proto", b"x-gradio-server", b"accept-encoding")
+VARYING = (b"host", b"x-forwarded-host", b"x-forwarded-proto", b"x-gradio-server", b"accept-encoding")
 DIFFERENT = (b"origin", b"range", b"if-none-match", b"if-modified-since")  # with these, an answer may be another
 
 
@@ -64,5 +64,5 @@ def _key(scope: Scope) -> tuple[Any, ...] | None:
     headers = [(name.lower(), value) for name, value in scope["headers"]]
     if any(name in DIFFERENT for name, _ in headers):
         return None
-    told = tuple(item for item in headers if item[0] in TOLD)
-    return scope.get("scheme"), scope.get("root_path"), told
+    varying = tuple(item for item in headers if item[0] in VARYING)
+    return scope.get("scheme"), scope.get("root_path"), varying

@@ -182,8 +182,8 @@ class Connections:
 class Connection(H11Protocol):
     """One connection, of HTTP/1.1; it is closed where it asks for nothing for a while."""
 
-    def __init__(self, open_ones: Connections, *given: Any, **options: Any) -> None:
-        super().__init__(*given, **options)
+    def __init__(self, open_ones: Connections, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
         self._open_ones = open_ones
         self._is_refused = False
         self._seen: object = None

@@ -97,33 +97,33 @@ class Tools:
         for each, parameter in expected.items():
             if parameter.default is parameter.empty and each not in arguments:
                 raise InvalidRequest(each, None, "a value; this tool does not do without")
-        given = dict(arguments)
+        values = dict(arguments)
         if PAGE in inspect.signature(endpoint).parameters:
-            given[PAGE] = self._server.request_context.request
-        result = await to_thread.run_sync(lambda: endpoint(**given), limiter=self._calls)
+            values[PAGE] = self._server.request_context.request
+        result = await to_thread.run_sync(lambda: endpoint(**values), limiter=self._calls)
         return await self._last(result) if isinstance(result, Iterator) else result
 
     async def _last(self, answers: Iterator[Answer]) -> Answer:
         """The last of the answers; the caller hears of the others. Whoever goes ends what makes them."""
         last: Answer = None
-        told = 0.0
+        reported = 0.0
         try:
             async for last in _without_waiting(answers, self._calls):
-                told = await self._tell(last, told)
+                reported = await self._tell(last, reported)
         finally:
             answers.close()  # type: ignore[attr-defined]
         return last
 
-    async def _tell(self, answer: Mapping[str, Any], told: float) -> float:
+    async def _tell(self, answer: Mapping[str, Any], reported: float) -> float:
         """Says how far it is, where that is further than what was ``told``, and returns it."""
         context = self._server.request_context
         token = context.meta.progressToken if context.meta else None
         done, total = answer.get("progress", answer.get("done")), answer.get("of", 1)
-        if token is not None and done and done > told:
+        if token is not None and done and done > reported:
             await context.session.send_progress_notification(
                 token, float(done), float(total or 0), answer["state"], related_request_id=str(context.request_id)
             )
-        return max(told, float(done or 0))
+        return max(reported, float(done or 0))
 
     async def _shown(self, answer: Answer) -> list[types.ImageContent]:
         """Small copies of the first pictures that an answer names."""

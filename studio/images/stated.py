@@ -79,10 +79,10 @@ def _profiles(said: Mapping[bytes, bytes]) -> Iterator[bytes]:
     if len(said.get(b"sRGB", b"")) == 1 or len(said.get(b"gAMA", b"")) != 4:
         return
     gamma, whites = int.from_bytes(said[b"gAMA"], "big"), said.get(b"cHRM", b"")
-    given = [each / 1e5 for each in struct.unpack(">8I", whites)] if len(whites) == 32 else None
-    if LEAST_GAMMA <= gamma <= MOST_GAMMA and (given or gamma != LIKE_SRGB):
+    chromaticities = [each / 1e5 for each in struct.unpack(">8I", whites)] if len(whites) == 32 else None
+    if LEAST_GAMMA <= gamma <= MOST_GAMMA and (chromaticities or gamma != LIKE_SRGB):
         try:
-            yield profile_of(given or SRGB, (1e5 / gamma,))
+            yield profile_of(chromaticities or SRGB, (1e5 / gamma,))
         except ValueError:
             return
 

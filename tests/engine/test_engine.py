@@ -10,7 +10,7 @@ import torch
 from studio.engine import engine as engine_module
 from studio.engine import scheduler as batching
 from studio.engine.engine import Engine
-from studio.engine.scheduler import NOTICEABLE, TOLD_AT_ONCE, Limits, ThroughputEstimate, wait_of
+from studio.engine.scheduler import NOTICEABLE, REPORTED_AT_ONCE, Limits, ThroughputEstimate, wait_of
 from studio.errors import JobFailed, NotFinite, OutOfMemory, PackError, QueueFull
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Queued, Started
 from studio.images.pixels import Pixels
@@ -173,7 +173,7 @@ def test_the_queue_tells_everybody_their_place_whenever_it_changes(pack: Pack) -
 def test_in_a_long_queue_a_newcomer_hears_at_once_and_the_others_now_and_then(pack: Pack) -> None:
     """Telling ten thousand at each step that they have moved on by one would take as long as the step."""
     engine = Engine({NAME: pack}, Limits(rows=1, waiting=1000, each=1000))
-    for number in range(TOLD_AT_ONCE + 200):
+    for number in range(REPORTED_AT_ONCE + 200):
         told = engine.submit(str(number), ask(steps=1), owner=str(number))
         assert [event.ahead for event in told if isinstance(event, Queued) and event.job == str(number)] == [number]
     events: list[Event] = []
@@ -184,7 +184,7 @@ def test_in_a_long_queue_a_newcomer_hears_at_once_and_the_others_now_and_then(pa
     positions, queue = engine._waiting._positions, engine._waiting._queue
     positions._again = 0.0
     engine._news()
-    places = [positions._told[job.name] for job in queue.order()]
+    places = [positions._reported[job.name] for job in queue.order()]
     expected = range(len(engine._running), len(engine._running) + len(places))
     for place, true in zip(places, expected, strict=True):
         assert abs(place - true) <= NOTICEABLE * true

@@ -47,15 +47,15 @@ def read_picture(file: bytes, packs: Sequence[PackInfo], name: str = "This file"
             failed["Latent Studio"] = error
     found: list[Facts] = []
     for program, reader in READERS:
-        for told in _with_each_comment(texts):
+        for each in _with_each_comment(texts):
             try:
-                facts = _tried(reader, told)
+                facts = _tried(reader, each)
             except NoRecipe as error:
                 failed.setdefault(program, error)
             else:
-                found += [facts] if facts and facts.told else []
+                found += [facts] if facts and facts.known else []
     if found:
-        reading = as_request(max(found, key=lambda facts: facts.told), packs)
+        reading = as_request(max(found, key=lambda facts: facts.known), packs)
         return replace(reading, lost=(*reading.lost, *(f"{program}: {error}" for program, error in failed.items())))
     for failure in failed.values():
         raise failure

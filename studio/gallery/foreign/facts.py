@@ -31,7 +31,7 @@ class Facts:
     other: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def told(self) -> int:
+    def known(self) -> int:
         """How much of what makes a picture again is said."""
         return sum(bool(getattr(self, name)) for name in ESSENTIAL)
 
@@ -45,11 +45,11 @@ class Facts:
         return replace(self, **texts, other={mended(key): mended(value) for key, value in self.other.items()})
 
 
-def facts_of(program: str, told: Mapping[str, Any], names: Mapping[str, str], ignored: Sequence[str] = ()) -> Facts:
+def facts_of(program: str, settings: Mapping[str, Any], names: Mapping[str, str], ignored: Sequence[str] = ()) -> Facts:
     """Facts by their ``names`` in another program; whatever else it says goes beside, but what is ``ignored``."""
-    own = {ours: plain(told[theirs]) for theirs, ours in names.items() if told.get(theirs) not in (None, "")}
+    own = {ours: plain(settings[theirs]) for theirs, ours in names.items() if settings.get(theirs) not in (None, "")}
     other = {
-        str(key): plain(value) for key, value in told.items()
+        str(key): plain(value) for key, value in settings.items()
         if key not in names and key not in ignored and value not in (None, "", [], {}, False, 0)
     }  # fmt: skip
     return Facts(program, **own, other=other)

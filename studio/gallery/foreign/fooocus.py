@@ -22,11 +22,11 @@ def read(texts: Mapping[str, str]) -> Facts | None:
     text = texts.get(TEXT_KEY, "")
     if scheme_of(texts) != "fooocus" and not ('"base_model"' in text and '"adm_guidance"' in text):
         return None
-    told = mapping(parsed(text))
-    expanded = [name for name in ("prompt", "negative_prompt") if told.get(f"full_{name}") == [told.get(name)]]
-    facts = facts_of("Fooocus", told, NAMES, (*IGNORED, *(f"full_{name}" for name in expanded), "loras"))
-    facts = replace(facts, other={**_loras(told), **facts.other})
-    size = re.fullmatch(r"\(?\s*'?(\d{1,6})\D{1,5}(\d{1,6})'?\s*\)?", str(told.get("resolution", "")))
+    settings = mapping(parsed(text))
+    expanded = [name for name in ("prompt", "negative_prompt") if settings.get(f"full_{name}") == [settings.get(name)]]
+    facts = facts_of("Fooocus", settings, NAMES, (*IGNORED, *(f"full_{name}" for name in expanded), "loras"))
+    facts = replace(facts, other={**_loras(settings), **facts.other})
+    size = re.fullmatch(r"\(?\s*'?(\d{1,6})\D{1,5}(\d{1,6})'?\s*\)?", str(settings.get("resolution", "")))
     return replace(facts, width=size[1], height=size[2]) if size else facts
 
 
@@ -35,9 +35,9 @@ def scheme_of(texts: Mapping[str, str]) -> str:
     return (texts.get(SCHEME_KEY) or texts.get(MAKER_KEY, "")).strip("\0 ")
 
 
-def _loras(told: Mapping[str, Any]) -> dict[str, str]:
+def _loras(settings: Mapping[str, Any]) -> dict[str, str]:
     """From the list of names, weights and hashes, where they are not told one by one as well."""
-    if any(key.startswith("lora_combined_") for key in told) or not isinstance(told.get("loras"), list):
+    if any(key.startswith("lora_combined_") for key in settings) or not isinstance(settings.get("loras"), list):
         return {}
-    loras = [lora for lora in told["loras"] if isinstance(lora, list) and len(lora) >= 2]
+    loras = [lora for lora in settings["loras"] if isinstance(lora, list) and len(lora) >= 2]
     return {"loras": ", ".join(f"{name} {weight}" for name, weight, *_ in loras)} if loras else {}

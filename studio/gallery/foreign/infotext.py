@@ -16,8 +16,8 @@ SCHEDULES = ("Karras", "Exponential")  # that versions before 1.9 say in one wit
 def read(texts: Mapping[str, str]) -> Facts | None:
     if TEXT_KEY not in texts:
         return None
-    told = read_infotext(texts[TEXT_KEY])
-    settings = dict(told.settings)
+    parsed = read_infotext(texts[TEXT_KEY])
+    settings = dict(parsed.settings)
     if not settings:
         return None
     program = _program(settings.pop("Version", ""), settings.pop("App", ""), scheme_of(texts))
@@ -28,7 +28,7 @@ def read(texts: Mapping[str, str]) -> Facts | None:
             sampler = sampler.removesuffix(f" {name}")
             schedule = name if schedule in ("", "Automatic") else schedule
     return Facts(
-        program, told.prompt, told.negative, settings.pop("Seed", ""), settings.pop("Steps", ""), sampler, schedule,
+        program, parsed.prompt, parsed.negative, settings.pop("Seed", ""), settings.pop("Steps", ""), sampler, schedule,
         settings.pop("CFG scale", ""), width, height, settings.pop("Model", settings.pop("Base Model", "")),
         {key: value for key, value in settings.items() if key not in OURS},
     )  # fmt: skip

@@ -28,22 +28,22 @@ BRACKETS = re.compile(r"\[([^\[\]]*)\]")
 def read(texts: Mapping[str, str]) -> Facts | None:
     if KEY not in texts:
         return None
-    told = mapping(parsed(texts[KEY]))
-    facts = facts_of("InvokeAI", told, NAMES, IGNORED)
+    metadata = mapping(parsed(texts[KEY]))
+    facts = facts_of("InvokeAI", metadata, NAMES, IGNORED)
     other = dict(facts.other)
-    if told.get("loras"):
-        other = {"loras": _loras(told["loras"]), **other}
-    if told.get("generation_mode", "txt2img") not in PLAIN_MODES:
-        other["generation_mode"] = plain(told["generation_mode"])
-    return replace(facts, model=_name(told.get("model")), other=other)
+    if metadata.get("loras"):
+        other = {"loras": _loras(metadata["loras"]), **other}
+    if metadata.get("generation_mode", "txt2img") not in PLAIN_MODES:
+        other["generation_mode"] = plain(metadata["generation_mode"])
+    return replace(facts, model=_name(metadata.get("model")), other=other)
 
 
 def read_older(texts: Mapping[str, str]) -> Facts | None:
     """Version 2."""
     if OLDER_KEY not in texts:
         return None
-    told = mapping(parsed(texts[OLDER_KEY]))
-    image = mapping(told["image"])
+    metadata = mapping(parsed(texts[OLDER_KEY]))
+    image = mapping(metadata["image"])
     prompt = image.get("prompt", "")
     parts = [part if isinstance(part, dict) else {"prompt": part} for part in prompt] \
         if isinstance(prompt, list) else [{"prompt": prompt}]  # fmt: skip
@@ -52,7 +52,9 @@ def read_older(texts: Mapping[str, str]) -> Facts | None:
     weights = [part.get("weight", 1) for part in parts]
     other = {**facts.other, **({} if all(weight == 1 for weight in weights) else {"weights": plain(weights)})}
     wanted, avoided = _parted(", ".join(str(part.get("prompt", "")) for part in parts))
-    return replace(facts, prompt=wanted, negative=avoided, model=plain(told.get("model_weights") or ""), other=other)
+    return replace(
+        facts, prompt=wanted, negative=avoided, model=plain(metadata.get("model_weights") or ""), other=other
+    )
 
 
 def read_oldest(texts: Mapping[str, str]) -> Facts | None:
@@ -72,11 +74,13 @@ def _parted(prompt: str) -> tuple[str, str]:
     return BRACKETS.sub("", prompt).strip(), " ".join(BRACKETS.findall(prompt)).strip()
 
 
-def _loras(told: Any) -> str:
+def _loras(metadata: Any) -> str:
     """Names and weights; as they stand where they are not as expected."""
-    if not isinstance(told, list) or not all(isinstance(lora, dict) for lora in told):
-        return plain(told)
-    return ", ".join(f"{_name(lora.get('model') or lora.get('lora')) or '?'} {lora.get('weight', 1)}" for lora in told)
+    if not isinstance(metadata, list) or not all(isinstance(lora, dict) for lora in metadata):
+        return plain(metadata)
+    return ", ".join(
+        f"{_name(lora.get('model') or lora.get('lora')) or '?'} {lora.get('weight', 1)}" for lora in metadata
+    )
 
 
 def _name(model: Any) -> str:

@@ -60,13 +60,13 @@ def as_request(facts: Facts, packs: Sequence[PackInfo]) -> Reading:
         sampler=pack.sampler, schedule=pack.schedule,
     )  # fmt: skip
 
-    def take(name: str, told: str, changes: Callable[[], dict[str, Any]]) -> None:
+    def take(name: str, text: str, changes: Callable[[], dict[str, Any]]) -> None:
         nonlocal request
-        if told:
+        if text:
             try:
                 request = replace(request, **changes())
             except (InvalidRequest, ValueError, OverflowError):
-                lost.append(f"{name}: {short(told)}")
+                lost.append(f"{name}: {short(text)}")
 
     take("prompt", facts.prompt, lambda: {"prompt": facts.prompt})
     take("negative", facts.negative, lambda: {"negative": facts.negative})
@@ -103,22 +103,22 @@ def _sampling(facts: Facts, schedule: str) -> dict[str, str]:
     return {"sampler": sampler, "schedule": schedule}
 
 
-def _schedule(told: str) -> str:
-    return SHORT_SCHEDULES.get(told.casefold(), told)
+def _schedule(text: str) -> str:
+    return SHORT_SCHEDULES.get(text.casefold(), text)
 
 
-def _whole(told: str) -> int:
-    return int(told) if re.fullmatch(r"-?\d{1,20}", told) else int(float(told))
+def _whole(text: str) -> int:
+    return int(text) if re.fullmatch(r"-?\d{1,20}", text) else int(float(text))
 
 
-def _guidance(told: str) -> float:
+def _guidance(text: str) -> float:
     """Elsewhere 0 is no guidance, too."""
-    scale = float(told)
+    scale = float(text)
     return 1.0 if 0 <= scale < 1 else scale
 
 
-def _side(told: str) -> int:
-    return round(_whole(told) / SIDE_MULTIPLE) * SIDE_MULTIPLE
+def _side(text: str) -> int:
+    return round(_whole(text) / SIDE_MULTIPLE) * SIDE_MULTIPLE
 
 
 def _shown(facts: Facts) -> str:

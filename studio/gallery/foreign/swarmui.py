@@ -16,5 +16,5 @@ NAMES = {
 def read(texts: Mapping[str, str]) -> Facts | None:
     if '"sui_image_params"' not in texts.get(TEXT_KEY, ""):
         return None
-    told = mapping(mapping(parsed(texts[TEXT_KEY]))["sui_image_params"])
-    return facts_of("SwarmUI", told, NAMES, ignored=("swarm_version", "aspectratio", "date"))
+    settings = mapping(mapping(parsed(texts[TEXT_KEY]))["sui_image_params"])
+    return facts_of("SwarmUI", settings, NAMES, ignored=("swarm_version", "aspectratio", "date"))

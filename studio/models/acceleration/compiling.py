@@ -68,10 +68,10 @@ class Compiled:
         count, bucket = len(latents), bucket_of(len(latents))
         if bucket is None or conditioning.layout is not None or getattr(model, "had_loras", False):
             return self.predict(model, latents, timesteps, conditioning)
-        given = _filled_up(latents, bucket), _filled_up(timesteps, bucket), filled_up(conditioning, bucket)
-        if not self._is_ready(model, *given):
+        inputs = _filled_up(latents, bucket), _filled_up(timesteps, bucket), filled_up(conditioning, bucket)
+        if not self._is_ready(model, *inputs):
             return self.predict(model, latents, timesteps, conditioning)
-        return self.predict(self._compiled, *given)[:count]
+        return self.predict(self._compiled, *inputs)[:count]
 
     def _is_ready(
         self, model: Any, latents: torch.Tensor, timesteps: torch.Tensor, conditioning: ConditioningBatch
@@ -84,13 +84,13 @@ class Compiled:
         found = self._shapes.get(shape)
         return found is not None and found.done() and found.result()
 
-    def _try(self, model: Any, *given: Any) -> bool:
+    def _try(self, model: Any, *inputs: Any) -> bool:
         """Compiles by calling; whether that worked."""
         try:
             if self._compiled is None:
                 self._compiled = self.compile(model)
             with torch.inference_mode():
-                self.predict(self._compiled, *given)
+                self.predict(self._compiled, *inputs)
         except Exception:
             logger.exception("a denoiser cannot be compiled, and is called as it is")
             return False

@@ -65,8 +65,8 @@ class Clip:
 def mean_over_words(hidden: torch.Tensor, tokens: torch.Tensor, padding: int) -> torch.Tensor:
     """What a text encoder says of whole texts: the mean of its output [B, L, width] over all ``tokens`` [B, L] but
     ``padding``, [B, width]."""
-    told = (tokens != padding)[:, :, None]
-    return (hidden * told).sum(1) / told.sum(1)
+    is_word = (tokens != padding)[:, :, None]
+    return (hidden * is_word).sum(1) / is_word.sum(1)
 
 
 def load_clip(pack: Path, device: torch.device, dtype: torch.dtype) -> Clip | None:

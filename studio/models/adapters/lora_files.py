@@ -128,9 +128,9 @@ def _alphas(file: Path, layers: Mapping[str, Mapping[str, torch.Tensor]]) -> dic
     their names. Raises `PackError`."""
     found = {}
     try:
-        told = _told(file)
+        configs = _peft_configs(file)
         for layer, parts in layers.items():
-            config = next((each for prefix, each in told.items() if layer.startswith(prefix)), {})
+            config = next((each for prefix, each in configs.items() if layer.startswith(prefix)), {})
             for pattern, special in (config.get("alpha_pattern") or {}).items():
                 if f".{layer}".endswith("." + pattern.removeprefix("^")):
                     config = {**config, "lora_alpha": special}
@@ -142,15 +142,15 @@ def _alphas(file: Path, layers: Mapping[str, Mapping[str, torch.Tensor]]) -> dic
     return found
 
 
-def _told(file: Path) -> dict[str, dict[str, Any]]:
+def _peft_configs(file: Path) -> dict[str, dict[str, Any]]:
     """peft's configurations, by what begins the names of the layers that they are for."""
     with safe_open(file, framework="numpy") as tensors:
         text = (tensors.metadata() or {}).get(HEADER)
     beside = file.with_name(PEFT[1])
     if text is None and file.name == PEFT[0] and beside.is_file():
         text = beside.read_text(encoding="utf-8")
-    told: dict[str, dict[str, Any]] = defaultdict(dict)
+    configs: dict[str, dict[str, Any]] = defaultdict(dict)
     for name, value in json.loads(text or "{}").items():
         model, _, rest = name.rpartition(".")
-        told[f"{model}." if model else ""][rest] = value
-    return told
+        configs[f"{model}." if model else ""][rest] = value
+    return configs

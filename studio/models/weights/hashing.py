@@ -23,8 +23,8 @@ def revision_of(source: Path, beside: Sequence[Path] = ()) -> str:
     stand in for a part of it: sixteen hexadecimal digits of SHA-256 over the weights' places and hashes."""
     inside = [source] if source.is_file() else weights_in(source, below=True)
     places = {file: str(file.relative_to(source)) for file in inside} | dict.fromkeys(beside, "beside")
-    told = "\n".join(f"{place} {_digest(file)}" for file, place in places.items())
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
+    listing = "\n".join(f"{place} {_digest(file)}" for file, place in places.items())
+    return hashlib.sha256(listing.encode()).hexdigest()[:16]
 
 
 def hash_of_files(files: Sequence[Path]) -> str:

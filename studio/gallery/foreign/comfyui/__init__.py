@@ -144,8 +144,8 @@ def _sampler(graph: Graph, one: Pass) -> str:
 
 def _schedule(graph: Graph, one: Pass) -> str:
     node = one.sigmas
-    told = graph.take(node, "scheduler")
-    return told or (SCHEDULES.get(node.kind, node.kind) if node and node is not one.sampler else "")
+    scheduler = graph.take(node, "scheduler")
+    return scheduler or (SCHEDULES.get(node.kind, node.kind) if node and node is not one.sampler else "")
 
 
 def _model(graph: Graph, guider: Node) -> str:

@@ -65,10 +65,10 @@ class Graph:
         self.unknown: dict[str, str] = {}
 
     @classmethod
-    def of(cls, told: Mapping[str, Any]) -> Graph:
-        """From the form that is sent to the server; a node of a subgraph is called by both names, ``57:8``. Raises
+    def of(cls, sent: Mapping[str, Any]) -> Graph:
+        """From the form that is ``sent`` to the server; a node of a subgraph is called by both names, ``57:8``. Raises
         `NoRecipe` for one that is too large."""
-        kept = {str(name): node for name, node in told.items() if isinstance(node, dict)}
+        kept = {str(name): node for name, node in sent.items() if isinstance(node, dict)}
         if len(kept) > MOST_NODES:
             raise NoRecipe("The graph in this picture is too large.")
         nodes = {}
@@ -212,11 +212,11 @@ class Texts:
 
     def _make(self, node: Node, plug: Plug, parts: Sequence[str]) -> None:
         texts = [text for name in parts if (text := self.text(node.inputs[name])) is not None]
-        told = node.first(SEPARATORS)
-        if len(parts) > 2 or told is None:
+        separator_input = node.first(SEPARATORS)
+        if len(parts) > 2 or separator_input is None:
             texts = [text for text in texts if text] or texts[:1]
-        separator = COMMA if told is None else self.text(node.inputs[told]) or ""
-        if told is None:
+        separator = COMMA if separator_input is None else self.text(node.inputs[separator_input]) or ""
+        if separator_input is None:
             texts = list(dict.fromkeys(texts))
             self._joints |= {plug} if len(texts) > 1 else set()
         joined = separator.join(texts)[: LONGEST_PROMPT + 1] if texts else None

@@ -50,7 +50,7 @@ class Sheet:
     link that comes in; ``values`` are what was typed on the instance, by the node inside and the input's name. Links
     are by their numbers: from which node and slot each comes."""
 
-    told: Mapping[str, Any]
+    graph: Mapping[str, Any]
     prefix: str = ""
     inputs: Sequence[tuple[str, Any]] = ()
     values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -58,8 +58,8 @@ class Sheet:
     outputs: dict[Any, Plug] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.nodes: dict[str, Mapping[str, Any]] = {str(node["id"]): node for node in self.told["nodes"]}
-        for link in self.told.get("links") or []:
+        self.nodes: dict[str, Mapping[str, Any]] = {str(node["id"]): node for node in self.graph["nodes"]}
+        for link in self.graph.get("links") or []:
             number, source, slot, target, into = (
                 (link["id"], link["origin_id"], link["origin_slot"], link["target_id"], link["target_slot"])
                 if isinstance(link, dict) else link[:5]
@@ -69,11 +69,11 @@ class Sheet:
                 self.outputs[into] = Plug(str(source), int(slot))
 
 
-def graph_of(told: Mapping[str, Any]) -> Graph:
+def graph_of(graph: Mapping[str, Any]) -> Graph:
     """Raises what damaged files raise, and `NoRecipe` for one that is too large."""
-    kinds = {each["id"]: each for each in (told.get("definitions") or {}).get("subgraphs") or []}
+    kinds = {each["id"]: each for each in (graph.get("definitions") or {}).get("subgraphs") or []}
     sheets: dict[str, Sheet] = {}
-    size, waiting = _size(told), [Sheet(told)] if _size(told) <= MOST_PARTS else []
+    size, waiting = _size(graph), [Sheet(graph)] if _size(graph) <= MOST_PARTS else []
     while waiting:
         sheet = waiting.pop()
         sheets[sheet.prefix] = sheet
@@ -85,17 +85,17 @@ def graph_of(told: Mapping[str, Any]) -> Graph:
                 waiting.append(_inside(sheet, name, kinds[node["type"]]))
     if size > MOST_PARTS or sum(len(sheet.nodes) for sheet in sheets.values()) > MOST_NODES:
         raise NoRecipe("The graph in this picture is too large.")
-    places, nodes = QueuePositions(sheets), {}
+    sources, nodes = Sources(sheets), {}
     for sheet in sheets.values():
         for name, node in sheet.nodes.items():
             if node["type"] not in (*kinds, *NOTES) and node.get("mode", 0) not in (MUTED, BYPASSED):
                 full = f"{sheet.prefix}{name}"
-                nodes[full] = Node(full, str(node["type"]), _inputs(places, sheet, name))
+                nodes[full] = Node(full, str(node["type"]), _inputs(sources, sheet, name))
     return Graph(nodes)
 
 
-def _size(told: Mapping[str, Any]) -> int:
-    return 1 + sum(len(told.get(name) or ()) for name in ("nodes", "links", "inputs", "outputs"))
+def _size(graph: Mapping[str, Any]) -> int:
+    return 1 + sum(len(graph.get(name) or ()) for name in ("nodes", "links", "inputs", "outputs"))
 
 
 def _inside(sheet: Sheet, name: str, kind: Mapping[str, Any]) -> Sheet:
@@ -112,7 +112,7 @@ def _inside(sheet: Sheet, name: str, kind: Mapping[str, Any]) -> Sheet:
     return Sheet(kind, f"{sheet.prefix}{name}:", inputs, values)
 
 
-class QueuePositions:
+class Sources:
     """Follows a link to the node that makes what comes along it, over the borders of sheets, through what is
     bypassed."""
 
@@ -159,15 +159,15 @@ def _bypass(node: Mapping[str, Any], slot: int) -> Any:
     return next((each.get("link") for each in ordered if each.get("type") == outputs[slot].get("type")), None)
 
 
-def _inputs(places: QueuePositions, sheet: Sheet, name: str) -> dict[str, Any]:
+def _inputs(sources: Sources, sheet: Sheet, name: str) -> dict[str, Any]:
     """A node's inputs: what was typed, over it what is plugged in."""
     node = sheet.nodes[name]
-    told = dict(_typed(node))
-    told |= sheet.values.get(name, {})
+    values = dict(_typed(node))
+    values |= sheet.values.get(name, {})
     for each in node.get("inputs") or []:
         if each.get("link") is not None:
-            told[each["name"]] = places.source(sheet.prefix, each["link"]) or NOWHERE
-    return told
+            values[each["name"]] = sources.source(sheet.prefix, each["link"]) or NOWHERE
+    return values
 
 
 def _typed(node: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

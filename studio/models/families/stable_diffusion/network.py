@@ -32,24 +32,24 @@ def predict(
     missing."""
     dtype = model.dtype
     attended: dict[str, Any] = {}
-    told: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     if conditioning.layout is not None:
         tokens, opened = conditioning.layout
         attended["gligen"] = {"tokens": tokens.to(dtype), "opened": opened}
     if conditioning.image is not None:
         attended["ip_hidden_states"] = ImagePrompts(*(part.to(dtype) for part in conditioning.image))
     if conditioning.pooled is not None and conditioning.time_ids is not None:
-        told["added_cond_kwargs"] = {
+        options["added_cond_kwargs"] = {
             "text_embeds": conditioning.pooled.to(dtype), "time_ids": conditioning.time_ids.to(dtype)
         }  # fmt: skip
     if conditioning.guidance is not None:
         width, scale = model.config.time_cond_proj_dim, GUIDANCE_UNIT * conditioning.guidance
-        told["timestep_cond"] = get_timestep_embedding(scale, width, downscale_freq_shift=1).to(dtype)
+        options["timestep_cond"] = get_timestep_embedding(scale, width, downscale_freq_shift=1).to(dtype)
     if conditioning.level is not None:
-        told["class_labels"] = conditioning.level
+        options["class_labels"] = conditioning.level
     inputs = latents if conditioning.concat is None else torch.cat([latents, conditioning.concat], dim=1)
     output: torch.Tensor = model(
-        inputs.to(dtype), timesteps, conditioning.text.to(dtype), cross_attention_kwargs=attended or None, **told
+        inputs.to(dtype), timesteps, conditioning.text.to(dtype), cross_attention_kwargs=attended or None, **options
     ).sample
     return output
 

@@ -47,13 +47,13 @@ def marks_of(file: Path) -> Marks:
     """By the empty tensors that ComfyUI marks files with, and by what trainers write into the header."""
     try:
         with safe_open(file, framework="numpy") as tensors:
-            names, told = set(tensors.keys()), tensors.metadata() or {}
+            names, metadata = set(tensors.keys()), tensors.metadata() or {}
     except (SafetensorError, OSError, ValueError):
         return Marks()  # what is wrong with it is said when it is loaded
-    prediction = PREDICTIONS.get(told.get("modelspec.prediction_type", "").lower())
-    if "v_pred" in names or _is_true(told.get("ss_v_parameterization")):
+    prediction = PREDICTIONS.get(metadata.get("modelspec.prediction_type", "").lower())
+    if "v_pred" in names or _is_true(metadata.get("ss_v_parameterization")):
         prediction = "v_prediction"
-    zero_snr = "ztsnr" in names or _is_true(told.get("ss_zero_terminal_snr"))
+    zero_snr = "ztsnr" in names or _is_true(metadata.get("ss_zero_terminal_snr"))
     return Marks(prediction, zero_snr, is_edm=any(name.startswith("edm_") for name in names))
 
 
