@@ -19,41 +19,25 @@ from studio.images.opening import open_mask, open_picture
 from studio.images.pixels import Mask, Pixels
 from studio.images.resizing import mask_of_size
 from studio.models.registry import find_pack
-from studio.requests.inpaint import FILLS, Inpaint
+from studio.requests.inpaint import Inpaint
 from studio.settings import Settings
 
 
 def add(commands: Commands) -> None:
-    command = commands.add_parser("inpaint", help="draw a part of a picture anew, or beyond its edges")
-    options.add_drawing(command)
-    add, number = command.add_argument, options.number
-    add("--image", type=Path, required=True, help="PNG, JPEG or WebP")
+    command = commands.add_parser(Inpaint.TASK, help=Inpaint.ABOUT)
+    options.add_fields(command, Inpaint, without=("mask",))
+    add = command.add_argument
     add("--mask", type=Path, help="light and opaque = draw anew; of the picture's shape")
     add("--invert", action="store_true", help="draw anew what the mask leaves out")
     add("--grow", type=int, default=0, help="pixels by which the mask grows, or shrinks if negative")
     add("--extend", type=_sides, help="LEFT,TOP,RIGHT,BOTTOM pixels of new canvas; no mask needed")
-    add("--fill", default="noise", help=f"what to begin from under the mask: {', '.join(FILLS)}")
-    add("--strength", type=number, default=1.0, help="0.05 to 1, unless --fill is noise")
-    add("--only-masked", action="store_true", help="work on the mask's surroundings only")
-    add("--padding", type=number, default=Inpaint.padding, help="pixels of surroundings, 0 to 2048")
-    add("--feather", type=number, default=Inpaint.feather, help="width of the seam in pixels, 0 to 256")
     command.set_defaults(command=run)
 
 
 def run(given: argparse.Namespace, settings: Settings) -> int:
     picture, mask = _picture_and_mask(given)
-    request = Inpaint(
-        image=picture.digest,
-        mask=mask.digest,
-        width=picture.width,
-        height=picture.height,
-        fill=given.fill,
-        strength=given.strength,
-        only_masked=given.only_masked,
-        padding=given.padding,
-        feather=given.feather,
-        **options.drawing(given, find_pack(given.pack or settings.pack)),
-    )
+    pack = find_pack(given.pack or settings.pack)
+    request = options.request_of(Inpaint, given, pack, {"image": picture, "mask": mask})
     return draw_and_write(request, (picture, mask), given, settings)
 
 

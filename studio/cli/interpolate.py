@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 import PIL.Image
 
@@ -23,31 +22,19 @@ from studio.settings import Settings
 
 
 def add(commands: Commands) -> None:
-    command = commands.add_parser("interpolate", help="pictures between two pictures, or two prompts")
+    command = commands.add_parser(Interpolate.TASK, help=Interpolate.ABOUT)
     command.add_argument("ends", type=Path, nargs="*", metavar="picture", help="the first and the last")
-    command.add_argument("--prompt", default="", help="at the beginning, or all the way")
-    command.add_argument("--other-prompt", default="", help="at the end")
-    options.add_likeness(command)
-    options.add_guidance(command)
-    options.add_sampling(command, count="--frames", usual=8)
-    options.add_size(command)
+    options.add_fields(command, Interpolate, without=Interpolate.images(), is_prompt_first=False)
     command.set_defaults(command=run)
 
 
 def run(given: argparse.Namespace, settings: Settings) -> int:
     if len(given.ends) not in (0, 2):
         raise InvalidRequest("picture", len(given.ends), "two of them, or none and words at both ends")
-    pictures = [open_picture(path.read_bytes()) for path in given.ends]
-    pack = find_pack(given.pack or settings.pack)
-    ends: dict[str, Any] = dict(zip(Interpolate.images(), (picture.digest for picture in pictures), strict=False))
-    request = Interpolate(
-        **ends,
-        other_prompt=given.other_prompt,
-        likeness=given.likeness,
-        **(options.size_like(pictures[0], given, pack) if pictures else options.size(given, pack)),
-        **options.drawing(given, pack),
-    )
-    code = draw_and_write(request, pictures, given, settings)
+    given.image, given.other = given.ends or (None, None)
+    images, pack = options.images_in(given, Interpolate), find_pack(given.pack or settings.pack)
+    request = options.request_of(Interpolate, given, pack, images)
+    code = draw_and_write(request, tuple(images.values()), given, settings)
     if request.count > 1:
         _write_animations(given.out, request.count)
     return code

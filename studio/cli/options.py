@@ -1,67 +1,73 @@
-"""What several commands take, and the fields of a request that it becomes."""
+"""The options of commands that draw, made from the fields of a kind of request, and the request that they become."""
 
 from __future__ import annotations
 
 import argparse
-import random
+import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from studio.images.pixels import Pixels
-from studio.images.resizing import working_size
+from studio.errors import InvalidRequest
+from studio.images.boxes import read_boxes
+from studio.images.opening import open_mask, open_picture
+from studio.images.pixels import Image
+from studio.images.resizing import mask_of_size
 from studio.models.catalogue import PackInfo
-from studio.requests.limits import CASCADE_SCALE, RANDOM_SEEDS
+from studio.models.first_values import OWN, STAGES, completed
+from studio.requests.fields import Boxes, Choice, Field, Flag, MaskOf, Number, Picture, Whole, first_value
+from studio.requests.request import Request, Staged
 
-SIDES = "64 to 2048 in multiples of 8, or 256 to 2048 in multiples of 32 with two stages; the pack's own if not given"
-
-
-def add_size(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--width", type=number, help=SIDES)
-    command.add_argument("--height", type=number, help="likewise")
-
-
-def add_stages(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--stages", type=number, default=0,
-        help="2: a small picture first, then that anew with four times its sides; 1: one alone; if not given, the "
-        "pack's own number, and 1 with a width or height",
-    )  # fmt: skip
-
-
-def add_likeness(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--likeness", type=number, default=1.0, help="how strongly pictures steer, 0 to 1")
+IF_NOT_GIVEN = {
+    "seed": "a new one",
+    "sampler": "the pack's own (see: python -m studio samplers)",
+    "schedule": "the sampler's own",
+    "pack": "STUDIO_PACK; a name, a diffusers folder or a .safetensors file",
+}
+THE_PACKS = "the pack's own"
+STAGES_HELP = (
+    "2: a small picture first, then that anew with four times its sides (multiples of 32); 1: one alone; if not given, "
+    "the pack's own number, and 1 with a width or height"
+)
 
 
-def add_drawing(command: argparse.ArgumentParser, *, prompt_may_be_missing: bool = False) -> None:
-    """What every way of drawing from words takes."""
-    if prompt_may_be_missing:
-        command.add_argument("prompt", nargs="?", default="", help="of the whole; may be left out")
-    else:
-        command.add_argument("prompt")
-    add_guidance(command)
-    add_sampling(command)
-
-
-def add_guidance(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--negative", default="", help="what should not be in the picture")
-    command.add_argument("--guidance", type=number, help="1 to 30; the pack's own if not given")
-    command.add_argument("--rescale", type=number, default=0.0, help="guidance rescale, 0 to 1")
-    command.add_argument("--clip-skip", type=number, default=0, help="last layers of the text encoder to leave out")
-
-
-def add_sampling(command: argparse.ArgumentParser, count: str = "--count", usual: int = 1) -> None:
-    """What every way of drawing takes; ``count`` is what the number of pictures is called."""
-    command.add_argument("--seed", type=number, help="0 to 2^63-1; random if not given")
-    command.add_argument("--steps", type=number, help="1 to 150; the pack's own if not given")
-    command.add_argument("--sampler", help="see: python -m studio samplers; the pack's own if not given")
-    command.add_argument("--schedule", help="Uniform, Karras, Exponential, Beta or SGM Uniform; the sampler's own else")
-    command.add_argument("--eta", type=number, default=0.0, help="noise of DDIM, 0 to 1")
-    command.add_argument(count, dest="count", type=number, default=usual, help="1 to 16 pictures")
-    command.add_argument("--film", action="store_true", help="keep what each step was heading for, as 0.film.webp, ...")
-    command.add_argument("--pack", help="name, diffusers folder or .safetensors file")
+def add_fields(
+    command: argparse.ArgumentParser, kind: type[Request], *, without: Sequence[str] = (), is_prompt_first: bool = True
+) -> None:
+    """An option for each field of ``kind``, ``without`` some; the prompt is no option where it ``is_prompt_first``."""
+    for name, field in kind.asked().items():
+        if name in (*without, "cascade"):
+            continue
+        if name == "prompt" and is_prompt_first:
+            may_be_missing: dict[str, Any] = {"nargs": "?", "default": ""}
+            is_needed = first_value(kind, name) is dataclasses.MISSING
+            command.add_argument(name, help=field.described, **({} if is_needed else may_be_missing))
+        else:
+            option = field.option or f"--{name.replace('_', '-')}"
+            command.add_argument(option, dest=name, help=_help(name, field), **_parsed(kind, name, field))
+    if issubclass(kind, Staged):
+        command.add_argument("--stages", type=number, default=0, help=STAGES_HELP)
     command.add_argument(
         "--out", type=Path, default=Path(), help="folder for 0.png, 1.png, ...; or a .png for one picture"
     )
+
+
+def _help(name: str, field: Field) -> str:
+    if name not in OWN:
+        return field.described
+    return f"{field.described}; if not given, {IF_NOT_GIVEN.get(name, THE_PACKS)}"
+
+
+def _parsed(kind: type[Request], name: str, field: Field) -> dict[str, Any]:
+    """How argparse reads the option of a field."""
+    first = first_value(kind, name)
+    if isinstance(field, Flag):
+        return {"action": "store_false" if first else "store_true"}
+    if isinstance(field, (Picture, Boxes)):
+        return {"type": Path, "required": first is dataclasses.MISSING}
+    is_number = isinstance(field, (Whole, Number)) or type(field) is Field
+    is_number = is_number or (isinstance(field, Choice) and not isinstance(field.values[0], str))
+    return {"type": number if is_number else None, "default": None if name in OWN else first}
 
 
 def number(text: str) -> int | float | str:
@@ -74,65 +80,36 @@ def number(text: str) -> int | float | str:
     return text
 
 
-def drawing(given: argparse.Namespace, pack: PackInfo) -> dict[str, Any]:
-    """The fields of a request that every way of drawing from words has."""
-    return {
-        "prompt": given.prompt,
-        "negative": given.negative,
-        "guidance": pack.guidance_with(_sampler(given, pack)) if given.guidance is None else given.guidance,
-        "rescale": given.rescale,
-        "clip_skip": given.clip_skip,
-        **sampling(given, pack),
-    }
+def images_in(given: argparse.Namespace, kind: type[Request]) -> dict[str, Image]:
+    """The images that were given for fields of ``kind``, opened."""
+    found: dict[str, Image] = {}
+    for name, field in kind.asked().items():
+        if not isinstance(field, Picture) or (path := getattr(given, name)) is None:
+            continue
+        if isinstance(field, MaskOf):
+            picture = found[field.picture]
+            found[name] = mask_of_size(open_mask(path.read_bytes()), picture.width, picture.height)
+        else:
+            found[name] = open_picture(path.read_bytes())
+    return found
 
 
-def sampling(given: argparse.Namespace, pack: PackInfo) -> dict[str, Any]:
-    """The fields of a request that every way of drawing has."""
-    return {
-        "pack": pack.name,
-        "seed": random.randrange(RANDOM_SEEDS) if given.seed is None else given.seed,
-        "steps": pack.steps_with(_sampler(given, pack)) if given.steps is None else given.steps,
-        "sampler": _sampler(given, pack),
-        "schedule": _schedule(given, pack),
-        "eta": given.eta,
-        "count": given.count,
-        "trajectory": given.film,
-    }
+def request_of(kind: type[Request], given: argparse.Namespace, pack: PackInfo, images: Mapping[str, Image]) -> Request:
+    """The request that was given, made from ``images``, by their fields, in the shape of the first one."""
+    asked: dict[str, Any] = {}
+    for name, field in kind.asked().items():
+        if isinstance(field, Picture) or name in ("pack", "cascade") or (value := getattr(given, name)) is None:
+            continue
+        asked[name] = _boxes_in(value) if isinstance(field, Boxes) else value
+    if issubclass(kind, Staged):
+        asked[STAGES] = given.stages
+    shape = next(((image.width, image.height) for image in images.values()), None)
+    digests = {name: image.digest for name, image in images.items()}
+    return completed(kind, {**asked, **digests}, pack, shape)
 
 
-def _sampler(given: argparse.Namespace, pack: PackInfo) -> str:
-    return given.sampler or pack.sampler
-
-
-def _schedule(given: argparse.Namespace, pack: PackInfo) -> str:
-    if given.schedule is not None:
-        return str(given.schedule)
-    return "" if given.sampler else pack.schedule
-
-
-def size(given: argparse.Namespace, pack: PackInfo) -> dict[str, Any]:
-    width, height = (pack.size if side is None else side for side in (given.width, given.height))
-    return {"width": width, "height": height}
-
-
-def staged_size(given: argparse.Namespace, pack: PackInfo, picture: Pixels | None = None) -> dict[str, Any]:
-    """Likewise, where pictures may have two stages; in the shape of ``picture``, if there is one."""
-    cascade = pack.in_stages(given.stages, given.width, given.height)
-    own = (pack.size, pack.size) if picture is None else _working_size(picture, pack)
-    width, height = (side * CASCADE_SCALE if cascade else side for side in own)
-    return {
-        "width": width if given.width is None else given.width,
-        "height": height if given.height is None else given.height,
-        "cascade": cascade,
-    }
-
-
-def size_like(picture: Pixels, given: argparse.Namespace, pack: PackInfo) -> dict[str, Any]:
-    """The shape of ``picture`` at about the size that the pack draws best, unless something else is asked for."""
-    width, height = _working_size(picture, pack)
-    return {"width": width if given.width is None else given.width,
-            "height": height if given.height is None else given.height}  # fmt: skip
-
-
-def _working_size(picture: Pixels, pack: PackInfo) -> tuple[int, int]:
-    return working_size(picture.width, picture.height, pack.size, pack.multiple)
+def _boxes_in(file: Path) -> Any:
+    try:
+        return read_boxes(file.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise InvalidRequest("boxes", str(file), "a file of JSON in UTF-8") from None

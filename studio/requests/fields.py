@@ -38,18 +38,18 @@ class Field:
     infotext:     its name in a "parameters" text; empty where other programs have none
     silent:       the value at which such a text leaves it out
     needs:        the field of the same request without which it has no effect
+    first:        what is offered first, where that is not the request's own first value
     option:       what the command line calls it, where that is not its name; of a flag, what changes its first value
     in_endpoints: whether endpoints and tools take it; `/draw` takes all
-    in_commands:  whether the command line takes it
     """
 
     help: str
     infotext: str = field(default="", kw_only=True)
     silent: object = field(default=None, kw_only=True)
     needs: str = field(default="", kw_only=True)
+    first: Any = field(default=None, kw_only=True)
     option: str = field(default="", kw_only=True)
     in_endpoints: bool = field(default=True, kw_only=True)
-    in_commands: bool = field(default=True, kw_only=True)
 
     def checked(self, name: str, value: Any) -> Any:
         """The value as a request keeps it. Raises `InvalidRequest`, naming it ``name``."""
@@ -190,6 +190,12 @@ class Boxes(Field):
     @property
     def limits(self) -> str:
         return f'1 to {MOST_BOXES}, each {{"phrase": "a red house", "box": [x0, y0, x1, y1]}} in fractions of the whole'
+
+
+def first_value(kind: type, name: str) -> Any:
+    """What is offered first for a field; `dataclasses.MISSING` where somebody must say it."""
+    offered = fields_of(kind)[name].first
+    return getattr(kind, name, dataclasses.MISSING) if offered is None else offered
 
 
 def fields_of(kind: type) -> Mapping[str, Field]:

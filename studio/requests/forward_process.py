@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from studio.errors import InvalidRequest
-from studio.requests.fields import Number, Picture
-from studio.requests.limits import SIDE_MULTIPLE, evenly_between
-from studio.requests.request import SIDE, Prompted
+from studio.requests.fields import Number, Picture, Whole
+from studio.requests.limits import MOST_PICTURES, SIDE_MULTIPLE, evenly_between
+from studio.requests.request import SIDE, Prompted, Request
 from studio.sampling.catalogue import BETAS
 
 
@@ -24,11 +25,15 @@ class ForwardProcess(Prompted):
         "Show a picture with more and more noise, and beside each, on its right, what the model takes it for, in one "
         "step."
     )
+    UNASKED: ClassVar[frozenset[str]] = Request.UNASKED | {
+        "guidance", "rescale", "steps", "sampler", "schedule", "eta", "trajectory"
+    }  # fmt: skip
 
     width: Annotated[int, SIDE]
     height: Annotated[int, SIDE]
     image: Annotated[str, Picture("the picture; its middle is cut to the shape")]
     prompt: str = ""
+    count: Annotated[int, Whole("how many pictures", 1, MOST_PICTURES, first=6)] = 1
     guidance: float = 1.0
     steps: int = 1
     sampler: str = "DDIM"
@@ -41,6 +46,10 @@ class ForwardProcess(Prompted):
             raise InvalidRequest(
                 "width", self.width, "a multiple of {multiple}: two pictures side by side", multiple=2 * SIDE_MULTIPLE
             )
+
+    @classmethod
+    def sides(cls, width: int, height: int, asked: Mapping[str, Any]) -> tuple[int, int]:
+        return 2 * width, height
 
     def check_sampling(self, process: str = BETAS) -> None:
         """No sampler takes a step."""

@@ -19,6 +19,7 @@ class Inpaint(Prompted):
 
     TASK: ClassVar[str] = "inpaint"
     ABOUT: ClassVar[str] = "Draw a part of a picture anew; what is not under the mask stays the same to the byte."
+    SIZED_BY: ClassVar[str] = "image"
 
     width: Annotated[int, SIDE]
     height: Annotated[int, SIDE]

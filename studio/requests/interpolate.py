@@ -8,8 +8,8 @@ from typing import Annotated, ClassVar, Self
 
 from studio.errors import InvalidRequest
 from studio.message import Message
-from studio.requests.fields import Number, Picture, Text
-from studio.requests.limits import LARGEST_SEED, check_integer, evenly_between
+from studio.requests.fields import Number, Picture, Text, Whole
+from studio.requests.limits import LARGEST_SEED, MOST_PICTURES, check_integer, evenly_between
 from studio.requests.request import SIDE, Prompted
 
 TWO_OR_NONE = Message("a picture at both ends, or none: bring a second one, or remove the one that is there")
@@ -24,6 +24,7 @@ class Interpolate(Prompted):
     TASK: ClassVar[str] = "interpolate"
     ABOUT: ClassVar[str] = "Draw pictures between two pictures, or two prompts."
 
+    count: Annotated[int, Whole("how many pictures", 1, MOST_PICTURES, option="--frames", first=8)] = 1
     width: Annotated[int, SIDE]
     height: Annotated[int, SIDE]
     image: Annotated[str, Picture("the picture at the beginning; both or none", may_be_empty=True)] = ""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from studio.images.boxes import Boxed, composed
-from studio.requests.fields import Boxes, Number
+from studio.requests.fields import Boxes, Number, Text
 from studio.requests.request import Staged
 
 
@@ -19,6 +19,7 @@ class LayoutToImage(Staged):
     TASK: ClassVar[str] = "layout-to-image"
     ABOUT: ClassVar[str] = "Draw things where their boxes are."
 
+    prompt: Annotated[str, Text("of the whole picture, or of what is around the boxes", first="")]
     boxes: Annotated[tuple[Boxed, ...], Boxes("what is to be seen where")]
     grounding: Annotated[float, Number("the share of the steps at which the boxes steer", 0, 1)] = 1.0
 

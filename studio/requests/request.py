@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from studio.errors import InvalidRequest
 from studio.message import Message, Parameter
@@ -41,6 +42,8 @@ class Request:
 
     TASK: ClassVar[str]
     ABOUT: ClassVar[str]  # what it does, in a sentence
+    SIZED_BY: ClassVar[str] = ""  # the field whose picture says how large it is; empty where somebody asks for a size
+    UNASKED: ClassVar[frozenset[str]] = frozenset({"precision"})  # fields that no endpoint and no command takes
 
     pack: Annotated[str, Text("the model", infotext="Model")]
     width: Annotated[int, Field("of the picture in pixels")]  # each kind of request has limits of its own
@@ -65,8 +68,7 @@ class Request:
     precision: Annotated[
         str,
         Choice(
-            "what the denoiser computes in; empty for what the studio is set to", PRECISIONS, may_be_empty=True,
-            in_endpoints=False, in_commands=False,
+            "what the denoiser computes in; empty for what the studio is set to", PRECISIONS, may_be_empty=True
         ),
     ] = ""  # fmt: skip
     trajectory: Annotated[
@@ -121,6 +123,18 @@ class Request:
             )
         if self.schedule:
             raise InvalidRequest("schedule", self.schedule, "empty with this model")
+
+    @classmethod
+    def sides(cls, width: int, height: int, asked: Mapping[str, Any]) -> tuple[int, int]:
+        """Width and height of what is made from a picture of that size, or drawn at a model's own, where nobody says
+        more than what is ``asked``."""
+        return width, height
+
+    @classmethod
+    def asked(cls) -> dict[str, Field]:
+        """The fields that somebody who draws from elsewhere than the page can be asked for."""
+        untold = cls.UNASKED | ({"width", "height"} if cls.SIZED_BY else set())
+        return {name: field for name, field in fields_of(cls).items() if name not in untold}
 
     @classmethod
     def images(cls) -> tuple[str, ...]:

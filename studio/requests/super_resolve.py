@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from studio.errors import InvalidRequest
 from studio.images.tiles import Tiling, tiled
@@ -24,6 +25,7 @@ class SuperResolve(Request):
 
     TASK: ClassVar[str] = "super-resolve"
     ABOUT: ClassVar[str] = "Give a picture more pixels; its details are drawn, others with each seed."
+    SIZED_BY: ClassVar[str] = "image"
 
     count: Annotated[int, Whole("how many pictures", 1, MOST_PICTURES, option="--samples")] = 1
     image: Annotated[str, Picture("a picture of at most a megapixel")]
@@ -42,6 +44,12 @@ class SuperResolve(Request):
         if self.width * self.height > MOST_SMALL_PIXELS * self.scale**2:
             shown = f"{self.width // self.scale}x{self.height // self.scale}"
             raise InvalidRequest("image", shown, "a picture of at most a megapixel; make it smaller first")
+
+    @classmethod
+    def sides(cls, width: int, height: int, asked: Mapping[str, Any]) -> tuple[int, int]:
+        scale = asked.get("scale", cls.scale)
+        factor = scale if scale in SCALES else 0  # which is refused by name
+        return width * factor, height * factor
 
     @property
     def tiling(self) -> Tiling:
