@@ -21,7 +21,7 @@ from studio.requests.limits import PRECISIONS
 
 PREFIX = "STUDIO_"
 SPACE_STORAGE = Path("/data")  # where Spaces mounts a volume, unless told otherwise
-ENGINES = ("process", "ray")
+ENGINES = ("process", "ray", "scripted")
 MOST_REPLICAS = 1024
 MOST_JOBS = 100_000
 DEFINITION = "definition"  # of a field, in its metadata
@@ -185,7 +185,8 @@ class Settings:
     engine: str = setting(
         "process", one_of(*ENGINES),
         "`process`: one engine on this machine; `ray`: engines on a Ray cluster "
-        "(`pip install -r requirements-ray.txt`)",
+        "(`pip install -r requirements-ray.txt`); `scripted`: nothing is drawn but plain colours, at once, to work on "
+        "the page",
     )  # fmt: skip
     replicas: tuple[int, int] = setting("1", RANGE, "how many of them: `4`, or `1-8`, as many as are needed")
     ray: str = setting("", TEXT, "the cluster's address; one on this machine where there is none")

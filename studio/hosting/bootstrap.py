@@ -13,6 +13,7 @@ from studio.backends.client import StartEngine
 from studio.backends.local import LocalClient
 from studio.backends.placing import Scale
 from studio.backends.process import EngineProcess
+from studio.backends.scripted import ScriptedBackend
 from studio.errors import PackError
 from studio.gallery import Library, opened
 from studio.gallery.indexer import Indexer
@@ -56,6 +57,8 @@ def _engine(settings: Settings) -> StartEngine:
         return ZeroGpuBackend
     if settings.engine == "ray":
         return _on_ray(settings)
+    if settings.engine == "scripted":
+        return ScriptedBackend
     return EngineProcess
 
 

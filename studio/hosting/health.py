@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from studio.backends.client import EngineClient
-from studio.events import ENDS, Failed, Previewed
+from studio.events import ENDS, Failed, Finished, Previewed
 from studio.requests.text_to_image import TextToImage
 
 HEALTH_URL = "studio/health"
@@ -53,7 +53,7 @@ class Canary:
         job = self._client.submit(request, OWNER, address=OWNER)
         problem = "The engine gives no sign of life."
         for news in self._client.events(job, heartbeat=1.0):
-            if any(isinstance(event, Previewed) for event in news):
+            if any(isinstance(event, (Previewed, Finished)) for event in news):
                 problem = ""
             failed = next((event for event in news if isinstance(event, Failed)), None)
             problem = str(failed.error) if failed else problem

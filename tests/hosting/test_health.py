@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-import time
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import cast
 
 import httpx
 import pytest
 from gradio_client import Client
 
-from studio.backends.client import EngineClient
+from studio.backends.scripted import ScriptedClient
 from studio.events import Event
 from studio.hosting import health
 from studio.models.catalogue import PackState
 from studio.models.registry import find_pack
-from studio.requests.request import Request
 from tests.running import Studio
 
 
@@ -50,32 +48,13 @@ def test_metrics_count_what_happens_and_name_nobody(observed: Studio) -> None:
     assert "secret" not in httpx.get(f"{observed.url}/metrics").text
 
 
-class _Hanging:
-    """A client whose engine gives no sign of life."""
-
-    def __init__(self) -> None:
-        self.cancelled: list[str] = []
-
-    def packs(self) -> tuple[PackState, ...]:
-        return (PackState(find_pack("storybook")),)
-
-    def submit(self, request: Request, owner: str, address: str) -> str:
-        return "job"
-
-    def events(self, job: str, heartbeat: float) -> Iterator[list[Event]]:
-        while True:
-            time.sleep(0.05)
-            yield []
-
-    def cancel(self, job: str) -> None:
-        self.cancelled.append(job)
-
-
 def test_an_engine_that_hangs_is_told_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """A health check that hangs with what it checks is none."""
     monkeypatch.setattr(health, "PATIENCE_SECONDS", 0.2)
-    client = _Hanging()
-    told = health.Canary(cast(EngineClient, client)).health()
+    silence: Iterator[list[Event]] = itertools.repeat([])
+    client = ScriptedClient(packs=[PackState(find_pack("storybook"))])
+    monkeypatch.setattr(client, "events", lambda job, heartbeat: silence)
+    told = health.Canary(client).health()
     assert told.problem == "The engine gives no sign of life."
     assert told.seconds < 2
     assert client.cancelled == ["job"], "should the engine come back, it has nothing to do"

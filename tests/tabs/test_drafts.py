@@ -3,44 +3,26 @@
 from __future__ import annotations
 
 import io
-import time
-from collections.abc import Iterator
+import itertools
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from studio.backends.scripted import ScriptedClient
 from studio.errors import QueueFull
 from studio.events import Drawn, Event, Failed, Finished, Previewed, Queued, Started
 from studio.images.pixels import Pixels
 from studio.models.catalogue import QUICK_STEPS, PackInfo
 from studio.requests.text_to_image import TextToImage
 from tabs.components import drafts
-from tabs.components.drafts import ENOUGH, STEPS, draft_of, drawn
+from tabs.components.drafts import ENOUGH, PATIENCE_SECONDS, STEPS, draft_of, drawn
 from tests.miniature import ask
 
 PACK = PackInfo("storybook", "Storybook", "", size=128)
 REQUEST = ask()
-
-
-class Told:
-    """A client whose jobs have this news."""
-
-    def __init__(self, *news: list[Event]) -> None:
-        self.news, self.cancelled, self.asked = news, [], []  # type: ignore[var-annotated]
-
-    def submit(self, request: TextToImage, *rest: Any, keep: bool) -> str:
-        assert not keep
-        self.asked.append(request)
-        return "job"
-
-    def events(self, job: str, heartbeat: float) -> Iterator[list[Event]]:
-        yield from self.news
-
-    def cancel(self, job: str) -> None:
-        self.cancelled.append(job)
 
 
 def _at(step: int, steps: int = STEPS) -> Previewed:
@@ -73,42 +55,42 @@ def test_a_model_with_layers_for_few_steps_drafts_by_them_to_the_end() -> None:
     request = ask(schedule="Karras", guidance=7.0)
     draft = draft_of(request, replace(PACK, few_steps=True))
     assert (draft.sampler, draft.schedule, draft.steps, draft.guidance) == ("LCM", "", QUICK_STEPS, 1.0)
-    client = Told([_at(QUICK_STEPS - 1, QUICK_STEPS)], [_at(QUICK_STEPS, QUICK_STEPS)])
-    assert drawn(client, draft, "me", "") == b"step %d" % QUICK_STEPS  # type: ignore[arg-type]
+    client = ScriptedClient([_at(QUICK_STEPS - 1, QUICK_STEPS)], [_at(QUICK_STEPS, QUICK_STEPS)])
+    assert drawn(client, draft, "me", "") == b"step %d" % QUICK_STEPS
 
 
 def test_it_is_shown_as_soon_as_one_can_see_where_it_is_heading_and_stopped() -> None:
-    client = Told([_at(1)], [_at(ENOUGH - 1)], [_at(ENOUGH)], [_at(ENOUGH + 1)])
-    assert drawn(client, REQUEST, "me", "") == b"step %d" % ENOUGH  # type: ignore[arg-type]
+    client = ScriptedClient([_at(1)], [_at(ENOUGH - 1)], [_at(ENOUGH)], [_at(ENOUGH + 1)])
+    assert drawn(client, REQUEST, "me", "") == b"step %d" % ENOUGH
     assert client.cancelled == ["job"]
 
 
 def test_what_is_drawn_before_anybody_looked_is_shown() -> None:
     """On a busy machine all steps may pass between two looks, and what is drawn has no previews any more."""
     grey = Pixels.of(np.full((16, 16, 3), 128, np.uint8))
-    client = Told([_at(1)], [Drawn("job", 0, REQUEST, "", 1.0, pixels=grey), Finished("job")])
-    draft = drawn(client, REQUEST, "me", "")  # type: ignore[arg-type]
+    client = ScriptedClient([_at(1)], [Drawn("job", 0, REQUEST, "", 1.0, pixels=grey), Finished("job")])
+    draft = drawn(client, REQUEST, "me", "")
     assert draft is not None
     assert np.abs(np.asarray(Image.open(io.BytesIO(draft))).astype(int) - grey.array).max() <= 1
 
 
 @pytest.mark.parametrize("end", [Failed("job", QueueFull("Many are waiting.")), Finished("job")])
 def test_who_cannot_have_one_is_not_troubled(end: Event) -> None:
-    client = Told([end])
-    assert drawn(client, REQUEST, "me", "") is None  # type: ignore[arg-type]
+    client = ScriptedClient([end])
+    assert drawn(client, REQUEST, "me", "") is None
     assert client.cancelled == ["job"]
 
 
 def test_nobody_waits_long_for_a_draft(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drafts, "PATIENCE_SECONDS", 0.0)
-    client = Told([Queued("job", 3)], [], [_at(ENOUGH)])
-    assert drawn(client, REQUEST, "me", "") is None  # type: ignore[arg-type]
+    client = ScriptedClient([Queued("job", 3)], [], [_at(ENOUGH)])
+    assert drawn(client, REQUEST, "me", "") is None
     assert client.cancelled == ["job"]
 
 
 def test_the_first_of_all_waits_for_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else whoever writes the first words of a studio's day and waits would never see a draft of them."""
-    monkeypatch.setattr(drafts, "PATIENCE_SECONDS", 0.01)
-    monkeypatch.setattr(Told, "events", lambda told, job, heartbeat: (time.sleep(0.02) or news for news in told.news))
-    client = Told([], [], [], [Started("job"), _at(ENOUGH)])
-    assert drawn(client, REQUEST, "me", "") == b"step %d" % ENOUGH  # type: ignore[arg-type]
+    monkeypatch.setattr(drafts, "time", SimpleNamespace(monotonic=itertools.count(0.0, PATIENCE_SECONDS).__next__))
+    client = ScriptedClient([], [], [], [Started("job"), _at(ENOUGH)])
+    assert drawn(client, REQUEST, "me", "") == b"step %d" % ENOUGH
+    assert drawn(ScriptedClient([Started("job")], [], [_at(ENOUGH)]), REQUEST, "me", "") is None, "the clock goes on"

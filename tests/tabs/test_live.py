@@ -6,18 +6,16 @@ import base64
 import contextlib
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import PIL.Image
 
+from studio.backends.scripted import ScriptedClient
 from studio.errors import JobFailed
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Progressed, Queued, Started
 from studio.images.jpeg import encoded
-from studio.images.pixels import Image
-from studio.models.catalogue import PackInfo
-from studio.requests.request import Request
 from studio.requests.super_resolve import SuperResolve
 from tabs.components.live import UPDATES_A_SECOND, Followers, LiveView, View, follow
 from tests.miniature import ask, ask_interpolate
@@ -86,24 +84,9 @@ def test_seeds_beyond_what_javascript_counts_exactly_travel_as_text() -> None:
     assert [frame["seed"] for frame in values["frames"]] == [str(2**62), str(2**62 + 1)]
 
 
-class _Client:
+def _client() -> ScriptedClient:
     """An engine that has already said everything."""
-
-    device = "cpu"
-
-    def packs(self) -> tuple[PackInfo, ...]:
-        return ()
-
-    def submit(self, request: Request, owner: str = "", images: Sequence[Image] = ()) -> str:
-        return "job"
-
-    def cancel(self, job: str, *, keep: bool = False) -> None:
-        """Too late."""
-
-    def events(self, job: str, heartbeat: float | None = None) -> Iterator[list[Event]]:
-        yield [Queued(job, 0), Started(job)]
-        yield []
-        yield [_drawn(0), _drawn(1), Finished(job)]
+    return ScriptedClient([Queued("job", 0), Started("job")], [], [_drawn(0), _drawn(1), Finished("job")])
 
 
 def test_how_far_it_is_never_falls_and_is_whole_only_at_the_end() -> None:
@@ -127,31 +110,26 @@ def test_how_far_it_is_never_falls_and_is_whole_only_at_the_end() -> None:
     assert shares == [0.0, 0.2, 0.5, 0.5, 0.9, 0.9, 0.9, 1.0]
 
 
-class _Starting(_Client):
-    """One that is heard of later."""
-
-    device = ""
+class _Starting(ScriptedClient):
+    """One whose engine is heard of later."""
 
     def events(self, job: str, heartbeat: float | None = None) -> Iterator[list[Event]]:
-        yield []
-        self.device = "cpu"
-        yield []
-        yield []
-        yield [Queued(job, 0)]
-        yield [Finished(job)]
+        for number, news in enumerate(super().events(job, heartbeat)):
+            self.device = "script" if number else ""
+            yield news
 
 
 def test_the_engine_wakes_up_only_where_there_is_none_yet() -> None:
     """It was said of every job, whatever was being waited for."""
-    assert all(view is None or view["awake"] for view in follow(_Client(), "job", REQUEST))
-    shown = list(follow(_Starting(), "job", REQUEST))
+    assert all(view is None or view["awake"] for view in follow(_client(), "job", REQUEST))
+    shown = list(follow(_Starting([], [], [], [Queued("job", 0)], [Finished("job")], device=""), "job", REQUEST))
     told = [view and (view["state"], view["awake"]) for view in shown]
     assert told[:2] == [("waking", False), None]
     assert told[2:] == [("waking", True), None, ("queued", True), ("done", True)]
 
 
 def test_following_shows_each_change_and_passes_heartbeats_on() -> None:
-    shown = list(follow(_Client(), "job", REQUEST))
+    shown = list(follow(_client(), "job", REQUEST))
     assert [None if view is None else view["state"] for view in shown] == ["waking", "running", None, "done"]
 
 
@@ -210,7 +188,7 @@ def test_the_more_follow_the_less_often_each_is_updated() -> None:
 def test_who_no_longer_follows_is_not_counted() -> None:
     """However the following ends: the page is closed, or the job is unknown."""
     followers = Followers()
-    following = follow(_Client(), "job", REQUEST, followers=followers)
+    following = follow(_client(), "job", REQUEST, followers=followers)
     next(following)
     assert followers.share > 0
     following.close()
