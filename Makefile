@@ -1,5 +1,6 @@
 # make run    serve the page         make test   the whole suite, browser included
 # make check  lint and types         make pack   train Storybook     make bench   measure the engine
+# make quick  the tests without browser, training and Ray
 # The first run of each sets up .venv; later ones start at once.
 
 # The first of these that runs and is new enough; a name on the path alone does not mean that it does.
@@ -8,13 +9,16 @@ PYTHON ?= $(shell for python in python3.12 python3.11 python3; do \
 BIN := .venv/bin
 PRESET ?= small
 
-.PHONY: run test check pack bench browser
+.PHONY: run test quick check pack bench browser
 
 run: .venv/runtime
 	@$(BIN)/python app.py
 
 test: .venv/development browser
 	$(BIN)/python -m pytest
+
+quick: .venv/development
+	$(BIN)/python -m pytest -m "not slow"
 
 check: .venv/development
 	$(BIN)/ruff check .

@@ -27,6 +27,23 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # pytest that is killed takes its worke
     end_with_parent(os.getppid(), signal.SIGKILL)
 
 
+TAKES_SECONDS = {
+    "studio",
+    "observed",
+    "locked",
+    "narrow",
+    "chromium",
+    "toy_pack",
+}  # fixtures that start a program, or train
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """``make quick`` leaves out what is marked as slow, as is whatever uses the program, a browser or training."""
+    for item in items:
+        if TAKES_SECONDS.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
     """Miniatures are too small to share out, and a busy neighbour on the second core would stall every operation."""

@@ -16,7 +16,10 @@ import pytest
 from tests.running import ROOT
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems have nothing like it")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="other systems have nothing like it"),
+    pytest.mark.slow,
+]
 PR_GET_PDEATHSIG = 2  # of prctl(2)
 # As our own suite does: workers are tied to pytest, studios and browsers to workers. What stands in for the studio
 # serves a folder, which takes no seconds to start.

@@ -25,6 +25,8 @@ from studio.gallery.wanted import PictureFilter
 from tests.replays import arithmetic, ledger
 from tests.replays.__main__ import HERE, PICTURES, SETTINGS
 
+pytestmark = pytest.mark.slow
+
 NAMES = sorted(path.stem for path in PICTURES.glob("*.png"))
 
 

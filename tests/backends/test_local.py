@@ -20,6 +20,8 @@ from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, 
 from studio.requests.text_to_image import TextToImage
 from studio.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 
 def _ask(seed: int = 1, steps: int = 4, **changes: object) -> TextToImage:
     values: dict[str, object] = {"pack": "toybook", "width": 64, "height": 64, "seed": seed, "steps": steps}

@@ -28,6 +28,8 @@ from studio.requests.text_to_image import TextToImage
 from studio.settings import Settings
 from tests.miniature import write_pack
 
+pytestmark = pytest.mark.slow
+
 WITHIN_SECONDS = 120.0
 PEOPLE = 32
 

@@ -28,6 +28,8 @@ from studio.settings import Settings
 from tests.backends.lending import PROGRAM, Scheduler, scheduler
 from tests.running import Studio, running_studio
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = Settings(device="cpu", batch=16, patience=0)
 SMALL = {"width": 64, "height": 64, "steps": 2}
 

@@ -11,6 +11,8 @@ import pytest
 from benchmarks import compare
 from benchmarks.compare import ROOT, as_markdown, checked_out, session
 
+pytestmark = pytest.mark.slow
+
 needs_git = pytest.mark.skipif(
     shutil.which("git") is None or not (ROOT / ".git").exists(), reason="no git, or not a checkout"
 )

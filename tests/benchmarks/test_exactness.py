@@ -12,7 +12,7 @@ import pytest
 from benchmarks.checkpoints import FAMILIES
 from benchmarks.exactness import CASES, LARGEST, Finding, measure
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,8 @@ from benchmarks import growth
 from benchmarks.growth import main, with_people, with_queue, with_side
 from studio.models.model import Pack
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_queue_is_measured_while_it_waits(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(growth, "TAKEN_ON", 5)

@@ -11,6 +11,8 @@ import pytest
 from benchmarks.hostile import VALUES, Answer, attack, corpus, endpoint_cases, field_cases
 from benchmarks.studio import Running, running
 
+pytestmark = pytest.mark.slow
+
 EVERY = 9  # of the corpus, one case in so many, so that every kind and most fields have some
 
 

@@ -21,6 +21,8 @@ from studio.models.families.stable_diffusion.original import CONFIGURATIONS
 from studio.models.model import Pack
 from tests.miniature import ask
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def counted(pack: Pack) -> Pack:

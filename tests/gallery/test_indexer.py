@@ -20,6 +20,8 @@ from studio.images.pixels import Pixels
 from studio.settings import Settings
 from tests.miniature import ask
 
+pytestmark = pytest.mark.slow
+
 ME, YOU = "a" * 32, "b" * 32
 SCENES = 48
 WITHIN_SECONDS = 60.0

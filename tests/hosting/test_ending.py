@@ -9,10 +9,14 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from studio.gallery.ledger import Ledger
 from studio.gallery.wanted import PictureFilter
 from tests.hosting.visitor import Visitor
 from tests.running import ROOT, Studio, running_studio
+
+pytestmark = pytest.mark.slow
 
 
 def test_sigterm_finishes_what_is_drawn_and_refuses_what_comes(tmp_path: Path) -> None:

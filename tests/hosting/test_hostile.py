@@ -13,6 +13,8 @@ import pytest
 from tests.hosting.visitor import Visitor
 from tests.running import Studio, running_studio
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:

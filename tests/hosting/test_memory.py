@@ -15,6 +15,8 @@ import pytest
 from tests.hosting.visitor import Visitor
 from tests.running import Studio, running_studio
 
+pytestmark = pytest.mark.slow
+
 SIDE = 2048
 TIMES = 50
 WARM = 5  # the first ones load what is needed, and find the arenas of their threads

@@ -62,6 +62,7 @@ def test_on_all_addresses_it_is_reached_by_both_kinds(narrow: Studio) -> None:
                 assert answer.status_code == status, (url, origin, answer.text)
 
 
+@pytest.mark.slow
 def test_a_person_draws_on_an_address_of_six(tmp_path: Path) -> None:
     with running_studio(tmp_path, STUDIO_HOST="::1", at="[::1]") as studio:
         with Visitor(studio.url) as visitor:
@@ -69,6 +70,7 @@ def test_a_person_draws_on_an_address_of_six(tmp_path: Path) -> None:
         assert f"Latent Studio is at {studio.url}" in studio.log
 
 
+@pytest.mark.slow
 def test_it_starts_without_getting_through_to_itself(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(DEAF)
     with running_studio(tmp_path / "data", PYTHONPATH=str(tmp_path)) as studio, Visitor(studio.url) as visitor:

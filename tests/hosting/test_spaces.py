@@ -64,6 +64,7 @@ def test_every_requirement_is_bounded_from_above(requirements: dict[str, Require
         assert any(bound.operator in ("<", "<=") for bound in each.specifier), each
 
 
+@pytest.mark.slow
 def test_a_space_calls_nobody_when_it_starts_and_says_that_it_keeps_nothing(tmp_path: Path) -> None:
     (tmp_path / "spy").mkdir()
     (tmp_path / "spy" / "sitecustomize.py").write_text(SPY)

@@ -31,6 +31,8 @@ from studio.models.model import Pack
 from studio.models.registry import find_pack
 from studio.requests.text_to_image import TextToImage
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(find_pack(STORYBOOK).source)
 
 
