@@ -16,11 +16,11 @@ def main() -> int:
     from studio.hosting.bootstrap import opened_studio
     from studio.hosting.serving import Connections, Server, bound_sockets, most_connections, raise_descriptor_limit
     from studio.logs import write_log
-    from studio.settings import read_settings
+    from studio.settings import Settings, read_settings
 
     with contextlib.ExitStack() as ends:
         try:
-            settings = read_settings(os.environ)
+            settings: Settings = read_settings(os.environ)
             write_log(settings.log)
             connections = Connections(most_connections(raise_descriptor_limit()), by_address=not settings.proxies)
             sockets = bound_sockets(settings.host, settings.port)

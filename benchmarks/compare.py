@@ -59,22 +59,22 @@ def _git(*arguments: str) -> str:
     return done.stdout.strip()
 
 
-def session(folder: Path, **given: Any) -> dict[str, float]:
+def session(folder: Path, **options: Any) -> dict[str, float]:
     """What the code in ``folder`` makes of the people that ``given`` says."""
-    command = [sys.executable, "-c", SESSION, json.dumps(given)]
+    command = [sys.executable, "-c", SESSION, json.dumps(options)]
     done = subprocess.run(command, cwd=folder, check=True, stdout=subprocess.PIPE, text=True)
     figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return figures
 
 
-def compare(commits: Sequence[str], repeats: int, **given: Any) -> dict[str, list[dict[str, float]]]:
+def compare(commits: Sequence[str], repeats: int, **options: Any) -> dict[str, list[dict[str, float]]]:
     """The figures of every repeat of both commits."""
     found: dict[str, list[dict[str, float]]] = {commit: [] for commit in commits}
     with contextlib.ExitStack() as folders:
         paths = {commit: folders.enter_context(checked_out(commit)) for commit in commits}
         for repeat in range(repeats):
             for commit in commits[:: 1 if repeat % 2 else -1]:
-                found[commit].append(session(paths[commit], seed=repeat, **given))
+                found[commit].append(session(paths[commit], seed=repeat, **options))
                 print(f"repeat {repeat + 1}, {commit}: {found[commit][-1]['pictures/s']:.2f} pictures/s", flush=True)
     return found
 
@@ -99,9 +99,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--each", type=int, default=1, help="requests of each of them")
     parser.add_argument("--inputs", type=float, default=16, help="model inputs a call")
     parser.add_argument("--repeats", type=int, default=3)
-    given = parser.parse_args(arguments)
-    people = {"model": given.model, "users": given.users, "each": given.each, "inputs": given.inputs}
-    print(as_markdown(compare(given.commits, given.repeats, **people)))
+    options = parser.parse_args(arguments)
+    people = {"model": options.model, "users": options.users, "each": options.each, "inputs": options.inputs}
+    print(as_markdown(compare(options.commits, options.repeats, **people)))
 
 
 if __name__ == "__main__":

@@ -141,12 +141,12 @@ def _one_life(
         for line in process.stdout:
             if not line.endswith("\n"):
                 break  # cut off: not acknowledged
-            told = json.loads(line)
-            if "picture" in told:
-                acknowledged[told["picture"]] = told["seed"]
-                drawn[told["of"]] += 1
-            begun |= {told["job"]} if "job" in told else set()
-            ended |= {told["ended"]} if "ended" in told else set()
+            line_read = json.loads(line)
+            if "picture" in line_read:
+                acknowledged[line_read["picture"]] = line_read["seed"]
+                drawn[line_read["of"]] += 1
+            begun |= {line_read["job"]} if "job" in line_read else set()
+            ended |= {line_read["ended"]} if "ended" in line_read else set()
         killer.join()
     return begun, ended, {job for job, pictures in drawn.items() if pictures == PICTURES_OF_A_JOB}
 
@@ -183,12 +183,12 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--live", type=Path, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.live:
-        live(given.live, given.seed)
+    options = parser.parse_args()
+    if options.live:
+        live(options.live, options.seed)
         return
     data = Path(tempfile.mkdtemp(prefix="latent-studio-crashes-"))
-    found = kill_again_and_again(given.kills, data, given.seed)
+    found = kill_again_and_again(options.kills, data, options.seed)
     shutil.rmtree(data)
     lost, bad, unoffered = len(found.lost), len(found.bad), len(found.unoffered)
     print(f"{found.kills} kills, {found.acknowledged} pictures acknowledged: {lost} lost, {bad} bad")

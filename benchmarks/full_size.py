@@ -93,12 +93,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", choices=FAMILIES)
     parser.add_argument("--arm", choices=ARMS, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.arm:
-        print(json.dumps(measure(given.model, given.arm)))
+    options = parser.parse_args()
+    if options.arm:
+        print(json.dumps(measure(options.model, options.arm)))
         return 0
     print(f"{'model':6} {'arm':10} {'s a step':>9} {'peak GB':>8} {'latents':>12}")
-    for model in [given.model] if given.model else FAMILIES:
+    for model in [options.model] if options.model else FAMILIES:
         for arm in ARMS:
             command = [sys.executable, "-m", "benchmarks.full_size", "--model", model, "--arm", arm]
             done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -40,12 +40,12 @@ MODEL, WIDTH = "random", 64
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", type=int, default=5000)
-    given = parser.parse_args()
+    options = parser.parse_args()
     rng = np.random.default_rng(1)
     with tempfile.TemporaryDirectory(prefix="latent-studio-gallery-") as folder:
         store, ledger = open_gallery(Path(folder))
         vectors = {}
-        for seed in tqdm(range(given.pictures), desc="drawing"):
+        for seed in tqdm(range(options.pictures), desc="drawing"):
             prompt = caption(scene(seed), ("en", "zh", "de")[seed % 3], rng)
             request = TextToImage(prompt=prompt, pack="storybook", width=64, height=64, seed=seed)
             pixels = Pixels.of(rng.integers(256, size=(64, 64, 3), dtype=np.uint8))
@@ -54,7 +54,7 @@ def main() -> None:
             ledger.add(Entry(path, Recipe(request), pixels.digest, owner=OWNER, marks=marks))
             vectors[path.stem] = rng.normal(size=WIDTH).astype(np.float32)
         ledger.put_vectors(MODEL, vectors)
-        middle = ledger.find(OWNER, PictureFilter(), given.pictures // 2)[-1]
+        middle = ledger.find(OWNER, PictureFilter(), options.pictures // 2)[-1]
 
         def page(wanted: PictureFilter) -> str:
             return json.dumps([_shown(each) for each in ledger.find(OWNER, wanted)])
@@ -73,7 +73,7 @@ def main() -> None:
             "tag, favourite and words": lambda: page(PictureFilter(words="sea", tag="sunny", favourites=True)),
             "looks like one": lambda: ledger.alike(OWNER, PictureFilter(), MODEL, vectors[middle.id]),
         }
-        print(f"{given.pictures} pictures, milliseconds: median, longest")
+        print(f"{options.pictures} pictures, milliseconds: median, longest")
         for name, case in cases.items():
             times = [_seconds(case) for _ in range(REPEATS)]
             print(f"  {name:<30}{1000 * statistics.median(times):8.1f}{1000 * max(times):8.1f}")

@@ -65,10 +65,10 @@ def with_queue(pack: Pack, waiting: int) -> dict[str, float]:
     inside = 0.0
     call = Denoiser.__call__
 
-    def timed(*given: Any, **named: Any) -> Any:
+    def timed(*arguments: Any, **named: Any) -> Any:
         nonlocal inside
         begun = time.perf_counter()
-        result = call(*given, **named)
+        result = call(*arguments, **named)
         inside += time.perf_counter() - begun
         return result
 
@@ -117,14 +117,14 @@ def with_side(pack: Pack, side: int, steps: int) -> dict[str, float]:
     return {"side": side, "seconds a step": seconds / steps, "seconds": seconds, "largest memory, MB": largest}
 
 
-def _alone(work: Callable[..., dict[str, float]], name: str, precision: str, *given: Any) -> dict[str, float]:
+def _alone(work: Callable[..., dict[str, float]], name: str, precision: str, *arguments: Any) -> dict[str, float]:
     """In a process of its own, so that what came before is not in its memory."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_loaded, (work, name, precision, *given))
+        return pool.apply(_loaded, (work, name, precision, *arguments))
 
 
-def _loaded(work: Callable[..., dict[str, float]], name: str, precision: str, *given: Any) -> dict[str, float]:
-    return work(load_pack(find_pack(name), pick_device("auto"), precision=precision), *given)
+def _loaded(work: Callable[..., dict[str, float]], name: str, precision: str, *arguments: Any) -> dict[str, float]:
+    return work(load_pack(find_pack(name), pick_device("auto"), precision=precision), *arguments)
 
 
 def as_markdown(result: dict[str, Any]) -> str:
@@ -172,22 +172,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--each", type=int, default=2, help="pictures of each of the people")
     parser.add_argument("--steps", type=int, default=6, help="of the pictures of growing sides")
     parser.add_argument("--out", type=Path, default=Path("bench"), help="folder for growth.json, .md and .png")
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     device = pick_device("auto")
-    precision = pick_precision(given.precision, device)
-    info = find_pack(given.pack)
+    precision = pick_precision(options.precision, device)
+    info = find_pack(options.pack)
     result = {
         "model": info.title,
         "precision": precision,
         "machine": machine(device),
-        "queue": [_alone(with_queue, given.pack, precision, waiting) for waiting in given.queue],
-        "people": [_alone(with_people, given.pack, precision, people, given.each) for people in given.people],
-        "sides": [_alone(with_side, given.pack, precision, side, given.steps) for side in given.sides],
+        "queue": [_alone(with_queue, options.pack, precision, waiting) for waiting in options.queue],
+        "people": [_alone(with_people, options.pack, precision, people, options.each) for people in options.people],
+        "sides": [_alone(with_side, options.pack, precision, side, options.steps) for side in options.sides],
     }
-    given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / "growth.json").write_text(json.dumps(result, indent=2) + "\n")
-    (given.out / "growth.md").write_text(as_markdown(result))
-    plot(result, given.out / "growth.png")
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "growth.json").write_text(json.dumps(result, indent=2) + "\n")
+    (options.out / "growth.md").write_text(as_markdown(result))
+    plot(result, options.out / "growth.png")
     print(as_markdown(result))
 
 

@@ -82,8 +82,8 @@ class Case:
 
 def answer_of(response: httpx.Response) -> Answer:
     try:
-        told = response.json()
-        reason = told.get("error") or told.get("detail") if isinstance(told, dict) else told
+        answer = response.json()
+        reason = answer.get("error") or answer.get("detail") if isinstance(answer, dict) else answer
     except (ValueError, UnicodeDecodeError):
         reason = response.text[:LONGEST_SENTENCE]
     return Answer(response.status_code, "" if reason is None else json.dumps(reason)[:LONGEST_SENTENCE])
@@ -103,8 +103,8 @@ def call(http: httpx.Client, endpoint: str, values: Any) -> Answer:
         for line in stream.iter_lines():
             event = line.removeprefix("event: ") if line.startswith("event: ") else event
             if line.startswith("data: ") and event == "error":
-                told = json.loads(line.removeprefix("data: "))
-                reason = told.get("error") if isinstance(told, dict) else told
+                answer = json.loads(line.removeprefix("data: "))
+                reason = answer.get("error") if isinstance(answer, dict) else answer
                 return Answer(400, "" if reason is None else str(reason))
             if line.startswith("data: ") and event == "complete":
                 return Answer(200)
@@ -133,10 +133,10 @@ def good_values(endpoint: str) -> dict[str, Any]:
 
 def endpoint_cases(http: httpx.Client, values: Mapping[str, Any]) -> Iterator[Case]:
     endpoints = http.get("/gradio_api/info").json()["named_endpoints"]
-    for path, told in endpoints.items():
+    for path, described in endpoints.items():
         endpoint = path.removeprefix("/")
         good = good_values(endpoint)
-        for parameter in told["parameters"]:
+        for parameter in described["parameters"]:
             for name, value in values.items():
                 changed = {**good, parameter["parameter_name"]: value}
                 yield Case(

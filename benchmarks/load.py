@@ -195,10 +195,10 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=3, help="pictures of each session, one after the other")
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--cancels", type=int, default=200, help="pictures that are discarded at their first step")
-    given = parser.parse_args()
+    options = parser.parse_args()
     settings = {"STUDIO_QUEUE": str(MOST_WAITING), "STUDIO_EACH_ADDRESS": str(MOST_WAITING)}
     with tempfile.TemporaryDirectory() as data, running(Path(data), **settings) as studio:
-        asyncio.run(visit(studio, given.sessions, given.jobs, given.steps, given.cancels))
+        asyncio.run(visit(studio, options.sessions, options.jobs, options.steps, options.cancels))
 
 
 if __name__ == "__main__":

@@ -53,8 +53,8 @@ def agreement(one: Sequence[Reading], other: Sequence[Reading]) -> dict[str, flo
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.precision")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    given = parser.parse_args(arguments)
-    exact, fast = (drawn(precision, given.seeds) for precision in (EXACT, FAST))
+    options = parser.parse_args(arguments)
+    exact, fast = (drawn(precision, options.seeds) for precision in (EXACT, FAST))
     distances = np.abs(exact.astype(np.int16) - fast).mean(axis=(1, 2, 3))
     eye = reader.load()
     result = {

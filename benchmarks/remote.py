@@ -59,8 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--people", type=int, default=8)
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--repeats", type=int, default=5)
-    given = parser.parse_args(arguments)
-    settings = Settings(pack=given.pack, device="cpu", batch=16, precision="exact", queue=1000, each=1000)
+    options = parser.parse_args(arguments)
+    settings = Settings(pack=options.pack, device="cpu", batch=16, precision="exact", queue=1000, each=1000)
     os.environ.setdefault("OMP_NUM_THREADS", str(os.cpu_count()))  # for both alike
     with (
         LocalClient(settings) as here,
@@ -69,15 +69,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         clients = {"process": here, "ray": there}
         for client in clients.values():
             _wait_for(client)
-            seconds(client, given.pack, given.people, 4)  # warms it up
+            seconds(client, options.pack, options.people, 4)  # warms it up
         taken: dict[str, list[float]] = {name: [] for name in clients}
-        for repeat in range(given.repeats):
+        for repeat in range(options.repeats):
             for name in list(clients)[:: 1 if repeat % 2 else -1]:
-                taken[name].append(seconds(clients[name], given.pack, given.people, given.steps))
-                print(f"repeat {repeat + 1}, {name}: {1000 * taken[name][-1] / given.steps:.1f} ms a step", flush=True)
+                taken[name].append(seconds(clients[name], options.pack, options.people, options.steps))
+                print(
+                    f"repeat {repeat + 1}, {name}: {1000 * taken[name][-1] / options.steps:.1f} ms a step", flush=True
+                )
     ratios = sorted(ray / process for ray, process in zip(taken["ray"], taken["process"], strict=True))
     result = {
-        "ms a step": {name: 1000 * statistics.median(each) / given.steps for name, each in taken.items()},
+        "ms a step": {name: 1000 * statistics.median(each) / options.steps for name, each in taken.items()},
         "ray over process, lowest, median, highest": [ratios[0], statistics.median(ratios), ratios[-1]],
     }
     print(json.dumps(result, indent=2))

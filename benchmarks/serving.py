@@ -274,11 +274,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("bench"), help="folder for serving.json, serving.md, serving.png"
     )
-    given = parser.parse_args(arguments)
-    device = pick_device(given.device)
+    options = parser.parse_args(arguments)
+    device = pick_device(options.device)
     precisions = (EXACT, FAST) if device.type == "cpu" else (EXACT,)
-    packs = {precision: load(given.model, device, precision) for precision in precisions}
-    inputs = {precision: given.inputs or calibrate(pack).inputs for precision, pack in packs.items()}
+    packs = {precision: load(options.model, device, precision) for precision in precisions}
+    inputs = {precision: options.inputs or calibrate(pack).inputs for precision, pack in packs.items()}
     compared = Machine(packs, inputs)
     warm_up = visits(packs[EXACT], users=WARM_UP, each=1, pause=0.0, seed=10**6)
     for arm in ARMS:  # once without a clock: traces, prompts, and the first calls' allocations
@@ -288,19 +288,19 @@ def main(arguments: list[str] | None = None) -> None:
         "model": packs[EXACT].info.title,
         "machine": machine(device),
         "inputs": inputs,
-        "repeats": given.repeats,
+        "repeats": options.repeats,
         "levels": [
-            compare_arms(compared, users, max(1, given.requests // max(users, 4)), given.pause, given.repeats)
-            for users in given.users
+            compare_arms(compared, users, max(1, options.requests // max(users, 4)), options.pause, options.repeats)
+            for users in options.users
         ],
         "pairs": compare_pairs(packs[EXACT], inputs[EXACT]),
     }
-    if given.static:
+    if options.static:
         result["pairs"] |= compare_static(packs[precisions[-1]])
-    given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / "serving.json").write_text(json.dumps(result, indent=2) + "\n")
-    (given.out / "serving.md").write_text(as_markdown(result))
-    plot(result, given.out / "serving.png")
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "serving.json").write_text(json.dumps(result, indent=2) + "\n")
+    (options.out / "serving.md").write_text(as_markdown(result))
+    plot(result, options.out / "serving.png")
     print(as_markdown(result))
 
 

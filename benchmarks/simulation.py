@@ -129,13 +129,13 @@ class Simulation:
         for person in visitors:
             self._push(person.at, "comes", "", person)
         while self._events:
-            self.now, _, what, name, given = heapq.heappop(self._events)
-            {"comes": self._comes, "loaded": self._loaded, "called": self._called}[what](name, given)
+            self.now, _, what, name, subject = heapq.heappop(self._events)
+            {"comes": self._comes, "loaded": self._loaded, "called": self._called}[what](name, subject)
         self.outcome.last = self.now
         return self.outcome
 
-    def _push(self, at: float, what: str, name: str, given: Any) -> None:
-        heapq.heappush(self._events, (at, next(self._order), what, name, given))
+    def _push(self, at: float, what: str, name: str, subject: Any) -> None:
+        heapq.heappush(self._events, (at, next(self._order), what, name, subject))
 
     def _comes(self, _: str, person: Person) -> None:
         if self.in_turn:
@@ -195,8 +195,8 @@ class Simulation:
         engine.is_calling = True
         self._push(self.now + float(self._seconds[GUIDED * len(batch)]), "called", engine.site.name, (pack, batch))
 
-    def _called(self, name: str, given: tuple[str, list[list[Any]]]) -> None:
-        engine, (pack, batch) = self.engines[name], given
+    def _called(self, name: str, subject: tuple[str, list[list[Any]]]) -> None:
+        engine, (pack, batch) = self.engines[name], subject
         engine.is_calling = False
         for row in batch:
             row[1] -= 1
@@ -299,23 +299,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--call", type=float, nargs=len(SIZES), help=f"seconds of a call with {SIZES} inputs, measured elsewhere"
     )
     parser.add_argument("--out", type=Path, default=Path("bench"), help="folder for simulation.json, .md and .png")
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     device = pick_device("auto")
-    measured = dict(zip(SIZES, given.call, strict=True)) if given.call else call_seconds(pick_precision("auto", device))
+    measured = (
+        dict(zip(SIZES, options.call, strict=True)) if options.call else call_seconds(pick_precision("auto", device))
+    )
     rows = []
-    for row in simulate(given.replicas, given.people, given.load, measured):
+    for row in simulate(options.replicas, options.people, options.load, measured):
         rows.append(row)
         print(row, flush=True)
     result = {
-        "machine": machine(device) if not given.call else "another machine",
-        "load": given.load,
+        "machine": machine(device) if not options.call else "another machine",
+        "load": options.load,
         "seconds of a call": measured,
         "rows": rows,
     }
-    given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / "simulation.json").write_text(json.dumps(result, indent=2) + "\n")
-    (given.out / "simulation.md").write_text(as_markdown(result))
-    plot(result, given.out / "simulation.png")
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "simulation.json").write_text(json.dumps(result, indent=2) + "\n")
+    (options.out / "simulation.md").write_text(as_markdown(result))
+    plot(result, options.out / "simulation.png")
     print(as_markdown(result))
 
 

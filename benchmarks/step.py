@@ -42,9 +42,9 @@ def timed(seconds: dict[str, float]) -> Iterator[None]:
     """Adds up the time spent in each of PARTS."""
 
     def measuring(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*given: Any, **named: Any) -> Any:
+        def call(*arguments: Any, **named: Any) -> Any:
             begun = time.perf_counter()
-            result = function(*given, **named)
+            result = function(*arguments, **named)
             if torch.cuda.is_available():
                 torch.cuda.synchronize()
             seconds[name] += time.perf_counter() - begun
@@ -88,11 +88,11 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--rows", type=int, nargs="+", default=[1, 8])
     parser.add_argument("--steps", type=int, default=30)
-    given = parser.parse_args()
-    pack = load_pack(find_pack(given.pack), pick_device(given.device))
-    for rows in given.rows:
+    options = parser.parse_args()
+    pack = load_pack(find_pack(options.pack), pick_device(options.device))
+    for rows in options.rows:
         profile(pack, rows, 4)
-        whole, parts = profile(pack, rows, given.steps)
+        whole, parts = profile(pack, rows, options.steps)
         print(f"\n{rows} rows, guided: {1000 * whole:.1f} ms a step\n\n| part | ms | share |\n|---|---|---|")
         for name, taken in sorted(parts.items(), key=lambda item: -item[1]):
             print(f"| {name.split(', and')[0]} | {1000 * taken:.2f} | {100 * taken / whole:.1f} % |")

@@ -61,7 +61,7 @@ def products_of(unet: Any, count: int) -> Counter[Shape]:
     each occurs."""
     found: Counter[Shape] = Counter()
 
-    def note(layer: nn.Module, given: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+    def note(layer: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
         if isinstance(layer, nn.Conv2d):
             inner = layer.in_channels * layer.kernel_size[0] * layer.kernel_size[1]
             found[output.numel() // layer.out_channels, inner, layer.out_channels] += 1
@@ -97,51 +97,51 @@ def _best(call: Call, repeats: int = REPEATS) -> float:
 
 def arms(unet: Any, count: int) -> Iterator[tuple[str, Call]]:
     """Each way to call the U-Net with ``count`` inputs, ready to be timed."""
-    given = inputs_of(unet, count)
-    half = tuple(each.to(torch.bfloat16) if place != 1 else each for place, each in enumerate(given))
+    inputs = inputs_of(unet, count)
+    half = tuple(each.to(torch.bfloat16) if place != 1 else each for place, each in enumerate(inputs))
     ours, plain = Plain(unet), Plain(copy.deepcopy(unet).to(memory_format=torch.contiguous_format))
     fast, contiguous = (Plain(copy.deepcopy(each.unet).to(torch.bfloat16)) for each in (ours, plain))
-    yield "float32", lambda: ours(*given)
-    yield "float32, contiguous", lambda: plain(*given)
-    traced, traced_fast = _traced(ours, given), _traced(fast, half)
-    yield "float32, traced (exact)", lambda: traced(*given)
+    yield "float32", lambda: ours(*inputs)
+    yield "float32, contiguous", lambda: plain(*inputs)
+    traced, traced_fast = _traced(ours, inputs), _traced(fast, half)
+    yield "float32, traced (exact)", lambda: traced(*inputs)
     yield "bfloat16", lambda: fast(*half).float()
     yield "bfloat16, contiguous", lambda: contiguous(*half).float()
     yield "bfloat16, traced (fast)", lambda: traced_fast(*half).float()
 
     def autocast() -> torch.Tensor:
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            return ours(*given).float()
+            return ours(*inputs).float()
 
     yield "bfloat16 by autocast", autocast
-    for name, model, values in (("float32", ours, given), ("bfloat16", fast, half)):
+    for name, model, values in (("float32", ours, inputs), ("bfloat16", fast, half)):
         compiled = torch.compile(copy.deepcopy(model), dynamic=False)
         yield f"torch.compile, {name}", lambda compiled=compiled, values=values: compiled(*values).float()
-    yield from _openvino(plain, given)
-    yield from _onnx(plain, given)
+    yield from _openvino(plain, inputs)
+    yield from _onnx(plain, inputs)
 
 
-def _traced(model: Plain, given: tuple[torch.Tensor, ...]) -> Any:
+def _traced(model: Plain, inputs: tuple[torch.Tensor, ...]) -> Any:
     """As `studio.models.acceleration.tracing` calls it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return torch.jit.trace(model, given, check_trace=False)
+        return torch.jit.trace(model, inputs, check_trace=False)
 
 
-def _openvino(model: Plain, given: tuple[torch.Tensor, ...]) -> Iterator[tuple[str, Call]]:
+def _openvino(model: Plain, inputs: tuple[torch.Tensor, ...]) -> Iterator[tuple[str, Call]]:
     if importlib.util.find_spec("openvino") is None:
         return
     import openvino
 
-    converted = openvino.convert_model(model, example_input=given)
+    converted = openvino.convert_model(model, example_input=inputs)
     for name, hint in (("float32", "f32"), ("bfloat16", "bf16")):
         settings = {"INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": torch.get_num_threads()}
         compiled = openvino.compile_model(converted, "CPU", settings)
-        arrays = [each.numpy() for each in given]
+        arrays = [each.numpy() for each in inputs]
         yield f"OpenVINO, {name}", lambda compiled=compiled, arrays=arrays: torch.from_numpy(compiled(arrays)[0])
 
 
-def _onnx(model: Plain, given: tuple[torch.Tensor, ...]) -> Iterator[tuple[str, Call]]:
+def _onnx(model: Plain, inputs: tuple[torch.Tensor, ...]) -> Iterator[tuple[str, Call]]:
     if any(importlib.util.find_spec(name) is None for name in ("onnxruntime", "onnx", "onnxscript")):
         return
     import onnxruntime
@@ -149,11 +149,11 @@ def _onnx(model: Plain, given: tuple[torch.Tensor, ...]) -> Iterator[tuple[str, 
     names = ["latents", "timesteps", "text"]
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "unet.onnx"
-        torch.onnx.export(model, given, str(file), input_names=names, dynamo=True, verbose=False)
+        torch.onnx.export(model, inputs, str(file), input_names=names, dynamo=True, verbose=False)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-    arrays = {name: each.numpy() for name, each in zip(names, given, strict=True)}
+    arrays = {name: each.numpy() for name, each in zip(names, inputs, strict=True)}
     yield "ONNX Runtime, float32", lambda: torch.from_numpy(session.run(None, arrays)[0])
 
 
@@ -166,15 +166,15 @@ PARTS = (  # by what torch calls them; the first that fits counts
 REST, DISPATCH = "activations, sums, copies", "Python and dispatch"
 
 
-def shares(model: Callable[..., torch.Tensor], given: tuple[torch.Tensor, ...]) -> dict[str, float]:
+def shares(model: Callable[..., torch.Tensor], inputs: tuple[torch.Tensor, ...]) -> dict[str, float]:
     """Which share of a call's time goes where, 0..1: operations by their own time, and what is left of the whole."""
     for _ in range(3):  # a trace is slow at first
-        model(*given)
+        model(*inputs)
     begun = time.perf_counter()
-    model(*given)
+    model(*inputs)
     whole = time.perf_counter() - begun
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
-        model(*given)
+        model(*inputs)
     found = dict.fromkeys((*(name for name, _ in PARTS), REST), 0.0)
     for event in profile.key_averages():
         name = next((part for part, words in PARTS if any(word in event.key for word in words)), REST)
@@ -202,13 +202,13 @@ def measure(unet: Any, count: int) -> dict[str, Any]:
         for name, call in ready.items():
             seconds[name] = min(seconds[name], _best(call, 1))
     products = products_of(unet, count)
-    given = inputs_of(unet, count)
-    half = tuple(each.to(torch.bfloat16) if place != 1 else each for place, each in enumerate(given))
+    inputs = inputs_of(unet, count)
+    half = tuple(each.to(torch.bfloat16) if place != 1 else each for place, each in enumerate(inputs))
     fast = Plain(copy.deepcopy(unet).to(torch.bfloat16))
     return {
         "shares": {
-            "float32": shares(Plain(unet), given),
-            "float32, traced (exact)": shares(_traced(Plain(unet), given), given),
+            "float32": shares(Plain(unet), inputs),
+            "float32, traced (exact)": shares(_traced(Plain(unet), inputs), inputs),
             "bfloat16": shares(fast, half),
             "bfloat16, traced (fast)": shares(_traced(fast, half), half),
         },
@@ -261,16 +261,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--pack", default=STORYBOOK)
     parser.add_argument("--inputs", type=int, nargs="+", default=[2, 8, 16])
     parser.add_argument("--out", type=Path, default=Path("bench"), help="folder for unet.json and unet.md")
-    given = parser.parse_args(arguments)
-    pack = load_pack(find_pack(given.pack), torch.device("cpu"))
+    options = parser.parse_args(arguments)
+    pack = load_pack(find_pack(options.pack), torch.device("cpu"))
     result = {
         "model": pack.info.title,
         "machine": machine(pack.device),
-        "levels": [measure(pack.denoiser.network, count) for count in given.inputs],
+        "levels": [measure(pack.denoiser.network, count) for count in options.inputs],
     }
-    given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / "unet.json").write_text(json.dumps(result, indent=2) + "\n")
-    (given.out / "unet.md").write_text(as_markdown(result))
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "unet.json").write_text(json.dumps(result, indent=2) + "\n")
+    (options.out / "unet.md").write_text(as_markdown(result))
     print(as_markdown(result))
 
 

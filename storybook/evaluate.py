@@ -212,29 +212,29 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--look", action="store_true", help="print only; write a picture to look at, and no card")
     parser.add_argument("--few-steps", action="store_true", help="what few steps give by the pack's own LoRA")
     parser.add_argument("--steps-table", action="store_true", help="the steps that each sampler needs")
-    given = parser.parse_args(arguments)
-    pack = load_pack(find_pack(given.pack), pick_device(given.device))
+    options = parser.parse_args(arguments)
+    pack = load_pack(find_pack(options.pack), pick_device(options.device))
     card = Path(pack.info.source)
     plan = Plan(
-        given.scenes, given.sampler, given.steps or pack.info.steps_with(given.sampler),
-        given.guidance or pack.info.guidance_with(given.sampler),
+        options.scenes, options.sampler, options.steps or pack.info.steps_with(options.sampler),
+        options.guidance or pack.info.guidance_with(options.sampler),
     )  # fmt: skip
-    if given.steps_table:
+    if options.steps_table:
         rows = []
-        for row in steps_table(pack, plan, given.folder):
+        for row in steps_table(pack, plan, options.folder):
             rows.append(row)
             tqdm.write(f"{row['sampler']}: {row['steps']} steps")
         write_steps(card, rows, plan.scenes)
         return
-    if given.few_steps:
-        compared = few_steps(pack, plan, given.folder)
+    if options.few_steps:
+        compared = few_steps(pack, plan, options.folder)
         print(json.dumps(compared, indent=2))
         write_few_steps(card, compared)
         return
-    figures = measure(pack, plan, given.folder)
+    figures = measure(pack, plan, options.folder)
     print(json.dumps(figures, indent=2))
-    if given.look:
-        save_look(given.folder / "look.png", drawn(pack, plan, given.folder))
+    if options.look:
+        save_look(options.folder / "look.png", drawn(pack, plan, options.folder))
     else:
         write_figures(card, figures)
 

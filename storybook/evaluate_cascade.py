@@ -120,10 +120,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--pack", default=STORYBOOK, help="a pack's name or folder")
     parser.add_argument("--scenes", type=int, default=100)
     parser.add_argument("--device", default="auto")
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     with torch.no_grad():
-        pack = load_pack(find_pack(given.pack), pick_device(given.device))
-        figures = measure(pack, given.scenes)
+        pack = load_pack(find_pack(options.pack), pick_device(options.device))
+        figures = measure(pack, options.scenes)
     print(json.dumps(figures, indent=2))
     write_cascade(Path(pack.info.source), figures)
 

@@ -141,12 +141,14 @@ def measure(pack: Pack, count: int, samples: int = SAMPLES) -> tuple[dict[str, A
         "psnr_of_loose": float(np.mean([decibels(each, true) for (each,), true in zip(loose, truth, strict=True)])),
         "psnr_of_bicubic": float(np.mean([decibels(*pair) for pair in zip(bicubic, truth, strict=True)])),
         "mean_std": float(np.mean(deviations)),
-        "consistency": min(decibels(averaged(each, SCALE), given) for each, given in zip(first, small, strict=True)),
+        "consistency": min(
+            decibels(averaged(each, SCALE), options) for each, options in zip(first, small, strict=True)
+        ),
         "seams": seams(pack, max(1, count // 10)),
     }
     rows = [
-        [np.kron(given, np.ones((SCALE, SCALE, 1), np.uint8)), plain, *each[:SHEET_SAMPLES], heat(levels), true]
-        for given, plain, each, levels, true in zip(small, bicubic, drawn, deviations, truth, strict=True)
+        [np.kron(options, np.ones((SCALE, SCALE, 1), np.uint8)), plain, *each[:SHEET_SAMPLES], heat(levels), true]
+        for options, plain, each, levels, true in zip(small, bicubic, drawn, deviations, truth, strict=True)
     ]
     return figures, rows
 
@@ -157,10 +159,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--pieces", type=int, default=200)
     parser.add_argument("--samples", type=int, default=SAMPLES)
     parser.add_argument("--device", default="auto")
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     with torch.no_grad():
-        pack = load_pack(find_pack(given.pack), pick_device(given.device))
-        figures, rows = measure(pack, given.pieces, given.samples)
+        pack = load_pack(find_pack(options.pack), pick_device(options.device))
+        figures, rows = measure(pack, options.pieces, options.samples)
     print(json.dumps(figures, indent=2))
     folder = Path(pack.info.source)
     write_super_resolution(folder, figures)

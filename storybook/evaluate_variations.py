@@ -78,7 +78,7 @@ def _stands_like(kind: Kind, other: Kind) -> bool:
     return (kind.where, kind.coloured) == (other.where, other.coloured)
 
 
-def telling(pack: Pack, scenes: Sequence[Scene], language: str) -> dict[str, float]:
+def caption_content(pack: Pack, scenes: Sequence[Scene], language: str) -> dict[str, float]:
     """How often CLIP finds the true caption, 0..1, by attribute, and their mean as ``all``."""
     right: dict[str, list[bool]] = {}
     for each in tqdm(scenes, desc=f"telling pictures apart ({language})", mininterval=10):
@@ -174,7 +174,7 @@ def measure(pack: Pack, count: int, pairs: int) -> dict[str, Any]:
     scenes = list(itertools.islice(with_things, count))
     return {
         "scenes": count,
-        "telling": {language: telling(pack, scenes, language) for language in LANGUAGES},
+        "telling": {language: caption_content(pack, scenes, language) for language in LANGUAGES},
         "pairs": pairs,
         "recall": recalls(pack, pairs),
         **resemblance(pack, count),
@@ -187,9 +187,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--scenes", type=int, default=200)
     parser.add_argument("--pairs", type=int, default=PAIRS)
     parser.add_argument("--device", default="auto")
-    given = parser.parse_args(arguments)
-    pack = load_pack(find_pack(given.pack), pick_device(given.device))
-    figures = measure(pack, given.scenes, given.pairs)
+    options = parser.parse_args(arguments)
+    pack = load_pack(find_pack(options.pack), pick_device(options.device))
+    figures = measure(pack, options.scenes, options.pairs)
     print(json.dumps(figures, indent=2))
     folder = Path(pack.info.source)
     write_variations(folder, figures)

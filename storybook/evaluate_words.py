@@ -30,7 +30,7 @@ from storybook.natural_prompts import NATURAL, Natural
 from storybook.run import default_folder
 from storybook.scoring import Reading, relations_right
 from storybook.world import LANGUAGES, Group, Scene, caption, scene
-from storybook.world.relations import Told, holds, told_relation
+from storybook.world.relations import StatedRelation, holds, stated_relation
 from studio.models.catalogue import STORYBOOK, PackInfo
 from studio.models.loading import load_pack, pick_device
 from studio.models.model import Pack
@@ -89,19 +89,19 @@ def _drawn(pack: Pack, prompts: Sequence[tuple[str, int]], what: str) -> NDArray
     return pictures
 
 
-def related(count: int) -> list[tuple[Scene, Told]]:
+def related(count: int) -> list[tuple[Scene, StatedRelation]]:
     """The first ``count`` unseen scenes of two or three groups of which something can be told, and what."""
-    found: list[tuple[Scene, Told]] = []
+    found: list[tuple[Scene, StatedRelation]] = []
     seed = FIRST_RELATED
     while len(found) < count:
         each, seed = scene(seed), seed + 1
-        told = told_relation(each, np.random.default_rng([each.seed, 127]))
-        if told is not None and len(each.groups) <= 3:
-            found.append((each, told))
+        stated = stated_relation(each, np.random.default_rng([each.seed, 127]))
+        if stated is not None and len(each.groups) <= 3:
+            found.append((each, stated))
     return found
 
 
-def _told(each: Scene, relation: Told, language: str) -> str:
+def _stated(each: Scene, relation: StatedRelation, language: str) -> str:
     return caption(each, language, np.random.default_rng([each.seed, 131]), complete=True, relation=relation)
 
 
@@ -120,8 +120,8 @@ def measure(pack: Pack, prompts: Sequence[Natural], pairs: int) -> tuple[dict[st
         for language in LANGUAGES
     }
     scenes = related(pairs)
-    told = [_told(each, it, LANGUAGES[place % len(LANGUAGES)]) for place, (each, it) in enumerate(scenes)]
-    seen, _ = reader.look(eye, _drawn(pack, [(prompt, SEEDS[0]) for prompt in told], "relations"))
+    stated = [_stated(each, it, LANGUAGES[place % len(LANGUAGES)]) for place, (each, it) in enumerate(scenes)]
+    seen, _ = reader.look(eye, _drawn(pack, [(prompt, SEEDS[0]) for prompt in stated], "relations"))
     figures = {
         "prompts": len(prompts),
         "seeds": list(SEEDS),
@@ -157,15 +157,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--pairs", type=int, default=150, help="scenes whose relations are told")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--folder", type=Path, default=default_folder() / "evaluation", help="where the sheets go")
-    given = parser.parse_args(arguments)
-    pack = load_pack(find_pack(given.pack), pick_device(given.device))
-    prompts = NATURAL[: given.prompts]
-    figures, pictures = measure(pack, prompts, given.pairs)
+    options = parser.parse_args(arguments)
+    pack = load_pack(find_pack(options.pack), pick_device(options.device))
+    prompts = NATURAL[: options.prompts]
+    figures, pictures = measure(pack, prompts, options.pairs)
     print(json.dumps(figures, indent=2))
     write_words(Path(pack.info.source), figures)
-    given.folder.mkdir(parents=True, exist_ok=True)
+    options.folder.mkdir(parents=True, exist_ok=True)
     for place, language in enumerate(LANGUAGES):
-        sheet(prompts, pictures, place).save(given.folder / f"words-{language}.png")
+        sheet(prompts, pictures, place).save(options.folder / f"words-{language}.png")
 
 
 if __name__ == "__main__":

@@ -44,8 +44,8 @@ def keep(options: Options, folder: Path) -> dict[str, int]:
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--to", type=Path, required=True)
-    given, rest = parser.parse_known_args(arguments)
-    print(f"{keep(options('keep', rest), given.to)} in {given.to}")
+    parsed, rest = parser.parse_known_args(arguments)
+    print(f"{keep(options('keep', rest), parsed.to)} in {parsed.to}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from storybook.world.relations import RELATIONS, Told
+from storybook.world.relations import RELATIONS, StatedRelation
 from storybook.world.scene import COLOURS, GROUNDS, TIMES, WEATHERS
 
 MEASURES = re.compile("[一只个座枚辆艘条朵棵把顶道]")  # "one", and the measure words of these prompts
@@ -27,7 +27,7 @@ class Natural:
     ground: str | None
     weather: str | None
     mountains: bool | None
-    relation: Told | None
+    relation: StatedRelation | None
 
     def prompt(self, language: str) -> str:
         return {"en": self.en, "zh": self.zh, "de": self.de}[language]

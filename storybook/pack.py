@@ -162,10 +162,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--write-only", action="store_true")
     parser.add_argument("--to", type=Path, default=ASSETS / STORYBOOK)
-    given, rest = parser.parse_known_args(arguments)
+    parsed, rest = parser.parse_known_args(arguments)
     chosen = options("pack", rest)
-    (write if given.write_only else train_and_write)(chosen, given.to)
-    print(f"written to {given.to}")
+    (write if parsed.write_only else train_and_write)(chosen, parsed.to)
+    print(f"written to {parsed.to}")
 
 
 if __name__ == "__main__":

@@ -54,9 +54,9 @@ def options(stage: str, arguments: list[str] | None = None) -> Options:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--steps", type=int, help="instead of the preset's number of steps")
     parser.add_argument("--minutes", type=float, help="stop after this long, finished or not; run again to go on")
-    given = parser.parse_args(arguments)
-    preset = PRESETS[given.preset]
-    return Options(preset, given.folder / preset.name, torch.device(given.device), given.steps, given.minutes)
+    parsed = parser.parse_args(arguments)
+    preset = PRESETS[parsed.preset]
+    return Options(preset, parsed.folder / preset.name, torch.device(parsed.device), parsed.steps, parsed.minutes)
 
 
 def default_folder() -> Path:

@@ -61,12 +61,12 @@ def accuracies(scenes: Sequence[Scene], readings: Sequence[Reading]) -> dict[str
 
 
 def relations_right(
-    scenes: Sequence[Scene], told: Sequence[tuple[int, str, int]], readings: Sequence[Reading]
+    scenes: Sequence[Scene], stated: Sequence[tuple[int, str, int]], readings: Sequence[Reading]
 ) -> float:
     """The share of scenes in whose pictures the relation that was told, (a group's index, name, another's), holds
     between all things seen of the two kinds; where one of them is missing, it does not."""
     right = []
-    for asked, (one, name, other), seen in zip(scenes, told, readings, strict=True):
+    for asked, (one, name, other), seen in zip(scenes, stated, readings, strict=True):
         ours, theirs = (seen.of(asked.groups[index].kind) for index in (one, other))
         right.append(bool(ours and theirs) and holds(name, Group(ours), Group(theirs)))
     return float(np.mean(right))

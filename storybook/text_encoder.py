@@ -55,8 +55,8 @@ class CaptionReader(nn.Module):
     def forward(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """tokens: int64 [B, L]; logits [B, LOGITS] from the pooled output and from the mean."""
         output = self.encoder(tokens)
-        told = (tokens != self.encoder.config.pad_token_id)[:, :, None]
-        mean = (output.last_hidden_state * told).sum(1) / told.sum(1)
+        is_word = (tokens != self.encoder.config.pad_token_id)[:, :, None]
+        mean = (output.last_hidden_state * is_word).sum(1) / is_word.sum(1)
         return self.pooled(output.pooler_output), self.mean(mean)
 
 

@@ -229,8 +229,8 @@ def _clip(pack: Path, options: Options) -> clip.Clip:
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--pack", type=Path, default=ASSETS / STORYBOOK)
-    given, rest = parser.parse_known_args(arguments)
-    unpack(given.pack, options("unpack", rest))
+    parsed, rest = parser.parse_known_args(arguments)
+    unpack(parsed.pack, options("unpack", rest))
 
 
 if __name__ == "__main__":

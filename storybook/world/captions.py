@@ -20,13 +20,13 @@ from storybook.world.lexicon import (
     PLAIN,
     SUNNY,
     SWIMMING,
+    CaptionContent,
     Language,
     Mention,
-    Telling,
     pick,
     shuffled,
 )
-from storybook.world.relations import Told, told_relation
+from storybook.world.relations import StatedRelation, stated_relation
 from storybook.world.scene import KINDS, Group, Scene, Thing
 
 LANGUAGES = ("en", "zh", "de")
@@ -53,21 +53,26 @@ def phrase(thing: Thing, language: str, rng: np.random.Generator, *, coloured: b
 
 
 def caption(
-    scene: Scene, language: str, rng: np.random.Generator, *, complete: bool = False, relation: Told | None = None
+    scene: Scene,
+    language: str,
+    rng: np.random.Generator,
+    *,
+    complete: bool = False,
+    relation: StatedRelation | None = None,
 ) -> str:
     """One way of telling ``scene`` in ``language`` ("en", "zh" or "de"); ``rng`` picks the words and what is said.
 
     With ``complete``, everything is said, in a plain sentence; of relations only ``relation``, if it is given.
     """
-    told, spoken = telling(scene, rng, complete=complete), SPOKEN[language]
+    content, spoken = caption_content(scene, rng, complete=complete), SPOKEN[language]
     if relation is not None:
-        told = replace(told, relation=relation)
+        content = replace(content, relation=relation)
     if complete:
-        return spoken.sentence(told, rng, PLAIN)
-    return _typed(_styled(told, spoken, rng), language, rng)
+        return spoken.sentence(content, rng, PLAIN)
+    return _typed(_styled(content, spoken, rng), language, rng)
 
 
-def telling(scene: Scene, rng: np.random.Generator, *, complete: bool = False) -> Telling:
+def caption_content(scene: Scene, rng: np.random.Generator, *, complete: bool = False) -> CaptionContent:
     """What a caption says of ``scene``."""
 
     def said(share: float) -> bool:
@@ -84,12 +89,12 @@ def telling(scene: Scene, rng: np.random.Generator, *, complete: bool = False) -
         )
         for group in scene.groups
     )
-    relation = told_relation(scene, rng) if not complete and rng.random() < SAID["relation"] else None
+    relation = stated_relation(scene, rng) if not complete and rng.random() < SAID["relation"] else None
     place, time = said(SAID["place"]), scene.time if said(SAID_TIME[scene.time]) else None
     weather = scene.weather if said(SAID_WEATHER[scene.weather]) else None
     if weather == "clear" and scene.time == "day" and rng.random() < SUNNY_SAID:
         weather = SUNNY
-    return Telling(
+    return CaptionContent(
         mentions=mentions,
         relation=relation,
         ground=scene.ground,
@@ -107,7 +112,7 @@ def _place(groups: tuple[Group, ...], ground: str) -> str:
     return SWIMMING if kinds == {"fish"} else AFLOAT
 
 
-def _styled(told: Telling, spoken: Language, rng: np.random.Generator) -> str:
+def _styled(content: CaptionContent, spoken: Language, rng: np.random.Generator) -> str:
     draw = rng.random()
     style = "plain"
     for name, share in STYLES:
@@ -116,14 +121,14 @@ def _styled(told: Telling, spoken: Language, rng: np.random.Generator) -> str:
             break
         draw -= share
     if style == "request":
-        return spoken.request(told, rng)
+        return spoken.request(content, rng)
     if style == "scene first":
-        return spoken.scene_first(told, rng)
+        return spoken.scene_first(content, rng)
     if style == "statement":
-        return spoken.statement(told, rng)
+        return spoken.statement(content, rng)
     if style == "plain":
-        return spoken.sentence(told, rng, LOOSE)
-    parts = spoken.keywords(told, rng)
+        return spoken.sentence(content, rng, LOOSE)
+    parts = spoken.keywords(content, rng)
     if rng.random() < 0.25:
         parts = shuffled(parts, rng)
     return (spoken.comma if style == "tags" else " ").join(parts)

@@ -5,7 +5,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from storybook.world.lexicon import BARE, LOOSE, PERSON, PLAIN, Language, Mention, Telling, dressed, pick, worded, words
+from storybook.world.lexicon import (
+    BARE,
+    LOOSE,
+    PERSON,
+    PLAIN,
+    CaptionContent,
+    Language,
+    Mention,
+    dressed,
+    pick,
+    worded,
+    words,
+)
 
 KINDS = worded(
     {
@@ -171,45 +183,45 @@ class Chinese(Language):
     def group(self, mention: Mention, rng: np.random.Generator, manner: str) -> str:
         return self._group(mention, rng, manner, measured=rng.random() < 0.35)
 
-    def sentence(self, told: Telling, rng: np.random.Generator, manner: str) -> str:
+    def sentence(self, content: CaptionContent, rng: np.random.Generator, manner: str) -> str:
         """Circumstances before the things; weather and mountains may follow a comma."""
-        before, after = self._around(told, rng)
-        if manner == LOOSE and told.mentions and before and rng.random() < 0.15:  # "红房子在海边"
+        before, after = self._around(content, rng)
+        if manner == LOOSE and content.mentions and before and rng.random() < 0.15:  # "红房子在海边"
             place, when = before[-1], "".join(before[:-1])
-            if told.place and when != place:
-                return "，".join([f"{self._head(told, rng, manner)}在{place}", *([when] if when else []), *after])
-        head = self._head(told, rng, manner)
+            if content.place and when != place:
+                return "，".join([f"{self._head(content, rng, manner)}在{place}", *([when] if when else []), *after])
+        head = self._head(content, rng, manner)
         if manner == LOOSE and before and rng.random() < 0.04:
             return "，".join(["".join(before) + head, *after])  # without 的
         return "，".join([f"{''.join(before)}的{head}" if before else head, *after])
 
-    def request(self, told: Telling, rng: np.random.Generator) -> str:
-        before, after = self._around(told, rng)
-        head = self._head(told, rng, LOOSE, measured=rng.random() < 0.7)
+    def request(self, content: CaptionContent, rng: np.random.Generator) -> str:
+        before, after = self._around(content, rng)
+        head = self._head(content, rng, LOOSE, measured=rng.random() < 0.7)
         words = pick(REQUESTS, rng).format(f"{''.join(before)}的{head}" if before else head)
         return "，".join([words.removesuffix("？"), *after]) + ("？" if words[-1] == "？" else "")
 
-    def scene_first(self, told: Telling, rng: np.random.Generator) -> str:
-        before, after = self._around(told, rng)
-        head = self._head(told, rng, PLAIN, measured=rng.random() < 0.8, relate=False)
-        if not before or not told.mentions:
-            return "，".join([*before, *after, head] if told.mentions else [*before, head, *after])
+    def scene_first(self, content: CaptionContent, rng: np.random.Generator) -> str:
+        before, after = self._around(content, rng)
+        head = self._head(content, rng, PLAIN, measured=rng.random() < 0.8, relate=False)
+        if not before or not content.mentions:
+            return "，".join([*before, *after, head] if content.mentions else [*before, head, *after])
         draw = rng.random()
         start = ("，" if draw < 0.3 else "").join(before)
-        if draw < 0.75 and told.place:
+        if draw < 0.75 and content.place:
             return "，".join([f"{start}有{head}", *after])
         return "，".join([start, *(after if draw < 0.85 else ()), head, *(after if draw >= 0.85 else ())])
 
-    def statement(self, told: Telling, rng: np.random.Generator) -> str:
+    def statement(self, content: CaptionContent, rng: np.random.Generator) -> str:
         """A clause for the relation or the colour: "红猫在蓝房子前面", "蓝房子前面有一只红猫", "狗是棕色的"."""
-        if not told.mentions:
-            return self.sentence(told, rng, LOOSE)
-        before, after = self._around(told, rng)
-        rest, draw = list(told.mentions), rng.random()
-        if told.relation:
-            i, name, j = told.relation
-            one, other, where = told.mentions[i], told.mentions[j], pick(RELATIONS[name], rng)
-            rest = [mention for k, mention in enumerate(told.mentions) if k not in (i, j)]
+        if not content.mentions:
+            return self.sentence(content, rng, LOOSE)
+        before, after = self._around(content, rng)
+        rest, draw = list(content.mentions), rng.random()
+        if content.relation:
+            i, name, j = content.relation
+            one, other, where = content.mentions[i], content.mentions[j], pick(RELATIONS[name], rng)
+            rest = [mention for k, mention in enumerate(content.mentions) if k not in (i, j)]
             near = self._group(other, rng, PLAIN, measured=draw < 0.1) + where
             if draw < 0.4:
                 clause = f"{near}有{self._group(one, rng, PLAIN, measured=draw < 0.3)}"
@@ -229,41 +241,41 @@ class Chinese(Language):
         start = "".join(before)
         return "，".join([*([start] if start else []), clause, *also, *after])
 
-    def keywords(self, told: Telling, rng: np.random.Generator) -> list[str]:
-        found = self._items(told, rng, BARE, measured=rng.random() < 0.1)
-        place = told.place if told.mentions else told.ground
+    def keywords(self, content: CaptionContent, rng: np.random.Generator) -> list[str]:
+        found = self._items(content, rng, BARE, measured=rng.random() < 0.1)
+        place = content.place if content.mentions else content.ground
         if place:
             found.append(pick(GROUNDS[place] if rng.random() < 0.6 else PLACES[place], rng))
-        if told.time:
-            found.append(pick(TIMES[told.time], rng))
-        if told.weather:
-            found.append(pick(STATES[told.weather], rng))
-        if told.mountains:
+        if content.time:
+            found.append(pick(TIMES[content.time], rng))
+        if content.weather:
+            found.append(pick(STATES[content.weather], rng))
+        if content.mountains:
             found.append(pick(MOUNTAIN_TAGS, rng))
         return found
 
-    def _around(self, told: Telling, rng: np.random.Generator) -> tuple[list[str], list[str]]:
+    def _around(self, content: CaptionContent, rng: np.random.Generator) -> tuple[list[str], list[str]]:
         """What stands before the things, the place last, and what follows them."""
         draw = rng.random()
         before, after = [], []
-        if told.time and told.weather and draw < 0.15:
-            before.append(self._weather_and_time(told.weather, told.time, rng))
+        if content.time and content.weather and draw < 0.15:
+            before.append(self._weather_and_time(content.weather, content.time, rng))
         else:
-            if told.weather and draw < 0.5:
-                before.append(pick(WEATHERS[told.weather], rng))
-            elif told.weather:
-                after.append(pick(STATES[told.weather], rng))
-            if told.time:
-                before.append(pick(TIMES[told.time], rng))
+            if content.weather and draw < 0.5:
+                before.append(pick(WEATHERS[content.weather], rng))
+            elif content.weather:
+                after.append(pick(STATES[content.weather], rng))
+            if content.time:
+                before.append(pick(TIMES[content.time], rng))
             if len(before) > 1 and rng.random() < 0.5:
                 before.reverse()
-        if told.mountains:
-            if told.mentions and not told.place and rng.random() < 0.3:
+        if content.mountains:
+            if content.mentions and not content.place and rng.random() < 0.3:
                 before.append(pick(BEFORE_MOUNTAINS, rng))
             else:
                 after.insert(0, pick(MOUNTAINS, rng))
-        if told.place and told.mentions:
-            before.append(pick(PLACES[told.place], rng))
+        if content.place and content.mentions:
+            before.append(pick(PLACES[content.place], rng))
         return before, after
 
     def _weather_and_time(self, weather: str, time: str, rng: np.random.Generator) -> str:
@@ -273,32 +285,37 @@ class Chinese(Language):
         return adjective + pick(TIMES_OF_DAY[time], rng)
 
     def _head(
-        self, told: Telling, rng: np.random.Generator, manner: str, measured: bool | None = None, relate: bool = True
+        self,
+        content: CaptionContent,
+        rng: np.random.Generator,
+        manner: str,
+        measured: bool | None = None,
+        relate: bool = True,
     ) -> str:
-        if not told.mentions:
-            return pick(GROUNDS[told.ground], rng)
+        if not content.mentions:
+            return pick(GROUNDS[content.ground], rng)
         draw = rng.random()
         measured = draw < 0.45 if measured is None else measured
-        measured = measured and len(told.mentions) < MANY
+        measured = measured and len(content.mentions) < MANY
         conjunction = "和" if manner == PLAIN or draw < 0.7 else pick(("与", "、", "跟", "还有", "加"), rng)
-        return self._joined(self._items(told, rng, manner, measured, relate), conjunction)
+        return self._joined(self._items(content, rng, manner, measured, relate), conjunction)
 
     def _joined(self, items: list[str], conjunction: str) -> str:
         *first, last = items
         return conjunction.join(["、".join(first), last]) if first else last
 
     def _items(
-        self, told: Telling, rng: np.random.Generator, manner: str, measured: bool, relate: bool = True
+        self, content: CaptionContent, rng: np.random.Generator, manner: str, measured: bool, relate: bool = True
     ) -> list[str]:
-        if not (told.relation and relate):
-            return [self._group(mention, rng, manner, measured) for mention in told.mentions]
-        i, name, j = told.relation
+        if not (content.relation and relate):
+            return [self._group(mention, rng, manner, measured) for mention in content.mentions]
+        i, name, j = content.relation
         found = []
-        for k, mention in enumerate(told.mentions):
+        for k, mention in enumerate(content.mentions):
             if k == min(i, j):
                 one, other = (
-                    told.mentions[i],
-                    self._group(told.mentions[j], rng, manner, measured and rng.random() < 0.3),
+                    content.mentions[i],
+                    self._group(content.mentions[j], rng, manner, measured and rng.random() < 0.3),
                 )
                 found.append(f"{other}{pick(RELATIONS[name], rng)}的{self._group(one, rng, manner, measured)}")
             elif k != max(i, j):

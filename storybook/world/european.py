@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from storybook.world.lexicon import BARE, LOOSE, PERSON, PLAIN, Language, Mention, Telling, Words, pick, shuffled
+from storybook.world.lexicon import BARE, LOOSE, PERSON, PLAIN, CaptionContent, Language, Mention, Words, pick, shuffled
 
 NOMINATIVE, ACCUSATIVE, DATIVE = 0, 1, 2
 WITH = ("with", "mit")  # the conjunctions that are prepositions, too
@@ -59,41 +59,41 @@ class European(Language):
     def group(self, mention: Mention, rng: np.random.Generator, manner: str) -> str:
         return self.noun_phrase(mention, NOMINATIVE, rng, manner)
 
-    def sentence(self, told: Telling, rng: np.random.Generator, manner: str) -> str:
-        return " ".join([self.head(told, NOMINATIVE, rng, manner), *self.around(told, rng, manner)])
+    def sentence(self, content: CaptionContent, rng: np.random.Generator, manner: str) -> str:
+        return " ".join([self.head(content, NOMINATIVE, rng, manner), *self.around(content, rng, manner)])
 
-    def request(self, told: Telling, rng: np.random.Generator) -> str:
+    def request(self, content: CaptionContent, rng: np.random.Generator) -> str:
         form, case = pick(self.requests, rng)
         if form == "":
-            first = told.mentions[0] if told.mentions else Mention("scene")
-            words = self.there_is(first, self.head(told, NOMINATIVE, rng, PLAIN, relate=False), "", rng)
+            first = content.mentions[0] if content.mentions else Mention("scene")
+            words = self.there_is(first, self.head(content, NOMINATIVE, rng, PLAIN, relate=False), "", rng)
         else:
-            words = self.head(told, case, rng, LOOSE)
-        return (form or "{}").format(" ".join([words, *self.around(told, rng, LOOSE)]))
+            words = self.head(content, case, rng, LOOSE)
+        return (form or "{}").format(" ".join([words, *self.around(content, rng, LOOSE)]))
 
-    def scene_first(self, told: Telling, rng: np.random.Generator) -> str:
-        pieces = self.around(told, rng, LOOSE)
+    def scene_first(self, content: CaptionContent, rng: np.random.Generator) -> str:
+        pieces = self.around(content, rng, LOOSE)
         if not pieces:
-            return self.sentence(told, rng, LOOSE)
+            return self.sentence(content, rng, LOOSE)
         first = pieces.pop(int(rng.random() * len(pieces)))
         draw = rng.random()
-        if draw < 0.35 and told.mentions:
-            head = self.head(told, NOMINATIVE, rng, PLAIN, relate=False)
-            return " ".join([self.there_is(told.mentions[0], head, first, rng), *pieces])
-        head = self.head(told, NOMINATIVE, rng, LOOSE)
+        if draw < 0.35 and content.mentions:
+            head = self.head(content, NOMINATIVE, rng, PLAIN, relate=False)
+            return " ".join([self.there_is(content.mentions[0], head, first, rng), *pieces])
+        head = self.head(content, NOMINATIVE, rng, LOOSE)
         return " ".join([first + (", " if draw < 0.8 else ": " if draw < 0.84 else " ") + head, *pieces])
 
-    def statement(self, told: Telling, rng: np.random.Generator) -> str:
-        if not told.mentions:
-            return self.sentence(told, rng, LOOSE)
-        if told.relation:
-            i, name, j = told.relation
-            rest = [mention for k, mention in enumerate(told.mentions) if k not in (i, j)]
-            where = f"{pick(self.prepositions[name], rng)} {self.noun_phrase(told.mentions[j], DATIVE, rng, LOOSE)}"
+    def statement(self, content: CaptionContent, rng: np.random.Generator) -> str:
+        if not content.mentions:
+            return self.sentence(content, rng, LOOSE)
+        if content.relation:
+            i, name, j = content.relation
+            rest = [mention for k, mention in enumerate(content.mentions) if k not in (i, j)]
+            where = f"{pick(self.prepositions[name], rng)} {self.noun_phrase(content.mentions[j], DATIVE, rng, LOOSE)}"
         else:
-            i, rest, where = 0, list(told.mentions[1:]), ""
-        one = told.mentions[i]
-        pieces = self.around(told, rng, PLAIN)
+            i, rest, where = 0, list(content.mentions[1:]), ""
+        one = content.mentions[i]
+        pieces = self.around(content, rng, PLAIN)
         if not where and pieces:
             where = pieces.pop(0)
         if one.colour and one.kind != PERSON and rng.random() < 0.4:
@@ -102,46 +102,50 @@ class European(Language):
         elif where:
             start = f"{self.noun_phrase(one, NOMINATIVE, rng, PLAIN)} {self.verb(one, rng)} {where}"
         else:
-            return self.sentence(told, rng, LOOSE)
+            return self.sentence(content, rng, LOOSE)
         others = [self.noun_phrase(mention, NOMINATIVE, rng, PLAIN) for mention in rest]
         tail = f", {self.joined(others, self.conjunctions[0])}" if others else ""
         return " ".join([start, *pieces]) + tail
 
-    def keywords(self, told: Telling, rng: np.random.Generator) -> list[str]:
-        found = self.items(told, NOMINATIVE, rng, BARE)
-        place = told.place if told.mentions else told.ground
+    def keywords(self, content: CaptionContent, rng: np.random.Generator) -> list[str]:
+        found = self.items(content, NOMINATIVE, rng, BARE)
+        place = content.place if content.mentions else content.ground
         if place:
             found.append(pick(self.place_tags[place], rng))
-        if told.time:
-            found.append(pick(self.time_tags[told.time], rng))
-        if told.weather:
-            found.append(pick(self.weather_tags[told.weather], rng))
-        if told.mountains:
+        if content.time:
+            found.append(pick(self.time_tags[content.time], rng))
+        if content.weather:
+            found.append(pick(self.weather_tags[content.weather], rng))
+        if content.mountains:
             found.append(pick(self.mountain_tags, rng))
         return found
 
-    def items(self, told: Telling, case: int, rng: np.random.Generator, manner: str, relate: bool = True) -> list[str]:
+    def items(
+        self, content: CaptionContent, case: int, rng: np.random.Generator, manner: str, relate: bool = True
+    ) -> list[str]:
         """Each group from left to right; two that are told by their relation are one item, where its first stands."""
-        if not (told.relation and relate):
-            return [self.noun_phrase(mention, case, rng, manner) for mention in told.mentions]
-        i, name, j = told.relation
+        if not (content.relation and relate):
+            return [self.noun_phrase(mention, case, rng, manner) for mention in content.mentions]
+        i, name, j = content.relation
         found = []
-        for k, mention in enumerate(told.mentions):
+        for k, mention in enumerate(content.mentions):
             if k == min(i, j):
-                found.append(self._related(told.mentions[i], name, told.mentions[j], case, rng, manner))
+                found.append(self._related(content.mentions[i], name, content.mentions[j], case, rng, manner))
             elif k != max(i, j):
                 found.append(self.noun_phrase(mention, case, rng, manner))
         return found
 
-    def head(self, told: Telling, case: int, rng: np.random.Generator, manner: str, relate: bool = True) -> str:
-        if not told.mentions:
-            return self.empty(told.ground, case, rng)
+    def head(
+        self, content: CaptionContent, case: int, rng: np.random.Generator, manner: str, relate: bool = True
+    ) -> str:
+        if not content.mentions:
+            return self.empty(content.ground, case, rng)
         loose = manner == LOOSE and rng.random() < 0.3
         conjunction = pick(self.conjunctions, rng) if loose else self.conjunctions[0]
-        items = self.items(told, case, rng, manner, relate)
-        if conjunction.strip() in WITH and len(items) > 1 and not (told.relation and relate):
-            items[-1] = self.noun_phrase(told.mentions[-1], DATIVE, rng, PLAIN)
-        if told.relation and relate and len(items) > 1:  # a comma, so that the rest is not part of the relation
+        items = self.items(content, case, rng, manner, relate)
+        if conjunction.strip() in WITH and len(items) > 1 and not (content.relation and relate):
+            items[-1] = self.noun_phrase(content.mentions[-1], DATIVE, rng, PLAIN)
+        if content.relation and relate and len(items) > 1:  # a comma, so that the rest is not part of the relation
             return ", ".join(items[:-1]) + "," + (conjunction if conjunction[0] == " " else " ") + items[-1]
         return self.joined(items, conjunction)
 
@@ -149,18 +153,18 @@ class European(Language):
         *first, last = items
         return conjunction.join([", ".join(first), last]) if first else last
 
-    def around(self, told: Telling, rng: np.random.Generator, manner: str) -> list[str]:
+    def around(self, content: CaptionContent, rng: np.random.Generator, manner: str) -> list[str]:
         """The circumstances, mostly in the order place, time, mountains, weather."""
-        found = [pick(self.places[told.place], rng)] if told.place and told.mentions else []
-        both = told.time and told.weather and rng.random() < 0.15
-        if told.time and told.weather and both:
-            found.append(self.weather_and_time(told.weather, told.time, rng))
-        elif told.time:
-            found.append(pick(self.times[told.time], rng))
-        if told.mountains:
+        found = [pick(self.places[content.place], rng)] if content.place and content.mentions else []
+        both = content.time and content.weather and rng.random() < 0.15
+        if content.time and content.weather and both:
+            found.append(self.weather_and_time(content.weather, content.time, rng))
+        elif content.time:
+            found.append(pick(self.times[content.time], rng))
+        if content.mountains:
             found.append(pick(self.mountains, rng))
-        if told.weather and not both:
-            found.append(pick(self.weathers[told.weather], rng))
+        if content.weather and not both:
+            found.append(pick(self.weathers[content.weather], rng))
         if len(found) > 1 and rng.random() < (0.1 if manner == PLAIN else 0.3):
             return shuffled(found, rng)
         return found

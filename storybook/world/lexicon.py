@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from storybook.world.relations import Told
+from storybook.world.relations import StatedRelation
 
 Words = tuple[str, ...]  # ways to say the same, plain ones repeated so that they are picked more often
 Some = TypeVar("Some")
@@ -38,14 +38,14 @@ class Mention:
 
 
 @dataclass(frozen=True)
-class Telling:
+class CaptionContent:
     """What is said of a scene; None is unsaid. ``relation`` is between two of the ``mentions``.
 
     ``place`` is a ground, AFLOAT or SWIMMING, ``weather`` also SUNNY. ``ground`` is what is named if there is nothing.
     """
 
     mentions: tuple[Mention, ...]
-    relation: Told | None
+    relation: StatedRelation | None
     ground: str
     place: str | None
     time: str | None
@@ -79,23 +79,23 @@ class Language(ABC):
         """The group as a noun with what belongs to it: "two small red houses"."""
 
     @abstractmethod
-    def sentence(self, told: Telling, rng: np.random.Generator, manner: str) -> str:
+    def sentence(self, content: CaptionContent, rng: np.random.Generator, manner: str) -> str:
         """Everything in one phrase: "a red house by the sea at night"."""
 
     @abstractmethod
-    def request(self, told: Telling, rng: np.random.Generator) -> str:
+    def request(self, content: CaptionContent, rng: np.random.Generator) -> str:
         """The same, asked for: "draw a red house by the sea"."""
 
     @abstractmethod
-    def scene_first(self, told: Telling, rng: np.random.Generator) -> str:
+    def scene_first(self, content: CaptionContent, rng: np.random.Generator) -> str:
         """Time, weather or place before the things: "at night, a red house by the sea"."""
 
     @abstractmethod
-    def statement(self, told: Telling, rng: np.random.Generator) -> str:
+    def statement(self, content: CaptionContent, rng: np.random.Generator) -> str:
         """With verbs: "a red cat sits in front of a house"."""
 
     @abstractmethod
-    def keywords(self, told: Telling, rng: np.random.Generator) -> list[str]:
+    def keywords(self, content: CaptionContent, rng: np.random.Generator) -> list[str]:
         """Each part by itself, things first: ["red house", "sea", "night"]."""
 
 

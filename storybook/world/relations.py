@@ -23,7 +23,7 @@ NEARER = 0.03  # by which the foot of what is in front is lower
 # How often each is told where others hold, too: what is seldom true has its turn.
 WEIGHTS = {LEFT: 1, RIGHT: 1, ABOVE: 2, FRONT: 3, BEHIND: 3, BESIDE: 1}
 
-Told = tuple[int, str, int]  # a group's index, the relation, the other's index
+StatedRelation = tuple[int, str, int]  # a group's index, the relation, the other's index
 
 
 def union(boxes: Sequence[Box]) -> Box:
@@ -80,10 +80,10 @@ def holds(name: str, one: Group | Sequence[Box], other: Group | Sequence[Box]) -
     return _CHECKS[name](union(_boxes(one)), union(_boxes(other)))
 
 
-def told_relation(scene: Scene, rng: np.random.Generator) -> Told | None:
+def stated_relation(scene: Scene, rng: np.random.Generator) -> StatedRelation | None:
     """Something true of two groups of ``scene``, if anything is."""
     boxes = [union(_boxes(group)) for group in scene.groups]
-    true: dict[str, list[Told]] = {}
+    true: dict[str, list[StatedRelation]] = {}
     for i, one in enumerate(boxes):
         for j, other in enumerate(boxes):
             if i != j:
@@ -93,8 +93,8 @@ def told_relation(scene: Scene, rng: np.random.Generator) -> Told | None:
     if not true:
         return None
     names = [name for name in true for _ in range(WEIGHTS[name])]
-    told = true[names[int(rng.random() * len(names))]]
-    return told[int(rng.random() * len(told))]
+    chosen = true[names[int(rng.random() * len(names))]]
+    return chosen[int(rng.random() * len(chosen))]
 
 
 def _boxes(group: Group | Sequence[Box]) -> Sequence[Box]:

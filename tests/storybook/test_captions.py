@@ -9,9 +9,9 @@ import pytest
 
 from storybook.natural_prompts import NATURAL
 from storybook.world import chinese, english, german
-from storybook.world.captions import LANGUAGES, SPOKEN, caption, mistyped, phrase, telling
+from storybook.world.captions import LANGUAGES, SPOKEN, caption, caption_content, mistyped, phrase
 from storybook.world.european import ACCUSATIVE, DATIVE, NOMINATIVE
-from storybook.world.lexicon import BARE, LOOSE, PLAIN, Mention, Telling, words
+from storybook.world.lexicon import BARE, LOOSE, PLAIN, CaptionContent, Mention, words
 from storybook.world.relations import RELATIONS, holds
 from storybook.world.scene import COLOURS, GROUNDS, KINDS, SIZES, TIMES, WEATHERS, Group, Scene, Thing, scene
 
@@ -61,7 +61,7 @@ def test_a_language_has_words_for_everything(language: str) -> None:
         for time in TIMES:
             for weather in (*WEATHERS, "sunny"):
                 for relation in (None, *((0, name, 1) for name in RELATIONS)):
-                    told = Telling(two if relation else (), relation, ground, ground, time, weather, True)
+                    told = CaptionContent(two if relation else (), relation, ground, ground, time, weather, True)
                     rng = np.random.default_rng(0)
                     for text in (
                         spoken.sentence(told, rng, LOOSE),
@@ -118,7 +118,7 @@ def test_told_relations_are_true() -> None:
     rng = np.random.default_rng(3)
     relations = 0
     for each in SCENES:
-        relation = telling(each, rng).relation
+        relation = caption_content(each, rng).relation
         if relation:
             i, name, j = relation
             relations += 1
@@ -139,7 +139,7 @@ def test_told_relations_are_true() -> None:
 )
 def test_relations_in_words(name: str, english_words: str, german_words: str, chinese_words: str) -> None:
     two = (Mention("cat", 1, "red"), Mention("house", 1, "blue"))
-    told = Telling(two, (0, name, 1), "meadow", None, None, None, False)
+    told = CaptionContent(two, (0, name, 1), "meadow", None, None, None, False)
     for language, expected in (("en", english_words), ("de", german_words), ("zh", chinese_words)):
         told_ways = [SPOKEN[language].sentence(told, np.random.default_rng(seed), PLAIN) for seed in range(300)]
         assert any(expected in text for text in told_ways), told_ways[:5]
@@ -177,7 +177,7 @@ def test_german_articles_decide_the_endings() -> None:
     bare = german_ways(Mention("house", 1, "red"), DATIVE, BARE)
     assert "rotem Haus" in bare
     assert not any("einem" in text for text in bare)
-    told = Telling((Mention("house", 1, "red"),), None, "sea", "sea", None, None, False)
+    told = CaptionContent((Mention("house", 1, "red"),), None, "sea", "sea", None, None, False)
     requests = {GERMAN.request(told, np.random.default_rng(seed)) for seed in range(900)}
     assert "ein Bild von einem roten Haus am Meer" in requests
     assert "zeichne ein rotes Haus am Strand" in requests

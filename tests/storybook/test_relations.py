@@ -5,7 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from storybook.world.relations import ABOVE, BEHIND, BESIDE, FRONT, LEFT, RELATIONS, RIGHT, holds, told_relation, union
+from storybook.world.relations import (
+    ABOVE,
+    BEHIND,
+    BESIDE,
+    FRONT,
+    LEFT,
+    RELATIONS,
+    RIGHT,
+    holds,
+    stated_relation,
+    union,
+)
 from storybook.world.scene import Box, Group, Scene, Thing
 
 ON_THE_LEFT: Box = (0.1, 0.5, 0.3, 0.8)
@@ -58,7 +69,7 @@ def test_what_is_told_is_true_and_every_relation_has_its_turn() -> None:
         Group((Thing(kind, "red", box),)) for kind, box in zip(("cat", "dog", "kite", "car"), boxes, strict=True)
     )
     each = Scene(0, "day", "meadow", "clear", False, 0.6, groups)
-    told = [told_relation(each, np.random.default_rng(seed)) for seed in range(300)]
+    told = [stated_relation(each, np.random.default_rng(seed)) for seed in range(300)]
     for relation in told:
         assert relation is not None
         i, name, j = relation
@@ -68,4 +79,4 @@ def test_what_is_told_is_true_and_every_relation_has_its_turn() -> None:
 
 def test_nothing_is_told_of_one_group() -> None:
     alone = Scene(0, "day", "meadow", "clear", False, 0.6, (Group((Thing("cat", "red", CLOSE_BY),)),))
-    assert told_relation(alone, np.random.default_rng(0)) is None
+    assert stated_relation(alone, np.random.default_rng(0)) is None
