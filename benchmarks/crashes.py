@@ -78,19 +78,19 @@ def live(data: Path, seed: int) -> None:
 
     def export_and_import() -> None:
         while True:
-            names = ledger.names(OWNER, PictureFilter())[:20]
+            names = ledger.pictures.names(OWNER, PictureFilter())[:20]
             path = data / "exports" / "all.zip"
             path.parent.mkdir(exist_ok=True)
             with path.open("w+b") as file:
-                find_form("archive").write(iter(ledger.pictures(OWNER, names)), store, file, Options())
+                find_form("archive").write(iter(ledger.pictures.get_all(OWNER, names)), store, file, Options())
                 for _ in Importer(store, ledger, "b" * 32, [find_pack("storybook")]).take(Archive(file)):
                     pass
 
     def delete() -> None:
         while True:
-            old = ledger.names(OWNER, PictureFilter())[KEPT // 2 :]
-            ledger.delete(OWNER, old[:5])
-            ledger.restore(OWNER, old[:2])
+            old = ledger.pictures.names(OWNER, PictureFilter())[KEPT // 2 :]
+            ledger.pictures.delete(OWNER, old[:5])
+            ledger.pictures.restore(OWNER, old[:2])
             time.sleep(0.01)
 
     say(ready=True)
@@ -157,20 +157,20 @@ def _look(
     store, ledger = open_gallery(data)
     try:
         found.parts += len(list(data.rglob("*.part")))
-        rows = {each.id: each for each in ledger.pictures(OWNER, list(acknowledged))}
+        rows = {each.id: each for each in ledger.pictures.get_all(OWNER, list(acknowledged))}
         for name, seed in acknowledged.items():
             row = rows.get(name)
             if row is None or row.is_missing:
                 found.lost.append(name)
             elif read_recipe(store.path(name)).request != row.request or row.seed != seed:
                 found.bad.append(name)
-        offered = {each.job for each in ledger.interrupted(OWNER)}
+        offered = {each.job for each in ledger.jobs.interrupted(OWNER)}
         # what had ended by its own last word may be in the ledger or not; what had not must be offered, up to its limit
         missing = begun - ended - offered
         found.unoffered += sorted(missing)[1:]  # one may have ended with its last word unsaid
         found.offered_again += sorted(offered & whole)
         for job in offered:
-            ledger.dismiss(OWNER, job)
+            ledger.jobs.dismiss(OWNER, job)
         with contextlib.closing(sqlite3.connect(data / FILE)) as database:
             (damaged,) = database.execute("PRAGMA integrity_check").fetchone()
         found.bad += [] if damaged == "ok" else [damaged]

@@ -24,12 +24,13 @@ from tqdm import tqdm
 from storybook.world.captions import caption
 from storybook.world.scene import scene
 from studio.gallery import open_gallery
-from studio.gallery.ledger import Entry, Marks
+from studio.gallery.marks import Marks
+from studio.gallery.pictures import Entry
 from studio.gallery.recipe import Recipe
 from studio.gallery.wanted import PictureFilter
 from studio.images.pixels import Pixels
 from studio.requests.text_to_image import TextToImage
-from tabs.gallery import _shown
+from tabs.components.gallery_view import shown
 from tabs.routes.exports import thumbnail_of
 
 OWNER = "a" * 32
@@ -50,28 +51,34 @@ def main() -> None:
             request = TextToImage(prompt=prompt, pack="storybook", width=64, height=64, seed=seed)
             pixels = Pixels.of(rng.integers(256, size=(64, 64, 3), dtype=np.uint8))
             path = store.add(pixels, Recipe(request))
-            marks = Marks(seed % 9 == 0, ("sunny",) if seed % 4 == 0 else ())
-            ledger.add(Entry(path, Recipe(request), pixels.digest, owner=OWNER, marks=marks))
+            marks = Marks(favourite=seed % 9 == 0, tags=("sunny",) if seed % 4 == 0 else ())
+            ledger.pictures.add(Entry(path, Recipe(request), pixels.digest, owner=OWNER, marks=marks))
             vectors[path.stem] = rng.normal(size=WIDTH).astype(np.float32)
-        ledger.put_vectors(MODEL, vectors)
-        middle = ledger.find(OWNER, PictureFilter(), options.pictures // 2)[-1]
+        ledger.vectors.put(MODEL, vectors)
+        middle = ledger.pictures.find(OWNER, PictureFilter(), options.pictures // 2)[-1]
 
         def page(wanted: PictureFilter) -> str:
-            return json.dumps([_shown(each) for each in ledger.find(OWNER, wanted)])
+            return json.dumps([shown(each) for each in ledger.pictures.find(OWNER, wanted)])
 
         def thumbnails() -> None:
-            for each in ledger.find(OWNER, PictureFilter()):
+            for each in ledger.pictures.find(OWNER, PictureFilter()):
                 (store.thumbnails / f"{each.id}.webp").unlink(missing_ok=True)
                 thumbnail_of(store, each.id)
 
         cases: dict[str, Callable[[], Any]] = {
-            "first page": lambda: (page(PictureFilter()), ledger.count(OWNER), ledger.tags(OWNER)),
+            "first page": lambda: (
+                page(PictureFilter()),
+                ledger.pictures.count(OWNER),
+                ledger.marks.in_use(OWNER, "tags"),
+            ),
             "page in the middle": lambda: page(PictureFilter(before=(middle.made, middle.id))),
             "sixty thumbnails, made anew": thumbnails,
             "words (a red house)": lambda: page(PictureFilter(words="red house")),
             "words (a Chinese one)": lambda: page(PictureFilter(words="夜晚")),
-            "tag, favourite and words": lambda: page(PictureFilter(words="sea", tag="sunny", favourites=True)),
-            "looks like one": lambda: ledger.alike(OWNER, PictureFilter(), MODEL, vectors[middle.id]),
+            "tag, favourite and words": lambda: page(
+                PictureFilter(words="sea", marks={"tag": "sunny", "favourites": True})
+            ),
+            "looks like one": lambda: ledger.vectors.alike(OWNER, PictureFilter(), MODEL, vectors[middle.id]),
         }
         print(f"{options.pictures} pictures, milliseconds: median, longest")
         for name, case in cases.items():

@@ -8,10 +8,10 @@ says what is to be done with which. What it shows are a picture's own facts; tex
 from __future__ import annotations
 
 import itertools
-import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -21,42 +21,36 @@ from studio.backends.client import EngineClient
 from studio.errors import InvalidRequest, MissingImage, QueueFull, StudioError
 from studio.events import Cancelled, Drawn, Failed
 from studio.gallery import Library
+from studio.gallery.columns import filtered
 from studio.gallery.comparing import Difference, compare
 from studio.gallery.containers import read_recipe
 from studio.gallery.errands import BackgroundJob
-from studio.gallery.exports import Options, find_form, forms
+from studio.gallery.exports import Options, find_form
 from studio.gallery.importing import Archive, Importer
-from studio.gallery.ledger import PAGE, Interrupted, Ledger, Marks, Picture
-from studio.gallery.wanted import LONGEST_SEARCH, PictureFilter
-from studio.requests import from_mapping, kinds
-from studio.requests.limits import check_number
-from studio.requests.request import Prompted, Request
+from studio.gallery.ledger import Ledger
+from studio.gallery.marks import actions
+from studio.gallery.pictures import PAGE, Picture
+from studio.gallery.wanted import PictureFilter
+from tabs.components.gallery_view import (
+    GalleryView,
+    message_of,
+    news,
+    offered,
+    read_ids,
+    read_like,
+    read_marks,
+    read_request,
+    read_wanted,
+    shown,
+    tab_of,
+)
 from tabs.components.generation import QUICK, BuiltTab, Given, Update
 from tabs.components.picker import ModelPicker
-from tabs.components.scripted import Scripted
-from tabs.locale.words import words_of
 from tabs.request_context import BrowserName, address_of
-from tabs.routes.exports import NAME, upload_at
+from tabs.routes.exports import upload_at
 from tabs.routes.pictures import finished_picture
 
-MOST_AT_ONCE = 2000  # pictures that something is done with
 EXPORTED_AT_ONCE = 100  # rows that are read from the ledger together
-LATEST = 1e11  # seconds since 1970; the year 5138
-LONGEST_SEED = 19  # digits
-TABS = {"interpolate": "vary"}  # of tasks that are not called as their tab is
-
-
-class GalleryView(Scripted):
-    """Asks with ``ask``; says what is to be done with ``do``, ``start``, ``use``, ``send`` and ``replay``."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(
-            "gallery",
-            {"stamp": ""},
-            words=words_of("gallery_", "tab_"),
-            forms=list(forms()),
-            **options,
-        )
 
 
 def build_gallery(
@@ -68,111 +62,145 @@ def build_gallery(
     tabs_: gr.Tabs,
 ) -> None:
     """Draws the gallery inside the tab that is open, and wires it to the tabs that can draw a picture again."""
-    ledger, store = library.ledger, library.store
-    jobs = {each.tab: each.job for each in built}
-    takers = {each.tab: each.receive for each in built if each.receive is not None}
-    view = GalleryView(elem_id="gallery", takers=list(takers))
+    view = GalleryView(elem_id="gallery", takers=[each.tab for each in built if each.receive is not None])
+    gallery, tabs = Gallery(client, library), OtherTabs(library, browser, picker, built, tabs_)
+    # "multiple": gradio otherwise drops what is asked for while an answer is on its way
+    for event, handler in ((view.ask, gallery.ask), (view.do, gallery.do), (view.tree, gallery.tree)):
+        event(handler, browser, view, trigger_mode="multiple", **QUICK)
+    view.start(gallery.start, browser, view, **QUICK)
+    view.use(tabs.use, tabs.inputs, tabs.outputs, preprocess=False, **QUICK)
+    view.send(tabs.send, tabs.inputs, tabs.outputs, preprocess=False, **QUICK)
+    view.replay(gallery.replay, browser, view, show_progress="hidden", api_visibility="private", concurrency_limit=None)
 
-    def page(owner: str, told: Any) -> dict[str, Any]:
-        wanted, like, pending = _wanted(told), _like(told), False
-        if like is None:
-            found = ledger.find(owner, wanted)
-        else:
-            found, pending = _alike(client, ledger, owner, wanted, like)
-            wanted = _ordered(wanted)
-        more = like is None and len(found) == PAGE
-        pictures, append = [_shown(each) for each in found], wanted.before is not None
-        news = _news(pictures=pictures, more=more, append=append, pending=pending)
-        if wanted.before is None:
-            news |= {
-                "found": ledger.count(owner, wanted), "is_ordered": like is not None,
-                "tags": ledger.tags(owner), "collections": ledger.collections(owner),
-                "interrupted": [_offered(each) for each in ledger.interrupted(owner)],
-            }  # fmt: skip
-        return news
 
-    def ask(owner: str, event: gr.EventData) -> dict[str, Any]:
-        return page(owner, event._data)
+@dataclass(frozen=True)
+class Gallery:
+    """What is answered to the grid, each with a value for its script. Whoever asks sees and changes their own."""
 
-    def do(owner: str, event: gr.EventData) -> dict[str, Any]:
-        told = _told(event)
-        ids, what = _ids(told.get("ids")), told.get("what")
+    client: EngineClient
+    library: Library
+
+    def ask(self, owner: str, event: gr.EventData) -> dict[str, Any]:
+        """A page of pictures."""
+        return self._page(owner, event._data)
+
+    def do(self, owner: str, event: gr.EventData) -> dict[str, Any]:
+        """Does something with some pictures, or with a job that was cut off; a page of what there is then."""
+        ledger, message = self.library.ledger, message_of(event)
+        ids, what, word = read_ids(message.get("ids")), message.get("what"), message.get("name", "")
         acts: dict[str, Callable[[], Any]] = {
-            "favour": lambda: ledger.favour(owner, ids, is_favourite=True),
-            "unfavour": lambda: ledger.favour(owner, ids, is_favourite=False),
-            "delete": lambda: ledger.delete(owner, ids),
-            "restore": lambda: ledger.restore(owner, ids),
-            "tag": lambda: ledger.tag(owner, ids, told.get("name", "")),
-            "gather": lambda: ledger.gather(owner, ids, told.get("name", "")),
-            "mark": lambda: [ledger.mark(owner, id_, _marks(told.get("marks"))) for id_ in ids[:1]],
-            "dismiss": lambda: [ledger.dismiss(owner, id_) for id_ in ids],
+            "delete": lambda: ledger.pictures.delete(owner, ids),
+            "restore": lambda: ledger.pictures.restore(owner, ids),
+            "mark": lambda: [ledger.marks.change(owner, id_, read_marks(message.get("marks"))) for id_ in ids[:1]],
+            "dismiss": lambda: [ledger.jobs.dismiss(owner, id_) for id_ in ids],
+            **{name: partial(ledger.marks.act, owner, ids, name, word) for name in actions()},
         }
         if not isinstance(what, str) or what not in acts:
             raise InvalidRequest("what", what, "one of: {names}", names=", ".join(acts))
         acts[what]()
         if what == "mark":  # the picture stays where it is, whatever is wanted
-            return _news(tags=ledger.tags(owner), collections=ledger.collections(owner))
-        return page(owner, told.get("wanted"))
+            return news(names=_names_in_use(ledger, owner))
+        return self._page(owner, message.get("wanted"))
 
-    def tree(owner: str, event: gr.EventData) -> dict[str, Any]:
+    def tree(self, owner: str, event: gr.EventData) -> dict[str, Any]:
         """What a picture was made from, and what was made from it."""
-        related = ledger.lineage(owner, str(_told(event).get("id")))
-        return _news(tree=[{**_shown(each.picture), "parents": list(each.parents)} for each in related])
+        related = self.library.ledger.lineage(owner, str(message_of(event).get("id")))
+        return news(tree=[{**shown(each.picture), "parents": list(each.parents)} for each in related])
 
-    def start(owner: str, event: gr.EventData) -> dict[str, Any]:
+    def start(self, owner: str, event: gr.EventData) -> dict[str, Any]:
         """An export of some pictures, or of all that are wanted; or an import of a file that was sent."""
-        told = _told(event)
-        if told.get("what") == "import":
-            errand = _import(client, library, owner, told.get("upload"))
+        message, client, library = message_of(event), self.client, self.library
+        if message.get("what") == "import":
+            errand = _import(client, library, owner, message.get("upload"))
         else:
-            names = _ids(told.get("ids") or []) or _names(client, ledger, owner, told.get("wanted"))
-            errand = begin_export(library, owner, names, told)
-        return _news(errand={"id": errand.id, "title": errand.title, "total": errand.total})
+            names = read_ids(message.get("ids") or []) or _names(client, library.ledger, owner, message.get("wanted"))
+            errand = begin_export(library, owner, names, message)
+        return news(errand={"id": errand.id, "title": errand.title, "total": errand.total})
 
-    def use(given: Given, event: gr.EventData) -> Update:
+    def replay(self, owner: str, event: gr.EventData, page: gr.Request) -> Iterator[dict[str, Any]]:
+        """Draws a picture again, and says what is different."""
+        picture = self.library.ledger.pictures.get(owner, str(message_of(event).get("id")))
+        yield news(replay={"id": picture.id, "state": "running"})
+        found = _replayed(self.client, self.library, owner, picture, address_of(page))
+        yield news(replay={"id": picture.id, "state": "done", **asdict(found)})
+
+    def _page(self, owner: str, message: Any) -> dict[str, Any]:
+        ledger, wanted, like, pending = self.library.ledger, read_wanted(message), read_like(message), False
+        if like is None:
+            found = ledger.pictures.find(owner, wanted)
+        else:
+            found, pending = _alike(self.client, ledger, owner, wanted, like)
+            wanted = _ordered(wanted)
+        values: dict[str, Any] = {
+            "pictures": [shown(each) for each in found], "more": like is None and len(found) == PAGE,
+            "append": wanted.before is not None, "pending": pending,
+        }  # fmt: skip
+        if wanted.before is None:
+            values |= {
+                "found": ledger.pictures.count(owner, wanted), "is_ordered": like is not None,
+                "names": _names_in_use(ledger, owner),
+                "interrupted": [offered(each) for each in ledger.jobs.interrupted(owner)],
+            }  # fmt: skip
+        return news(**values)
+
+
+class OtherTabs:
+    """What goes from the gallery into the tabs that draw: a picture's settings, or the picture itself."""
+
+    def __init__(
+        self,
+        library: Library,
+        browser: BrowserName,
+        picker: ModelPicker,
+        built: Sequence[BuiltTab],
+        tabs_: gr.Tabs,
+    ) -> None:
+        self._library, self._browser, self._picker, self._tabs = library, browser, picker, tabs_
+        self._jobs = {each.tab: each.job for each in built}
+        self._receivers = {each.tab: each.receive for each in built if each.receive is not None}
+        forms = set().union(*(each.form for each in self._jobs.values()))
+        self.inputs = forms | {browser}
+        self.outputs = [
+            tabs_, picker.dropdown, *(forms - {picker.dropdown}), *(each.undo for each in self._jobs.values())
+        ]  # fmt: skip
+
+    def use(self, given: Given, event: gr.EventData) -> Update:
         """All settings of a picture, of a job that was interrupted, or of a recipe that was read, into the tab that
         draws such pictures."""
-        owner, told = browser.preprocess(given[browser]), _told(event)
-        id_, read = str(told.get("id")), told.get("request")
-        job = next((each for each in ledger.interrupted(owner) if each.job == id_), None)
-        known = job or (ledger.picture(owner, id_) if read is None else None)
-        request = known.request if known else _read(read)
-        tab = _tab_of(request.TASK)
-        if tab not in jobs:
+        ledger, owner, message = self._library.ledger, self._browser.preprocess(given[self._browser]), message_of(event)
+        id_, read = str(message.get("id")), message.get("request")
+        job = next((each for each in ledger.jobs.interrupted(owner) if each.job == id_), None)
+        known = job or (ledger.pictures.get(owner, id_) if read is None else None)
+        request = known.request if known else read_request(read)
+        tab = tab_of(request.TASK)
+        if tab not in self._jobs:
             raise MissingImage("No tab of this page draws such pictures.")
-        store.sources_of(request)  # which may be gone; that is said before anything changes
-        changes = {**jobs[tab].write(request), picker.dropdown: picker.refreshed(request.pack)}
+        self._library.store.sources_of(request)  # which may be gone; that is message before anything changes
+        changes = {**self._jobs[tab].write(request), self._picker.dropdown: self._picker.refreshed(request.pack)}
         if job:
-            ledger.dismiss(owner, id_)
-        return {tabs_: gr.Tabs(selected=tab), **changes, **jobs[tab].undo.offer(given)}
+            ledger.jobs.dismiss(owner, id_)
+        return {self._tabs: gr.Tabs(selected=tab), **changes, **self._jobs[tab].undo.offer(given)}
 
-    def send(given: Given, event: gr.EventData) -> Update:
-        owner, told = browser.preprocess(given[browser]), _told(event)
-        receive = takers.get(str(told.get("to")))
+    def send(self, given: Given, event: gr.EventData) -> Update:
+        """A picture, to be worked on."""
+        owner, message = self._browser.preprocess(given[self._browser]), message_of(event)
+        to = str(message.get("to"))
+        receive = self._receivers.get(to)
         if receive is None:
             raise MissingImage("No tab of this page draws such pictures.")
-        picture = ledger.picture(owner, str(told.get("id")))
-        pixels = finished_picture(store, f"{picture.id}.png")
-        store.keep(pixels)
-        to = str(told.get("to"))
-        return {tabs_: gr.Tabs(selected=to), **receive(pixels, picture.request), **jobs[to].undo.offer(given)}
+        picture = self._library.ledger.pictures.get(owner, str(message.get("id")))
+        pixels = finished_picture(self._library.store, f"{picture.id}.png")
+        self._library.store.keep(pixels)
+        return {
+            self._tabs: gr.Tabs(selected=to),
+            **receive(pixels, picture.request),
+            **self._jobs[to].undo.offer(given),
+        }
 
-    def replay(owner: str, event: gr.EventData, page: gr.Request) -> Iterator[dict[str, Any]]:
-        picture = ledger.picture(owner, str(_told(event).get("id")))
-        yield _news(replay={"id": picture.id, "state": "running"})
-        found = _replayed(client, library, owner, picture, address_of(page))
-        yield _news(replay={"id": picture.id, "state": "done", **asdict(found)})
 
-    forms_ = set().union(*(each.form for each in jobs.values()))
-    outputs = [tabs_, picker.dropdown, *(forms_ - {picker.dropdown}), *(each.undo for each in jobs.values())]
-    # "multiple": gradio otherwise drops what is asked for while an answer is on its way
-    view.ask(ask, browser, view, trigger_mode="multiple", **QUICK)
-    view.do(do, browser, view, trigger_mode="multiple", **QUICK)
-    view.tree(tree, browser, view, trigger_mode="multiple", **QUICK)
-    view.start(start, browser, view, **QUICK)
-    view.use(use, forms_ | {browser}, outputs, preprocess=False, **QUICK)
-    view.send(send, forms_ | {browser}, outputs, preprocess=False, **QUICK)
-    view.replay(replay, browser, view, show_progress="hidden", api_visibility="private", concurrency_limit=None)
+def _names_in_use(ledger: Ledger, owner: str) -> dict[str, list[str]]:
+    """What pictures can be filtered by, by the filter's name."""
+    return {column.filter: ledger.marks.in_use(owner, column.name) for column in filtered()}
 
 
 def _alike(
@@ -183,13 +211,13 @@ def _alike(
     seen = client.look([] if like else [wanted.words])
     if seen is None:
         raise MissingImage("The engine is not there yet to look at pictures; please try again in a moment.")
-    vector = ledger.vector_of(seen.name, like) if like else np.frombuffer(seen.vectors[0], np.float32)
+    vector = ledger.vectors.of(seen.name, like) if like else np.frombuffer(seen.vectors[0], np.float32)
     if like:
-        ledger.picture(owner, like)  # which must be one's own
+        ledger.pictures.get(owner, like)  # which must be one's own
     if vector is None or not vector.size:
         raise MissingImage("This picture has not been looked at so far; please try again in a moment.")
-    found = [picture for picture, _ in ledger.alike(owner, _ordered(wanted), seen.name, vector)]
-    return found, bool(ledger.without_vector(seen.name, 1))
+    found = [picture for picture, _ in ledger.vectors.alike(owner, _ordered(wanted), seen.name, vector)]
+    return found, bool(ledger.vectors.lacking(seen.name, 1))
 
 
 def _ordered(wanted: PictureFilter) -> PictureFilter:
@@ -199,29 +227,10 @@ def _ordered(wanted: PictureFilter) -> PictureFilter:
 
 def _names(client: EngineClient, ledger: Ledger, owner: str, told: Any) -> list[str]:
     """Of all pictures that a page asks for: those that it shows, where it shows the closest first."""
-    wanted, like = _wanted(told), _like(told)
+    wanted, like = read_wanted(told), read_like(told)
     if like is None:
-        return ledger.names(owner, wanted)
+        return ledger.pictures.names(owner, wanted)
     return [each.id for each in _alike(client, ledger, owner, wanted, like)[0]]
-
-
-def _like(told: Any) -> str | None:
-    """The name of the picture that others should be like; empty where they should show what the words say; None where
-    neither is wanted."""
-    told = told if isinstance(told, dict) else {}
-    like = told.get("like")
-    if isinstance(like, str) and NAME.fullmatch(like):
-        return like
-    words = told.get("words")
-    return "" if told.get("shows") is True and isinstance(words, str) and words.strip() else None
-
-
-def _news(**values: Any) -> dict[str, Any]:
-    return {**values, "stamp": secrets.token_hex(4)}
-
-
-def _told(event: gr.EventData) -> Mapping[str, Any]:
-    return event._data if isinstance(event._data, dict) else {}
 
 
 def begin_export(library: Library, owner: str, names: Sequence[str], told: Mapping[str, Any]) -> BackgroundJob:
@@ -231,7 +240,7 @@ def begin_export(library: Library, owner: str, names: Sequence[str], told: Mappi
     form = find_form(name)
     options = Options(told.get("quality", Options.quality), told.get("recipes", True))
     pages = (names[first : first + EXPORTED_AT_ONCE] for first in range(0, len(names), EXPORTED_AT_ONCE))
-    pictures = itertools.chain.from_iterable(library.ledger.pictures(owner, page) for page in pages)
+    pictures = itertools.chain.from_iterable(library.ledger.pictures.get_all(owner, page) for page in pages)
 
     def work(errand: BackgroundJob) -> None:
         with errand.path.open("wb") as file:
@@ -282,80 +291,6 @@ def _replayed(client: EngineClient, library: Library, owner: str, picture: Pictu
             before, after = finished_picture(store, path.name), finished_picture(store, name)
             found = compare(before, after, recipe, read_recipe(store.folder / name))
             if not found.largest:
-                library.ledger.delete(owner, [name.removesuffix(".png")])
+                library.ledger.pictures.delete(owner, [name.removesuffix(".png")])
             return found
     raise StudioError("The job ended without a picture.")
-
-
-def _tab_of(task: str) -> str:
-    return TABS.get(task, task).replace("-", "_")
-
-
-def _wanted(told: Any) -> PictureFilter:
-    """What a page asks for. Raises `InvalidRequest` for what makes no sense."""
-    told = told if isinstance(told, dict) else {}
-    words, task, before = told.get("words", ""), told.get("task", ""), told.get("before")
-    if not isinstance(words, str) or len(words) > LONGEST_SEARCH:
-        raise InvalidRequest("search", words, "at most {most} characters", most=LONGEST_SEARCH)
-    if task not in ("", *kinds()):
-        raise InvalidRequest("task", task, "one of: {names}", names=", ".join(kinds()))
-    if before is not None:
-        is_pair = isinstance(before, list) and len(before) == 2
-        if not is_pair or not isinstance(before[0], (int, float)) or not isinstance(before[1], str):
-            raise InvalidRequest("before", before, "the last picture's time and name")
-        before = (float(before[0]), before[1])
-    tag, collection = told.get("tag", ""), told.get("collection", "")
-    Marks(tags=(tag,), collection=collection)
-    return PictureFilter(
-        words=words.strip(), task=task, favourites=told.get("favourites") is True, deleted=told.get("deleted") is True,
-        before=before, tag=tag, collection=collection, since=_time("since", told.get("since")),
-        until=_time("until", told.get("until")),
-    )  # fmt: skip
-
-
-def _time(field: str, value: object) -> float | None:
-    """Seconds since 1970."""
-    if value is None:
-        return None
-    check_number(field, value, 0, LATEST)
-    return float(value)  # type: ignore[arg-type]
-
-
-def _marks(told: Any) -> Marks:
-    if not isinstance(told, dict) or not set(told) <= set(Marks.__dataclass_fields__):
-        raise InvalidRequest("marks", told, "some of: {names}", names=", ".join(Marks.__dataclass_fields__))
-    return Marks(**told)
-
-
-def _read(told: Any) -> Request:
-    """A request that the page was told of by the route that reads recipes."""
-    if not isinstance(told, dict):
-        raise InvalidRequest("request", told, "a recipe that was read here")
-    whole = {name: told[name] for name in ("seed", "variation_seed") if isinstance(told.get(name), str)}
-    for name, value in whole.items():
-        if not value.isdecimal() or len(value) > LONGEST_SEED:
-            raise InvalidRequest(name, value, "a whole number")
-    return from_mapping({**told, **{name: int(value) for name, value in whole.items()}})
-
-
-def _ids(told: Any) -> list[str]:
-    if not isinstance(told, list) or len(told) > MOST_AT_ONCE or not all(isinstance(each, str) for each in told):
-        raise InvalidRequest("ids", told, "a list of at most {most} names", most=MOST_AT_ONCE)
-    return told
-
-
-def _shown(picture: Picture) -> dict[str, Any]:
-    request = picture.request
-    return {
-        "id": picture.id, "made": picture.made, "task": _tab_of(picture.task), "text": picture.text,
-        "negative": request.negative if isinstance(request, Prompted) else "", "seed": str(picture.seed),
-        "sampler": picture.sampler, "steps": request.steps, "pack": picture.pack, "hash": picture.model_hash,
-        "guidance": request.guidance if isinstance(request, Prompted) else None, "width": picture.width,
-        "height": picture.height, "seconds": picture.seconds, "favourite": picture.marks.is_favourite,
-        "missing": picture.is_missing, "tags": picture.marks.tags, "note": picture.marks.note,
-        "collection": picture.marks.collection, "revision": picture.revision,
-    }  # fmt: skip
-
-
-def _offered(job: Interrupted) -> dict[str, Any]:
-    return {"id": job.job, "task": _tab_of(job.request.TASK), "text": job.request.words, "count": job.request.count}

@@ -174,21 +174,21 @@ def test_what_else_an_earlier_version_knew_is_still_known(data: Path) -> None:
     """The bin, whose pictures are whose, jobs that had not ended, what pictures show, trajectories."""
     with opened(data) as library:
         known, owner = library.ledger, ledger.OWNER
-        assert known.count(owner) == 3
-        assert known.count(ledger.OTHER) == 1
-        (deleted,) = known.find(owner, PictureFilter(deleted=True))
-        known.restore(owner, [deleted.id])
-        assert known.count(owner) == 4
-        (unfinished,) = known.interrupted(owner)
+        assert known.pictures.count(owner) == 3
+        assert known.pictures.count(ledger.OTHER) == 1
+        (deleted,) = known.pictures.find(owner, PictureFilter(deleted=True))
+        known.pictures.restore(owner, [deleted.id])
+        assert known.pictures.count(owner) == 4
+        (unfinished,) = known.jobs.interrupted(owner)
         assert unfinished.request.TASK == "layout-to-image"
-        assert known.interrupted(ledger.OTHER) == []
-        (house,) = known.find(owner, PictureFilter(tag="for Anna"))
-        (nearest, *_) = known.alike(
+        assert known.jobs.interrupted(ledger.OTHER) == []
+        (house,) = known.pictures.find(owner, PictureFilter(marks={"tag": "for Anna"}))
+        (nearest, *_) = known.vectors.alike(
             owner, PictureFilter(), ledger.MODEL, np.linspace(-1, 1, ledger.WIDTH, dtype=np.float32)
         )
         assert (nearest[0].id, round(nearest[1], 5)) == (house.id, 1.0)
         assert len(library.store.trajectory(f"{house.id}.png")) == 2
-        for picture in known.find(owner, PictureFilter()):
+        for picture in known.pictures.find(owner, PictureFilter()):
             assert len(library.store.sources_of(picture.request)) == len(picture.request.named)
 
 
@@ -198,4 +198,4 @@ def test_the_command_that_wrote_it_still_works(tmp_path: Path, data: Path) -> No
     with opened(tmp_path / "new") as new, opened(data) as old:
         for owner in (ledger.OWNER, ledger.OTHER):
             for wanted in (PictureFilter(), PictureFilter(deleted=True)):
-                assert new.ledger.find(owner, wanted) == old.ledger.find(owner, wanted)
+                assert new.ledger.pictures.find(owner, wanted) == old.ledger.pictures.find(owner, wanted)

@@ -21,9 +21,12 @@ from pathlib import Path
 from studio.cli import Commands, options
 from studio.errors import InvalidRequest, StudioError
 from studio.gallery import open_gallery
+from studio.gallery.column import Flag
+from studio.gallery.columns import filtered
 from studio.gallery.exports import Options, find_form, forms
 from studio.gallery.importing import Archive, Folder, Importer
-from studio.gallery.ledger import Ledger, Picture
+from studio.gallery.ledger import Ledger
+from studio.gallery.pictures import Picture
 from studio.gallery.store import Store
 from studio.gallery.wanted import PictureFilter
 from studio.models.catalogue import PACKS
@@ -60,12 +63,14 @@ def add(commands: Commands) -> None:
 
 def _add_filters(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
-    add("--tag", default="")
-    add("--collection", default="")
     add("--task", default="", help="text-to-image, inpaint ...")
     add("--sampler", default="")
     add("--seed", type=int)
-    add("--favourites", action="store_true")
+    for column in filtered():
+        if isinstance(column.kind, Flag):
+            add(f"--{column.filter}", action="store_true")
+        else:
+            add(f"--{column.filter}", default="")
     add("--since", type=_date, help="a day, as 2026-01-31")
     add("--until", type=_date, help="likewise; that day is not counted")
 
@@ -76,8 +81,8 @@ def _date(text: str) -> float:
 
 def _wanted(given: argparse.Namespace) -> PictureFilter:
     return PictureFilter(
-        words=getattr(given, "words", ""), task=given.task, favourites=given.favourites, tag=given.tag,
-        collection=given.collection, sampler=given.sampler, seed=given.seed, since=given.since, until=given.until,
+        words=getattr(given, "words", ""), task=given.task, sampler=given.sampler, seed=given.seed, since=given.since,
+        until=given.until, marks={column.filter: getattr(given, column.filter) for column in filtered()},
     )  # fmt: skip
 
 
@@ -93,24 +98,22 @@ def _gallery(settings: Settings) -> Iterator[tuple[Store, Ledger]]:
 
 def show(given: argparse.Namespace, settings: Settings) -> int:
     with _gallery(settings) as (store, ledger):
-        for picture in ledger.find("", _wanted(given), given.most):
+        for picture in ledger.pictures.find("", _wanted(given), given.most):
             print(_line(picture, store) if given.json else _row(picture))
     return 0
 
 
 def _row(picture: Picture) -> str:
     made = time.strftime("%Y-%m-%d %H:%M", time.localtime(picture.made))
-    star = "*" if picture.marks.is_favourite else " "
+    star = "*" if picture.marks.symbols else " "
     return f"{picture.id}  {made} {star} {picture.task}  {' '.join(picture.text.split())[:100]}"
 
 
 def _line(picture: Picture, store: Store) -> str:
-    marks = picture.marks
     values = {
         "id": picture.id, "path": str(store.path(picture.id)), "made": picture.made, "seconds": picture.seconds,
-        "model_hash": picture.model_hash, "revision": picture.revision, "favourite": marks.is_favourite,
-        "tags": marks.tags, "note": marks.note, "collection": marks.collection, "missing": picture.is_missing,
-        "request": to_mapping(picture.request),
+        "model_hash": picture.model_hash, "revision": picture.revision, **picture.marks,
+        "missing": picture.is_missing, "request": to_mapping(picture.request),
     }  # fmt: skip
     return json.dumps(values, ensure_ascii=False)
 
@@ -121,8 +124,8 @@ def write(given: argparse.Namespace, settings: Settings) -> int:
         raise InvalidRequest("push", given.push, "only with --form dataset")
     chosen = Options(given.quality, not given.without_recipes)
     with _gallery(settings) as (store, ledger):
-        names = ledger.names("", _wanted(given))
-        pages = (ledger.pictures("", names[first : first + 100]) for first in range(0, len(names), 100))
+        names = ledger.pictures.names("", _wanted(given))
+        pages = (ledger.pictures.get_all("", names[first : first + 100]) for first in range(0, len(names), 100))
         part = given.out.with_name(f"{given.out.name}.part")
         try:
             with part.open("wb") as file:

@@ -12,7 +12,7 @@ import PIL.Image
 
 from studio.gallery.containers import exif_of
 from studio.gallery.exports import Names, Options, pixels_of, readable
-from studio.gallery.ledger import Picture
+from studio.gallery.pictures import Picture
 from studio.gallery.store import Store
 
 

@@ -1,4 +1,5 @@
-"""The file ``<data>/ledger.db``: one writer, numbered migrations, every change one transaction.
+"""The file ``<data>/ledger.db``: one writer, numbered migrations, every change one transaction. What can be said of
+pictures (`studio.gallery.columns`) is added by itself where a database has no room for it yet.
 
 Rollback journal, as SQLite before 3.51.3 can lose a write-ahead log to a race.
 """
@@ -15,6 +16,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from studio.errors import LedgerError, StudioError
+from studio.gallery.columns import columns
 
 FILE, LOCK = "ledger.db", "ledger.lock"
 
@@ -58,10 +60,11 @@ MIGRATIONS = (
 
 
 class Database:
-    """The database in the folder ``data``. Safe to use from many threads. Raises `StudioError` where another process
-    has the folder, or a newer version wrote it."""
+    """The database in the folder ``data``. Safe to use from many threads. ``everybody`` lets each see all rows, for a
+    studio of one person. Raises `StudioError` where another process has the folder, or a newer version wrote it."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *, everybody: bool = False) -> None:
+        self._everybody = everybody
         data.mkdir(parents=True, exist_ok=True)
         self._lock = threading.RLock()
         self._file_lock = FileLock(data / LOCK)
@@ -98,6 +101,9 @@ class Database:
             raise StudioError("The data folder was written by a newer version of the studio; update this one.")
         for number, script in enumerate(MIGRATIONS[seen:], seen + 1):
             self._connection.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
+        for name, column in columns().items():
+            if not column.kind.is_in(name, self.read):
+                self._connection.executescript(f"BEGIN; {column.kind.create(name)} COMMIT;")
 
     @contextmanager
     def change(self) -> Iterator[sqlite3.Connection]:
@@ -121,3 +127,9 @@ class Database:
     def read(self, query: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         with self._lock:
             return self._connection.execute(query, values).fetchall()
+
+    def where(self, owner: str, *conditions: str) -> tuple[str, list[Any]]:
+        """What SQL asks of a row that the owner may see and for which the ``conditions`` are true, with the values that
+        come before theirs. Whoever has no name sees nothing, not even what is nobody's."""
+        texts, values = (["1"], []) if self._everybody else (["owner = ? AND owner <> ''"], [owner])
+        return " AND ".join([*texts, *conditions]), values

@@ -22,11 +22,13 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 import PIL.Image
 
-from studio.errors import BadPicture, InvalidRequest, LedgerError, NoRecipe, StudioError
+from studio.errors import BadPicture, LedgerError, NoRecipe, StudioError
 from studio.gallery.containers import JSON_KEY, recipe_of, texts_in
 from studio.gallery.exports.archive import FRAMES, RECIPES, SOURCES
 from studio.gallery.foreign import read_picture
-from studio.gallery.ledger import Entry, Ledger, Marks, Picture
+from studio.gallery.ledger import Ledger
+from studio.gallery.marks import readable_marks
+from studio.gallery.pictures import Entry, Picture
 from studio.gallery.recipe import Recipe
 from studio.gallery.store import Store
 from studio.images.opening import LARGEST_FILE, check_size, open_picture
@@ -105,7 +107,7 @@ class Importer:
         recipe = self._recipe(content, name)
         pixels = _pixels(content)
         self._store.check_room(len(content))
-        same = self._ledger.same(self._owner, pixels.digest, recipe.request)
+        same = self._ledger.pictures.same(self._owner, pixels.digest, recipe.request)
         if same is not None:
             self._bring_back(same, pixels, recipe, report)
             return
@@ -116,8 +118,8 @@ class Importer:
             self._store.check_room(sum(map(len, kept)))
             self._store.add_trajectory(path, kept)
         made, seconds = _number(told.get("made")), _number(told.get("seconds"))
-        entry = Entry(path, recipe, pixels.digest, "", self._owner, made, seconds, _marks(told))
-        self._ledger.add(entry)
+        entry = Entry(path, recipe, pixels.digest, "", self._owner, made, seconds, readable_marks(told))
+        self._ledger.pictures.add(entry)
         report.added += 1
 
     def _bring_back(self, same: Picture, pixels: Pixels, recipe: Recipe, report: Report) -> None:
@@ -127,7 +129,7 @@ class Importer:
             return
         if same.is_missing:
             self._store.put_back(same.id, pixels, recipe)
-        self._ledger.is_back(self._owner, same.id)
+        self._ledger.pictures.is_back(self._owner, same.id)
         report.added += 1
 
     def _recipe(self, content: bytes, name: str) -> Recipe:
@@ -271,22 +273,6 @@ def _pixels(content: bytes) -> Pixels:
         return open_picture(content)
     except BadPicture as error:
         raise NoRecipe(error.message) from None
-
-
-def _marks(told: Mapping[str, Any]) -> Marks:
-    """What was said of a picture, as far as it may be said."""
-    given = {
-        "is_favourite": told.get("favourite", False), "tags": told.get("tags", ()), "note": told.get("note", ""),
-        "collection": told.get("collection", ""),
-    }  # fmt: skip
-    kept: dict[str, Any] = {}
-    for name, value in given.items():
-        try:
-            Marks(**{name: value})
-        except (InvalidRequest, TypeError):
-            continue
-        kept[name] = value
-    return Marks(**kept)
 
 
 def _number(value: object) -> float | None:

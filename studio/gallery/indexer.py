@@ -54,14 +54,14 @@ class Indexer:
         model = self._client.look([])
         if model is None:
             return False
-        names = self._ledger.without_vector(model.name, AT_ONCE)
+        names = self._ledger.vectors.lacking(model.name, AT_ONCE)
         pictures = {name: small for name in names if (small := self._small(name)) is not None}
         seen = self._client.look(list(pictures.values())) if names else None
         if seen is None:
             return False
         vectors = {name: np.frombuffer(vector, np.float32) for name, vector in zip(pictures, seen.vectors, strict=True)}
         unreadable = {name: np.zeros(0, np.float32) for name in names if name not in pictures}  # not asked for again
-        self._ledger.put_vectors(model.name, vectors | unreadable)
+        self._ledger.vectors.put(model.name, vectors | unreadable)
         return len(names) == AT_ONCE
 
     def _small(self, name: str) -> Pixels | None:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from studio.errors import JobFailed, LedgerError
 from studio.events import ENDS, Cancelled, Drawn, Event, Failed, Finished, Previewed, Started
-from studio.gallery.ledger import Entry, Ledger
+from studio.gallery.ledger import Ledger
+from studio.gallery.pictures import Entry
 from studio.gallery.recipe import Recipe
 from studio.gallery.store import Store
 from studio.requests.request import Request
@@ -54,7 +55,7 @@ class Recorder:
         """A job that is about to be sent to the engine. Raises `LedgerError` where it cannot be written down, as its
         pictures could not be, either."""
         self._store.check_room(request.count * request.width * request.height * 3)
-        self._ledger.accept(job, owner, request)
+        self._ledger.jobs.accept(job, owner, request)
 
     def __call__(self, event: Event) -> Event:
         self._trajectories.see(event)
@@ -62,7 +63,7 @@ class Recorder:
         if type(event) in STATES:
             reason = str(event.error) if isinstance(event, Failed) else ""
             with _logged("what became of a job could not be written down"):
-                self._ledger.note(event.job, STATES[type(event)], reason)
+                self._ledger.jobs.note(event.job, STATES[type(event)], reason)
         return event
 
     def _write(self, event: Drawn) -> Event:
@@ -77,7 +78,7 @@ class Recorder:
                 event.job, JobFailed("The picture could not be written to the data folder: {reason}.", reason=reason)
             )
         with _logged("a picture has no row, and is adopted at the next start"):
-            self._ledger.add(Entry(path, recipe, event.pixels.digest, event.job, seconds=event.seconds))
+            self._ledger.pictures.add(Entry(path, recipe, event.pixels.digest, event.job, seconds=event.seconds))
         self._add_trajectory(path, self._trajectories.take(event))
         return replace(event, pixels=None, path=str(path))
 

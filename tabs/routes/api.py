@@ -25,7 +25,7 @@ from studio.backends.client import EngineClient
 from studio.errors import BadPicture, InvalidRequest, MissingImage, QueueFull, StudioError
 from studio.events import Cancelled, Drawn, Event, Failed, Finished, Previewed, Progressed, Queued, Started
 from studio.gallery import Library
-from studio.gallery.ledger import PAGE, Picture
+from studio.gallery.pictures import PAGE, Picture
 from studio.gallery.wanted import PictureFilter
 from studio.hosting.accounts import Accounts
 from studio.images.opening import LARGEST_FILE, open_mask, open_picture
@@ -308,11 +308,14 @@ class Api:
         """
         if isinstance(most, bool) or not isinstance(most, int) or not 1 <= most <= MOST_FOUND:
             raise InvalidRequest("most", most, "a whole number from {least} to {most}", least=1, most=MOST_FOUND)
-        for name, value in (("words", words), ("task", task), ("tag", tag), ("collection", collection)):
+        for name, value in (("words", words), ("task", task)):
             if not isinstance(value, str):
                 raise InvalidRequest(name, value, "text")
-        wanted = PictureFilter(words=words, task=task, tag=tag, collection=collection, favourites=favourites is True)
-        return [_described(picture) for picture in self._library.ledger.find(self._owner(owner, page), wanted, most)]
+        marks = {"tag": tag, "collection": collection, "favourites": favourites}
+        found = self._library.ledger.pictures.find(
+            self._owner(owner, page), PictureFilter(words=words, task=task, marks=marks), most
+        )
+        return [_described(picture) for picture in found]
 
     def export_pictures(
         self, names: list[str], form: str = "archive", quality: int = 90, recipes: bool = True, owner: str = "",
@@ -330,7 +333,7 @@ class Api:
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise InvalidRequest("names", names, "a list of pictures' names")
         ids = [name.removesuffix(".png") for name in names]
-        found = self._library.ledger.pictures(self._owner(owner, page), ids)
+        found = self._library.ledger.pictures.get_all(self._owner(owner, page), ids)
         if not found or len(found) < len(set(ids)):
             raise MissingImage("There is no such picture (any more).")
         told = {"form": form, "quality": quality, "recipes": recipes}
@@ -513,9 +516,9 @@ def _notes(started: Started) -> list[str]:
 
 
 def _described(picture: Picture) -> Answer:
-    file, marks = f"{picture.id}.png", picture.marks
+    file = f"{picture.id}.png"
+    marks = {name: list(value) if isinstance(value, tuple) else value for name, value in picture.marks.items()}
     return {
-        "name": file, "url": f"/{PICTURES_URL}/{file}", "made": picture.made, "favourite": marks.is_favourite,
-        "tags": list(marks.tags), "note": marks.note, "collection": marks.collection,
+        "name": file, "url": f"/{PICTURES_URL}/{file}", "made": picture.made, **marks,
         "request": to_mapping(picture.request),
     }  # fmt: skip

@@ -13,6 +13,10 @@ const SETTLED = 400; // milliseconds
 const AHEAD = 800; // pixels below the window
 const PATIENCE = 10_000; // milliseconds; an answer that never comes does not end the scrolling
 const KEPT = 20_000; // milliseconds for which an answer that was read before may still arrive
+const COLUMNS = props.columns; // what can be said of a picture; see studio/gallery/columns
+const FLAGS = COLUMNS.filter((column) => column.kind === 'flag');
+const FIELDS = COLUMNS.filter((column) => column.kind !== 'flag');
+const FILTERED = COLUMNS.filter((column) => column.filter);
 const TASKS = ['text_to_image', 'layout_to_image', 'inpaint', 'super_resolve', 'vary', 'forward_process'];
 let pictures = [];
 let hasMore = false;
@@ -46,6 +50,8 @@ function button(text, act, name) {
   return made;
 }
 
+const columnOf = (action) => COLUMNS.find((column) => column.actions.includes(action));
+const fieldOf = (column) => find('.gallery-marks [name=' + column.name + ']');
 const isOn = (selector) => find(selector).getAttribute('aria-pressed') === 'true';
 
 // The beginning of a day that a person names, in seconds, or of the day after it.
@@ -58,14 +64,15 @@ function wanted(before) {
   const told = {
     words: find('.gallery-words').value,
     task: find('.gallery-task').value,
-    tag: find('.gallery-tag').value,
-    collection: find('.gallery-collection').value,
     since: day('.gallery-since'),
     until: day('.gallery-until', true),
     like,
     shows: isOn('.gallery-shows'),
   };
-  return { ...told, favourites: isOn('.gallery-favourites'), deleted: isOn('.gallery-bin'), before: before || null };
+  for (const { kind, filter } of FILTERED) {
+    told[filter] = kind === 'flag' ? isOn('.gallery-' + filter) : find('.gallery-' + filter).value;
+  }
+  return { ...told, deleted: isOn('.gallery-bin'), before: before || null };
 }
 
 const isAsking = () => performance.now() - askedAt < PATIENCE;
@@ -78,7 +85,7 @@ function ask(before) {
 function act(what, ids, more = {}) {
   if (!ids.length) return;
   if (what !== 'mark') saveNow();
-  if (what === 'tag' || what === 'gather') ids.forEach((id) => said.delete(id));
+  if (FIELDS.includes(columnOf(what))) ids.forEach((id) => said.delete(id));
   if (what !== 'mark') askedAt = performance.now(); // whose answer brings no pictures
   chosen.clear();
   undone = what === 'delete' ? ids : [];
@@ -107,7 +114,8 @@ function makeOne(picture) {
   box.addEventListener('change', () => choose(picture.id, box.checked));
   label.append(box);
   one.append(open, label);
-  if (picture.favourite) one.append(make('span', 'gallery-star', '★'));
+  const symbols = FLAGS.filter((flag) => picture[flag.name]).map((flag) => flag.symbol).join('');
+  if (symbols) one.append(make('span', 'gallery-star', symbols));
   return one;
 }
 
@@ -175,7 +183,10 @@ function show(id) {
   send.addEventListener('change', () => (large.close(), trigger('send', { id, to: send.value })));
   find('.gallery-acts').replaceChildren(
     button(say('use'), () => (large.close(), trigger('use', { id })), 'is-first'),
-    button(picture.favourite ? say('unfavour') : say('favour'), () => (large.close(), act(picture.favourite ? 'unfavour' : 'favour', [id]))),
+    ...FLAGS.map((flag) => {
+      const action = flag.actions[picture[flag.name] ? 1 : 0];
+      return button(say(action), () => (large.close(), act(action, [id])));
+    }),
     send,
     button(say('alike'), () => (large.close(), lookAlike(id))),
     button(say('replay'), () => trigger('replay', { id })),
@@ -183,14 +194,20 @@ function show(id) {
     link,
     button(deleted ? say('restore') : say('delete'), () => (large.close(), act(deleted ? 'restore' : 'delete', [id]))),
   );
-  find('.gallery-tags').value = picture.tags.join(', ');
-  find('.gallery-into').value = picture.collection;
-  find('.gallery-note').value = picture.note;
+  for (const column of FIELDS) {
+    const value = picture[column.name];
+    fieldOf(column).value = column.kind === 'words' ? value.join(', ') : value;
+  }
   find('.gallery-verdict').hidden = true;
   find('.gallery-tree').replaceChildren();
   treeOf = id;
   trigger('tree', { id });
   if (!large.open) large.showModal();
+}
+
+function written(column) {
+  const text = fieldOf(column).value;
+  return column.kind === 'words' ? text.split(/[,，、]/).map((word) => word.trim()).filter(Boolean) : text;
 }
 
 // What a person has said of the picture that is shown, once: when the fields have been left alone for a moment, or the
@@ -200,8 +217,7 @@ function saveMarks() {
   saving = null;
   const picture = current; // which may be on the page no more
   if (!picture) return;
-  const tags = find('.gallery-tags').value.split(/[,，、]/).map((tag) => tag.trim()).filter(Boolean);
-  const marks = { tags, note: find('.gallery-note').value, collection: find('.gallery-into').value };
+  const marks = Object.fromEntries(FIELDS.map((column) => [column.name, written(column)]));
   Object.assign(picture, marks);
   said.set(picture.id, { marks, until: performance.now() + KEPT });
   act('mark', [picture.id], { marks });
@@ -262,9 +278,11 @@ function compareTwo(ids) {
 // One line, asked for in a small window.
 function askName(what, ids) {
   const box = find('.gallery-asked');
+  const input = box.querySelector('input');
   box.querySelector('span').textContent = say(what);
-  box.querySelector('input').value = '';
-  box.querySelector('form').onsubmit = () => act(what, ids, { name: box.querySelector('input').value });
+  input.value = '';
+  suggest(input, columnOf(what));
+  box.querySelector('form').onsubmit = () => act(what, ids, { name: input.value });
   box.showModal();
 }
 
@@ -343,6 +361,49 @@ async function poll(errand) {
   }
 }
 
+// Lets a person choose among the names that other pictures have, or write a new one.
+function suggest(input, column) {
+  input.maxLength = column.longest;
+  if (column.kind === 'choice') input.setAttribute('list', 'gallery-known-' + column.name);
+  else input.removeAttribute('list');
+}
+
+function makeField(column) {
+  const label = make('label');
+  const field = make(column.kind === 'text' ? 'textarea' : 'input');
+  field.name = column.name;
+  if (column.kind === 'text') field.rows = 2;
+  if (column.kind !== 'words') suggest(field, column);
+  field.addEventListener('input', saveSoon);
+  label.append(make('span', '', say(column.name)), field);
+  find('.gallery-marks').append(label);
+  if (column.kind !== 'choice') return;
+  const known = make('datalist');
+  known.id = 'gallery-known-' + column.name;
+  find('.gallery-marks').append(known);
+}
+
+function makeFilter(column) {
+  if (column.kind === 'flag') {
+    const toggle = make('button', 'gallery-' + column.filter);
+    toggle.type = 'button';
+    toggle.setAttribute('aria-pressed', 'false');
+    find('.gallery-bin').before(toggle);
+    return;
+  }
+  const select = make('select', 'gallery-' + column.filter);
+  select.hidden = true;
+  select.setAttribute('aria-label', say('any_' + column.filter));
+  find('.gallery-more .gallery-date').before(select);
+}
+
+function makeAction(column) {
+  const made = make('button');
+  made.type = 'button';
+  made.dataset.do = column.actions[0];
+  find('[data-do=compare]').before(made);
+}
+
 function fillChoice(selector, names, every) {
   const select = find(selector);
   const chosenName = select.value;
@@ -377,10 +438,12 @@ function offer(jobs) {
   box.replaceChildren(make('p', '', say('interrupted')), ...rows);
 }
 
-function fillNames(value) {
-  fillChoice('.gallery-tag', value.tags, say('any_tag'));
-  fillChoice('.gallery-collection', value.collections, say('any_collection'));
-  find('#gallery-collections').replaceChildren(...value.collections.map((name) => new Option(name, name)));
+function fillNames(names) {
+  for (const column of FIELDS.filter((each) => each.filter)) {
+    const inUse = names[column.filter];
+    fillChoice('.gallery-' + column.filter, inUse, say('any_' + column.filter));
+    if (column.kind === 'choice') find('#gallery-known-' + column.name).replaceChildren(...inUse.map((name) => new Option(name, name)));
+  }
 }
 
 function take() {
@@ -390,7 +453,7 @@ function take() {
   if (value.tree) showTree(value.tree);
   if (value.replay) showVerdict(value.replay);
   if (value.errand) poll(value.errand);
-  if (value.tags) fillNames(value);
+  if (value.names) fillNames(value.names);
   if (!value.pictures) return;
   if (value.pending) setTimeout(() => (like || isOn('.gallery-shows')) && !large.open && !chosen.size && ask(), LOOK_AGAIN);
   askedAt = -Infinity;
@@ -409,6 +472,9 @@ function take() {
   requestAnimationFrame(look);
 }
 
+FIELDS.forEach(makeField);
+FILTERED.forEach(makeFilter);
+COLUMNS.filter((column) => column.actions.length).forEach(makeAction);
 const search = find('.gallery-words');
 let pause = null;
 search.placeholder = say('search');
@@ -419,15 +485,10 @@ search.addEventListener('input', () => {
 });
 find('.gallery-task').append(new Option(say('any'), ''), ...TASKS.map((tab) => new Option(words['tab_' + tab], tab.replaceAll('_', '-'))));
 find('.gallery-task').setAttribute('aria-label', say('any'));
-for (const name of ['task', 'tag', 'collection', 'since', 'until']) find('.gallery-' + name).addEventListener('change', () => ask());
-find('.gallery-tag').setAttribute('aria-label', say('any_tag'));
-find('.gallery-collection').setAttribute('aria-label', say('any_collection'));
+const selects = FILTERED.filter((column) => column.kind !== 'flag').map((column) => column.filter);
+for (const name of ['task', ...selects, 'since', 'until']) find('.gallery-' + name).addEventListener('change', () => ask());
 find('.gallery-since').previousElementSibling.textContent = say('since');
 find('.gallery-until').previousElementSibling.textContent = say('until');
-for (const [name, key] of [['tags', 'tags'], ['into', 'collection'], ['note', 'note']]) {
-  find('.gallery-' + name).previousElementSibling.textContent = say(key);
-  find('.gallery-' + name).addEventListener('input', saveSoon);
-}
 find('.gallery-more summary').textContent = say('more');
 find('.gallery-more').open = window.innerWidth > NARROW;
 find('.gallery-bare span').textContent = say('bare');
@@ -456,7 +517,8 @@ find('.gallery-asked button[type=submit]').textContent = say('done');
 find('.gallery-read .is-first').textContent = say('use');
 find('.gallery-like').textContent = say('like');
 find('.gallery-like').addEventListener('click', () => lookAlike(null));
-for (const name of ['favourites', 'bin', 'shows']) {
+const toggles = FILTERED.filter((column) => column.kind === 'flag').map((column) => column.filter);
+for (const name of [...toggles, 'bin', 'shows']) {
   const toggle = find('.gallery-' + name);
   toggle.textContent = say(name);
   toggle.addEventListener('click', () => {
@@ -473,7 +535,7 @@ for (const each of chosenBar.querySelectorAll('[data-do]')) {
     if (what === 'none') (chosen.clear(), paintChosen());
     else if (what === 'zip') startExport('archive', ids);
     else if (what === 'compare') compareTwo(ids);
-    else if (what === 'tag' || what === 'gather') askName(what, ids);
+    else if (FIELDS.includes(columnOf(what))) askName(what, ids);
     else act(what, ids);
   });
 }

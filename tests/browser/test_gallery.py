@@ -21,7 +21,8 @@ from storybook.world.paint import render
 from storybook.world.scene import scene
 from studio.gallery import open_gallery
 from studio.gallery.containers import read_recipe
-from studio.gallery.ledger import Entry, Ledger
+from studio.gallery.ledger import Ledger
+from studio.gallery.pictures import Entry
 from studio.gallery.recipe import Recipe
 from studio.gallery.store import Store
 from studio.images.pixels import Pixels
@@ -136,7 +137,7 @@ def test_thousands_are_scrolled_through_a_page_at_a_time(tmp_path: Path, chromiu
     for number in range(150):
         recipe = Recipe(TextToImage(prompt=f"house {number}", pack="storybook", width=64, height=64, seed=number))
         path = store.add(Pixels(1, 1, b"rgb"), recipe)
-        ledger.add(Entry(path, recipe, ""))
+        ledger.pictures.add(Entry(path, recipe, ""))
         first = first or path
     ledger.close()
     assert first is not None
@@ -180,17 +181,17 @@ def test_what_is_said_of_pictures_is_kept_and_two_are_compared(studio: Studio, o
     page.locator(".gallery-words").fill(word)
     expect(page.locator(GRID)).to_have_count(2, timeout=MINUTE)
     page.locator(f"{GRID} > button").first.click()
-    page.locator(".gallery-tags").fill(f"sunny, {word}t")
-    page.locator(".gallery-note").fill("for <b>Anna</b>")
-    page.locator(".gallery-into").fill(f"Book {word}")
-    page.locator(".gallery-into").press("Tab")
+    page.locator(".gallery-marks [name=tags]").fill(f"sunny, {word}t")
+    page.locator(".gallery-marks [name=note]").fill("for <b>Anna</b>")
+    page.locator(".gallery-marks [name=collection]").fill(f"Book {word}")
+    page.locator(".gallery-marks [name=collection]").press("Tab")
     page.locator(".gallery-large .gallery-close").click()
     expect(page.locator(".gallery-collection option")).to_have_count(2, timeout=MINUTE)
     page.locator(".gallery-collection").select_option(f"Book {word}")
     expect(page.locator(GRID)).to_have_count(1, timeout=MINUTE)
     page.locator(f"{GRID} > button").first.click()
-    expect(page.locator(".gallery-note")).to_have_value("for <b>Anna</b>")
-    expect(page.locator(".gallery-tags")).to_have_value(re.compile("sunny"))
+    expect(page.locator(".gallery-marks [name=note]")).to_have_value("for <b>Anna</b>")
+    expect(page.locator(".gallery-marks [name=tags]")).to_have_value(re.compile("sunny"))
     page.locator(".gallery-large .gallery-close").click()
     page.locator(".gallery-collection").select_option("")
     expect(page.locator(GRID)).to_have_count(2, timeout=MINUTE)
@@ -226,29 +227,29 @@ def test_a_star_outlives_a_note_and_a_note_a_filter(studio: Studio, open_page: O
     page.locator(".gallery-words").fill(word)
     expect(page.locator(GRID)).to_have_count(1, timeout=MINUTE)
     page.locator(f"{GRID} > button").click()
-    page.locator(".gallery-tags").fill(f"{word}one")
-    page.locator(".gallery-note").fill("first")
+    page.locator(".gallery-marks [name=tags]").fill(f"{word}one")
+    page.locator(".gallery-marks [name=note]").fill("first")
     page.locator(".gallery-acts button", has_text="Favourite").click()
     expect(page.locator(f"{GRID} .gallery-star")).to_be_visible()
     page.locator(f"{GRID} > button").click()
-    expect(page.locator(".gallery-note")).to_have_value("first")
+    expect(page.locator(".gallery-marks [name=note]")).to_have_value("first")
     page.locator(".gallery-large .gallery-close").click()
     expect(page.locator(".gallery-tag option", has_text=f"{word}one")).to_have_count(1, timeout=MINUTE)
     page.locator(".gallery-tag").select_option(f"{word}one")
     page.locator(f"{GRID} > button").click()
     expect(page.locator(".gallery-acts button", has_text="No favourite")).to_be_visible()
-    expect(page.locator(".gallery-note")).to_have_value("first")
-    page.locator(".gallery-tags").fill(f"{word}two")
+    expect(page.locator(".gallery-marks [name=note]")).to_have_value("first")
+    page.locator(".gallery-marks [name=tags]").fill(f"{word}two")
     expect(page.locator(".gallery-tag option", has_text=f"{word}two")).to_have_count(1, timeout=MINUTE)  # it is saved
-    page.locator(".gallery-note").fill("second")
+    page.locator(".gallery-marks [name=note]").fill("second")
     page.wait_for_timeout(1500)  # and the tab is closed, the hand still on the note
     page.reload()
     _open_gallery(page)
     page.locator(".gallery-words").fill(word)
     expect(page.locator(GRID)).to_have_count(1, timeout=MINUTE)
     page.locator(f"{GRID} > button").click()
-    expect(page.locator(".gallery-note")).to_have_value("second")
-    expect(page.locator(".gallery-tags")).to_have_value(f"{word}two")
+    expect(page.locator(".gallery-marks [name=note]")).to_have_value("second")
+    expect(page.locator(".gallery-marks [name=tags]")).to_have_value(f"{word}two")
     expect(page.locator(".gallery-acts button", has_text="No favourite")).to_be_visible()
 
 
@@ -348,7 +349,7 @@ def test_pictures_are_found_by_what_they_show(tmp_path: Path, chromium: Browser)
             Recipe(TextToImage(prompt="x", pack="storybook", width=128, height=128, seed=seed)),
             Pixels.of(render(scene(seed), 128)),
         )
-        ledger.add(Entry(store.add(pixels, recipe), recipe, pixels.digest))
+        ledger.pictures.add(Entry(store.add(pixels, recipe), recipe, pixels.digest))
     ledger.close()
     with running_studio(tmp_path) as studio:
         page = chromium.new_page(locale="en-US")

@@ -9,7 +9,8 @@ import pytest
 
 from studio.cli import main
 from studio.gallery import open_gallery
-from studio.gallery.ledger import Entry, Marks
+from studio.gallery.marks import Marks
+from studio.gallery.pictures import Entry
 from studio.gallery.recipe import Recipe
 from studio.images.pixels import Pixels
 from tests.miniature import ask
@@ -20,8 +21,8 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     store, ledger = open_gallery(tmp_path / "one")
     for seed, prompt in enumerate(("a red house", "a blue boat", "夜晚的红房子")):
         recipe, pixels = Recipe(ask(prompt, seed=seed, pack="storybook")), Pixels(16, 16, bytes([seed] * 768))
-        marks = Marks(seed == 0, ("sunny",))
-        ledger.add(
+        marks = Marks(favourite=seed == 0, tags=("sunny",))
+        ledger.pictures.add(
             Entry(store.add(pixels, recipe), recipe, pixels.digest, owner="a" * 32, made=1e9 + seed, marks=marks)
         )
     ledger.close()

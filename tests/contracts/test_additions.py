@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from studio.backends.client import EngineHandle, LocalClient
+from studio.backends.client import EngineHandle
+from studio.backends.local import LocalClient
 from studio.backends.messages import Command, Message, WorkerOptions
 from studio.engine.engine import Engine
 from studio.errors import InvalidRequest, PackError

@@ -27,8 +27,10 @@ from studio.gallery import open_gallery
 from studio.gallery.containers import png_text
 from studio.gallery.exports import Options, find_form, forms
 from studio.gallery.importing import MOST_ENTRIES, Archive, Folder, Importer, Report
-from studio.gallery.ledger import Entry, Ledger, Marks, Picture
+from studio.gallery.ledger import Ledger
+from studio.gallery.marks import Marks
 from studio.gallery.parameters import to_parameters
+from studio.gallery.pictures import Entry, Picture
 from studio.gallery.recipe import Recipe
 from studio.gallery.store import Store
 from studio.gallery.wanted import PictureFilter
@@ -56,15 +58,15 @@ class Gallery:
     ledger: Ledger
 
     def draw(self, request: object, marks: Marks = Marks(), owner: str = ME, made: float | None = None) -> str:  # noqa: B008
-        rng = np.random.default_rng(len(self.ledger.names(owner, PictureFilter())))
+        rng = np.random.default_rng(len(self.ledger.pictures.names(owner, PictureFilter())))
         pixels = Pixels.of(rng.integers(256, size=(64, 64, 3), dtype=np.uint8))
         recipe = Recipe(request, "0123456789", None, "f" * 16)  # type: ignore[arg-type]
         path = self.store.add(pixels, recipe)
-        self.ledger.add(Entry(path, recipe, pixels.digest, "", owner, made, 1.5, marks))
+        self.ledger.pictures.add(Entry(path, recipe, pixels.digest, "", owner, made, 1.5, marks))
         return path.stem
 
     def all(self) -> list[Picture]:
-        return self.ledger.pictures(ME, self.ledger.names(ME, PictureFilter()))
+        return self.ledger.pictures.get_all(ME, self.ledger.pictures.names(ME, PictureFilter()))
 
     def export(self, form: str, **options: object) -> bytes:
         stream = io.BytesIO()
@@ -86,7 +88,11 @@ def gallery(tmp_path: Path) -> Iterator[Gallery]:
 @pytest.fixture
 def full(gallery: Gallery) -> Gallery:
     for number, prompt in enumerate(PROMPTS):
-        marks = Marks(number == 0, ("tag one", "二"), 'a <note> "of" mine', "A & B") if number < 3 else Marks()
+        marks = (
+            Marks(favourite=number == 0, tags=("tag one", "二"), note='a <note> "of" mine', collection="A & B")
+            if number < 3
+            else Marks()
+        )
         gallery.draw(ask(prompt, seed=number, pack="storybook"), marks, made=1_700_000_000.0 + number)
     return gallery
 
@@ -258,7 +264,7 @@ def test_exports_hold_one_picture_at_a_time(gallery: Gallery) -> None:
     import tracemalloc
 
     ids = [gallery.draw(ask(seed=seed, pack="storybook")) for seed in range(40)]
-    pictures = gallery.ledger.pictures(ME, ids)
+    pictures = gallery.ledger.pictures.get_all(ME, ids)
 
     class Nowhere(io.RawIOBase):
         at = 0
@@ -348,7 +354,7 @@ def test_a_list_of_files_that_is_too_long_is_refused_before_it_is_read(empty: Ga
 def test_what_is_in_the_bin_or_was_lost_comes_back_by_an_import(gallery: Gallery) -> None:
     binned, lost = (gallery.draw(ask("a house", seed=seed, pack="storybook")) for seed in (1, 2))
     archive, before = gallery.export("archive"), gallery.store.read(lost)
-    gallery.ledger.delete(ME, [binned])
+    gallery.ledger.pictures.delete(ME, [binned])
     gallery.store.path(lost).unlink()
     gallery.ledger.repair(gallery.store.folder)
     report = gallery.take(archive)

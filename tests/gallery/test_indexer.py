@@ -13,7 +13,8 @@ from storybook.world.scene import scene
 from studio.backends.local import LocalClient
 from studio.gallery import open_gallery
 from studio.gallery.indexer import Indexer
-from studio.gallery.ledger import Entry, Ledger
+from studio.gallery.ledger import Ledger
+from studio.gallery.pictures import Entry
 from studio.gallery.recipe import Recipe
 from studio.gallery.wanted import PictureFilter
 from studio.images.pixels import Pixels
@@ -36,10 +37,10 @@ def looked_at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LocalC
     for seed in range(SCENES):
         pixels, recipe = Pixels.of(render(scene(seed), 128)), Recipe(ask("x", seed=seed))
         path = store.add(pixels, recipe)
-        ledger.add(Entry(path, recipe, pixels.digest, owner=ME))
+        ledger.pictures.add(Entry(path, recipe, pixels.digest, owner=ME))
         times[path.stem] = scene(seed).time
     damaged = store.add(Pixels.of(np.zeros((64, 64, 3), np.uint8)), Recipe(ask("damaged")))
-    ledger.add(Entry(damaged, Recipe(ask("damaged")), "", owner=ME))
+    ledger.pictures.add(Entry(damaged, Recipe(ask("damaged")), "", owner=ME))
     damaged.write_bytes(b"no picture")
     with LocalClient(Settings(device="cpu", batch=2, data=folder)) as client:
         indexer = Indexer(client, store, ledger)
@@ -53,7 +54,7 @@ def _wait(client: LocalClient, ledger: Ledger) -> None:
     deadline = time.monotonic() + WITHIN_SECONDS
     while time.monotonic() < deadline:
         model = client.look([])
-        if model is not None and not ledger.without_vector(model.name, 1):
+        if model is not None and not ledger.vectors.lacking(model.name, 1):
             return
         time.sleep(0.2)
     raise AssertionError("not all pictures were looked at in time")
@@ -66,7 +67,7 @@ def test_words_find_pictures_that_show_them_in_three_languages(
     client, ledger, times = looked_at
     seen = client.look([words])
     assert seen is not None
-    found = ledger.alike(ME, PictureFilter(), seen.name, np.frombuffer(seen.vectors[0], np.float32), 8)
+    found = ledger.vectors.alike(ME, PictureFilter(), seen.name, np.frombuffer(seen.vectors[0], np.float32), 8)
     nights = sum(times[picture.id] == "night" for picture, _ in found)
     assert nights >= 7, "eight of these are asked for, and there are more of them"
 
@@ -79,9 +80,9 @@ def test_a_picture_is_most_like_itself_and_its_neighbours_share_its_light_more_o
     assert seen is not None
     right = 0
     for name, light in times.items():
-        vector = ledger.vector_of(seen.name, name)
+        vector = ledger.vectors.of(seen.name, name)
         assert vector is not None
-        (itself, cosine), *others = ledger.alike(ME, PictureFilter(), seen.name, vector, 4)
+        (itself, cosine), *others = ledger.vectors.alike(ME, PictureFilter(), seen.name, vector, 4)
         assert (itself.id, round(cosine, 3)) == (name, 1.0)
         right += sum(times[other.id] == light for other, _ in others)
     assert right > 0.4 * 3 * SCENES, "a quarter would be chance; what else is in a picture counts, too"
@@ -91,7 +92,7 @@ def test_nobody_finds_what_is_somebody_else_s(looked_at: tuple[LocalClient, Ledg
     client, ledger, _ = looked_at
     seen = client.look(["a house"])
     assert seen is not None
-    assert ledger.alike(YOU, PictureFilter(), seen.name, np.frombuffer(seen.vectors[0], np.float32)) == []
+    assert ledger.vectors.alike(YOU, PictureFilter(), seen.name, np.frombuffer(seen.vectors[0], np.float32)) == []
 
 
 def test_the_model_says_the_same_as_the_pack_that_draws(

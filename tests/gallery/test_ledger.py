@@ -16,8 +16,11 @@ import pytest
 from studio.errors import LedgerError, MissingImage, StudioError
 from studio.gallery import open_gallery
 from studio.gallery.database import FILE
-from studio.gallery.ledger import KEPT_IN_BIN, PAGE, Entry, Ledger, Marks
+from studio.gallery.ledger import Ledger
+from studio.gallery.marks import Marks
+from studio.gallery.pictures import PAGE, Entry
 from studio.gallery.recipe import Recipe
+from studio.gallery.repair import KEPT_IN_BIN
 from studio.gallery.store import Store
 from studio.gallery.wanted import PictureFilter
 from studio.images.pixels import Pixels
@@ -38,12 +41,12 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 def _draw(data: Path, ledger: Ledger, request: TextToImage, owner: str = ME, job: str = "") -> str:
     recipe, pixels = Recipe(request, "abc"), Pixels(1, 1, b"rgb")
     path = Store(data).add(pixels, recipe)
-    ledger.add(Entry(path, recipe, pixels.digest, job, owner, seconds=1.5))
+    ledger.pictures.add(Entry(path, recipe, pixels.digest, job, owner, seconds=1.5))
     return path.stem
 
 
 def _found(ledger: Ledger, owner: str = ME, **wanted: object) -> list[str]:
-    return [each.id for each in ledger.find(owner, PictureFilter(**wanted))]  # type: ignore[arg-type]
+    return [each.id for each in ledger.pictures.find(owner, PictureFilter(**wanted))]  # type: ignore[arg-type]
 
 
 def test_pictures_are_found_by_their_words_in_three_languages(tmp_path: Path, ledger: Ledger) -> None:
@@ -73,8 +76,8 @@ def test_pictures_are_found_by_their_words_in_three_languages(tmp_path: Path, le
 
 def test_pages_follow_one_another_without_gaps(tmp_path: Path, ledger: Ledger) -> None:
     ids = [_draw(tmp_path, ledger, ask(seed=seed)) for seed in range(PAGE + 5)]
-    first = ledger.find(ME, PictureFilter())
-    rest = ledger.find(ME, PictureFilter(before=(first[-1].made, first[-1].id)))
+    first = ledger.pictures.find(ME, PictureFilter())
+    rest = ledger.pictures.find(ME, PictureFilter(before=(first[-1].made, first[-1].id)))
     assert [each.id for each in (*first, *rest)] == ids[::-1]
 
 
@@ -85,11 +88,11 @@ def test_each_sees_their_own_and_a_studio_of_one_person_shows_all(tmp_path: Path
     nobody_s = _draw(tmp_path, ledger, ask(), "")
     assert _found(ledger, "") == [], "a browser without a name yet"
     with pytest.raises(MissingImage):
-        ledger.picture(ME, yours)
-    ledger.delete(ME, [yours])
-    ledger.favour(ME, [yours], is_favourite=True)
+        ledger.pictures.get(ME, yours)
+    ledger.pictures.delete(ME, [yours])
+    ledger.marks.act(ME, [yours], "favour")
     assert _found(ledger, YOU) == [yours]
-    assert not ledger.picture(YOU, yours).marks.is_favourite
+    assert not ledger.pictures.get(YOU, yours).marks["favourite"]
     ledger.close()
     single = Ledger(tmp_path / "many", everybody=True)
     assert set(_found(single, "anybody")) == {mine, yours, nobody_s}
@@ -99,9 +102,9 @@ def test_each_sees_their_own_and_a_studio_of_one_person_shows_all(tmp_path: Path
 def test_what_is_deleted_can_be_brought_back_until_the_bin_is_emptied(tmp_path: Path, ledger: Ledger) -> None:
     one, two = (_draw(tmp_path, ledger, ask(seed=seed)) for seed in (1, 2))
     pictures = Store(tmp_path).folder
-    ledger.delete(ME, [one, two])
+    ledger.pictures.delete(ME, [one, two])
     assert (_found(ledger), _found(ledger, deleted=True)) == ([], [two, one])
-    ledger.restore(ME, [one])
+    ledger.pictures.restore(ME, [one])
     ledger.empty_bin(pictures, time.time() - KEPT_IN_BIN)
     assert (pictures / f"{two}.png").is_file()
     ledger.empty_bin(pictures, time.time() + 1)
@@ -113,7 +116,7 @@ def test_what_is_deleted_can_be_brought_back_until_the_bin_is_emptied(tmp_path: 
 def test_a_picture_whose_row_was_lost_is_adopted_and_is_its_job_s_owner_s(tmp_path: Path) -> None:
     store, ledger = open_gallery(tmp_path)
     asked = ask("a lost house", seed=5, count=3)
-    ledger.accept("job", ME, asked)
+    ledger.jobs.accept("job", ME, asked)
     lost = store.add(Pixels(1, 1, b"rgb"), Recipe(asked.alone(1), "abc"))
     (store.folder / "half.1234.part").write_bytes(b"half")
     (store.folder / f"{'f' * 32}.png").write_bytes(b"no picture")
@@ -121,27 +124,27 @@ def test_a_picture_whose_row_was_lost_is_adopted_and_is_its_job_s_owner_s(tmp_pa
     (store.folder / f"{gone}.png").unlink()
     ledger.close()
     _, again = open_gallery(tmp_path)
-    adopted, missing = again.picture(ME, lost.stem), again.picture(ME, gone)
+    adopted, missing = again.pictures.get(ME, lost.stem), again.pictures.get(ME, gone)
     assert (adopted.text, adopted.request, adopted.is_missing) == ("a lost house", asked.alone(1), False)
     assert missing.is_missing
     assert not list(store.folder.glob("*.part"))
-    assert [each.request for each in again.interrupted(ME)] == [asked]
+    assert [each.request for each in again.jobs.interrupted(ME)] == [asked]
     again.close()
 
 
 def test_jobs_that_had_not_ended_are_offered_to_whoever_asked(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     for job, state in (("a", ""), ("b", "running"), ("c", "done"), ("d", "failed"), ("e", "cancelled")):
-        ledger.accept(job, ME, ask(job))
+        ledger.jobs.accept(job, ME, ask(job))
         if state:
-            ledger.note(job, state)
-    assert ledger.interrupted(ME) == [], "they are under way"
+            ledger.jobs.note(job, state)
+    assert ledger.jobs.interrupted(ME) == [], "they are under way"
     ledger.repair(tmp_path)
-    assert {each.job for each in ledger.interrupted(ME)} == {"a", "b"}
-    assert ledger.interrupted(YOU) == []
-    ledger.dismiss(YOU, "a")
-    ledger.dismiss(ME, "b")
-    assert [each.job for each in ledger.interrupted(ME)] == ["a"]
+    assert {each.job for each in ledger.jobs.interrupted(ME)} == {"a", "b"}
+    assert ledger.jobs.interrupted(YOU) == []
+    ledger.jobs.dismiss(YOU, "a")
+    ledger.jobs.dismiss(ME, "b")
+    assert [each.job for each in ledger.jobs.interrupted(ME)] == ["a"]
     ledger.close()
 
 
@@ -152,17 +155,17 @@ def test_a_job_all_of_whose_pictures_are_here_is_not_offered_again(tmp_path: Pat
     store, ledger = open_gallery(tmp_path)
     asked = ask("three houses", seed=5, count=3)
     for job, pictures in (("whole", (0, 1, 2)), ("half", (0, 2)), ("twice the same", (1, 1, 1)), ("none", ())):
-        ledger.accept(job, ME, replace(asked, prompt=job))
-        ledger.note(job, "running")
+        ledger.jobs.accept(job, ME, replace(asked, prompt=job))
+        ledger.jobs.note(job, "running")
         for number, index in enumerate(pictures):
             recipe = Recipe(replace(asked, prompt=job, precision=precision).alone(index), "abc")
             path = store.add(Pixels(1, 1, b"rgb"), recipe)
             if number >= lost:
-                ledger.add(Entry(path, recipe, "", job))
+                ledger.pictures.add(Entry(path, recipe, "", job))
     ledger.close()
     _, again = open_gallery(tmp_path)
-    assert {each.job for each in again.interrupted(ME)} == {"half", "twice the same", "none"}
-    assert again.count(ME, PictureFilter()) == 8, "each is whoever's who asked for it"
+    assert {each.job for each in again.jobs.interrupted(ME)} == {"half", "twice the same", "none"}
+    assert again.pictures.count(ME, PictureFilter()) == 8, "each is whoever's who asked for it"
     again.close()
 
 
@@ -170,12 +173,12 @@ def test_pictures_without_a_row_are_shared_out_among_jobs_that_asked_for_the_sam
     store, ledger = open_gallery(tmp_path)
     asked = ask("a house", seed=5, count=2)
     for job in ("a", "b"):
-        ledger.accept(job, ME, asked)
+        ledger.jobs.accept(job, ME, asked)
         for index in range(2):
             store.add(Pixels(1, 1, b"rgb"), Recipe(asked.alone(index), "abc"))
     ledger.close()
     _, again = open_gallery(tmp_path)
-    assert again.interrupted(ME) == []
+    assert again.jobs.interrupted(ME) == []
     again.close()
 
 
@@ -201,12 +204,12 @@ def test_what_cannot_be_written_is_an_error_that_says_so_and_leaves_nothing_half
 ) -> None:
     path = Store(tmp_path).add(Pixels(1, 1, b"rgb"), Recipe(ask(), "abc"))
     entry = Entry(path, Recipe(ask(), "abc"), "", owner=ME)
-    ledger.add(entry)
+    ledger.pictures.add(entry)
     with pytest.raises(LedgerError, match="cannot be written"):
-        ledger.add(entry)  # twice
+        ledger.pictures.add(entry)  # twice
     assert len(_found(ledger)) == 1
-    ledger.favour(ME, [path.stem], is_favourite=True)
-    assert _found(ledger, favourites=True) == [path.stem]
+    ledger.marks.act(ME, [path.stem], "favour")
+    assert _found(ledger, marks={"favourites": True}) == [path.stem]
 
 
 def test_a_request_that_no_version_can_make_any_more_is_left_out(tmp_path: Path, ledger: Ledger) -> None:
@@ -220,15 +223,15 @@ def test_a_request_that_no_version_can_make_any_more_is_left_out(tmp_path: Path,
 
 def test_the_largest_seed_is_kept_exactly(tmp_path: Path, ledger: Ledger) -> None:
     id_ = _draw(tmp_path, ledger, replace(ask(), seed=2**63 - 1))
-    assert ledger.picture(ME, id_).seed == 2**63 - 1
+    assert ledger.pictures.get(ME, id_).seed == 2**63 - 1
 
 
 def test_what_a_person_says_of_a_picture_leaves_its_star(tmp_path: Path, ledger: Ledger) -> None:
     """The page that sends a note may not know of a star that was set since."""
     id_ = _draw(tmp_path, ledger, ask("a house"))
-    ledger.favour(ME, [id_], is_favourite=True)
-    ledger.mark(ME, id_, Marks(note="mine"))
-    assert ledger.picture(ME, id_).marks == Marks(True, (), "mine")
+    ledger.marks.act(ME, [id_], "favour")
+    ledger.marks.change(ME, id_, {"note": "mine"})
+    assert ledger.pictures.get(ME, id_).marks == Marks(favourite=True, note="mine")
 
 
 def test_what_leaves_the_bin_for_good_leaves_nothing_behind(tmp_path: Path, ledger: Ledger) -> None:
@@ -237,7 +240,7 @@ def test_what_leaves_the_bin_for_good_leaves_nothing_behind(tmp_path: Path, ledg
     small = store.thumbnails / f"{id_}.webp"
     small.parent.mkdir(exist_ok=True)
     small.write_bytes(b"small")
-    ledger.delete(ME, [id_])
+    ledger.pictures.delete(ME, [id_])
     ledger.empty_bin(store.folder, time.time() + 1)
     assert not store.path(id_).exists()
     assert not small.exists()

@@ -14,6 +14,7 @@ from studio.events import Drawn, Failed, Finished, Previewed, Started
 from studio.gallery import store as store_module
 from studio.gallery.containers import read_recipe
 from studio.gallery.ledger import Ledger
+from studio.gallery.pictures import PictureTable
 from studio.gallery.recorder import Recorder
 from studio.gallery.store import Store
 from studio.gallery.wanted import PictureFilter
@@ -101,10 +102,10 @@ def test_a_row_follows_the_file_and_the_job_s_end_is_written_down(tmp_path: Path
     recorder.accept("job", "me", ask(seed=4))
     for event in (Started("job"), DRAWN, Finished("job")):
         recorder(event)
-    (picture,) = ledger.find("me", PictureFilter())
+    (picture,) = ledger.pictures.find("me", PictureFilter())
     assert (picture.seed, picture.seconds, picture.model_hash) == (4, 1.5, "abc")
     ledger.repair(Store(tmp_path).folder)
-    assert ledger.interrupted("me") == []
+    assert ledger.jobs.interrupted("me") == []
 
 
 def test_a_picture_is_passed_on_although_its_row_cannot_be_written(
@@ -118,10 +119,10 @@ def test_a_picture_is_passed_on_although_its_row_cannot_be_written(
         raise LedgerError("no")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Ledger, "add", broken)
+        patched.setattr(PictureTable, "add", broken)
         drawn = recorder(DRAWN)
     assert isinstance(drawn, Drawn)
     ledger.repair(Store(tmp_path).folder)
     ledger.close()
     everybody = Ledger(tmp_path, everybody=True)
-    assert [each.id for each in everybody.find("", PictureFilter())] == [Path(str(drawn.path)).stem]
+    assert [each.id for each in everybody.pictures.find("", PictureFilter())] == [Path(str(drawn.path)).stem]

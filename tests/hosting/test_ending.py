@@ -29,8 +29,8 @@ def test_sigterm_finishes_what_is_drawn_and_refuses_what_comes(tmp_path: Path) -
         assert "being closed" in str(late)
     ledger = Ledger(tmp_path, everybody=True)
     ledger.repair(tmp_path / "pictures")
-    assert [each.text for each in ledger.find("", PictureFilter())] == ["a red house"]
-    assert ledger.interrupted("") == []
+    assert [each.text for each in ledger.pictures.find("", PictureFilter())] == ["a red house"]
+    assert ledger.jobs.interrupted("") == []
     ledger.close()
 
 
@@ -39,7 +39,7 @@ def test_what_takes_longer_than_the_grace_is_interrupted(tmp_path: Path) -> None
         Visitor(studio.url).generate(until='"running"', prompt="a long one", steps=150, count=8, browserstate="a" * 32)
     ledger = Ledger(tmp_path, everybody=True)
     ledger.repair(tmp_path / "pictures")
-    assert [each.request.prompt for each in ledger.interrupted("")] == ["a long one"]  # type: ignore[attr-defined]
+    assert [each.request.prompt for each in ledger.jobs.interrupted("")] == ["a long one"]  # type: ignore[attr-defined]
     ledger.close()
 
 

@@ -17,7 +17,8 @@ import numpy as np
 
 from studio.gallery import open_gallery
 from studio.gallery.containers import read_recipe
-from studio.gallery.ledger import Entry, Ledger, Marks
+from studio.gallery.ledger import Ledger
+from studio.gallery.pictures import Entry
 from studio.gallery.store import Store
 from studio.images.opening import open_picture
 
@@ -41,15 +42,17 @@ def write(data: Path) -> None:
         _draw(store, ledger, "sampler-ddim", 4, owner=OTHER)
         unfinished = read_recipe(HERE / "pictures" / "layout.png").request
         for name, state, reason in (("5", "running", ""), ("6", "failed", "The picture ran off to infinity.")):
-            ledger.accept(_name(name), OWNER, unfinished)
-            ledger.note(_name(name), state, reason)
-        ledger.mark(OWNER, house, Marks(tags=("sunny", "for Anna"), note="Gruß aus 北京", collection="Houses"))
-        ledger.favour(OWNER, [house, castle], is_favourite=True)
-        ledger.gather(OWNER, [castle], "Houses")
-        ledger.tag(OWNER, [boat], "sunny")
-        ledger.put_vectors(MODEL, {house: np.linspace(-1, 1, WIDTH, dtype=np.float32)})
+            ledger.jobs.accept(_name(name), OWNER, unfinished)
+            ledger.jobs.note(_name(name), state, reason)
+        ledger.marks.change(
+            OWNER, house, {"tags": ("sunny", "for Anna"), "note": "Gruß aus 北京", "collection": "Houses"}
+        )
+        ledger.marks.act(OWNER, [house, castle], "favour")
+        ledger.marks.act(OWNER, [castle], "gather", "Houses")
+        ledger.marks.act(OWNER, [boat], "tag", "sunny")
+        ledger.vectors.put(MODEL, {house: np.linspace(-1, 1, WIDTH, dtype=np.float32)})
     with patch("time.time", return_value=NEVER):
-        ledger.delete(OWNER, [gone])
+        ledger.pictures.delete(OWNER, [gone])
     ledger.close()
 
 
@@ -57,13 +60,13 @@ def _draw(store: Store, ledger: Ledger, name: str, number: int, owner: str = OWN
     """A job whose picture is that of the corpus called ``name``; returns the name that it has from now on."""
     file = HERE / "pictures" / f"{name}.png"
     recipe, pixels, job, id_ = read_recipe(file), open_picture(file.read_bytes()), _name(f"job {name}"), _name(name)
-    ledger.accept(job, owner, recipe.request)
-    ledger.note(job, "running")
+    ledger.jobs.accept(job, owner, recipe.request)
+    ledger.jobs.note(job, "running")
     store.put_back(id_, pixels, recipe)
-    ledger.add(Entry(store.path(id_), recipe, pixels.digest, job, made=MADE + number, seconds=1.5))
+    ledger.pictures.add(Entry(store.path(id_), recipe, pixels.digest, job, made=MADE + number, seconds=1.5))
     if number == 0:
         store.add_trajectory(store.path(id_), [b"\xff\xd8 one", b"\xff\xd8 two"])
-    ledger.note(job, "done")
+    ledger.jobs.note(job, "done")
     return id_
 
 

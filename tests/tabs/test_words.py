@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from studio.gallery.column import Column
+from studio.gallery.columns import columns
 from studio.sampling.catalogue import SAMPLERS
+from tabs.components.gallery_view import column_words
 from tabs.locale.words import LANGUAGES, SAMPLER_WORDS, WORDS, sampler_key, table, words_of
 
 TABS = Path(__file__).parents[2] / "tabs"
@@ -39,6 +42,11 @@ def test_every_word_that_the_page_says_is_in_the_table() -> None:
                 assert node.args[0].value in known, f"{file.name}: {node.args[0].value}"
 
 
+@pytest.mark.parametrize("column", columns().values(), ids=lambda column: column.name)
+def test_a_column_of_the_gallery_has_its_words(column: Column) -> None:
+    assert set(column_words(column)) <= set(table()["en"])
+
+
 def test_every_word_of_the_table_is_said() -> None:
     """A word that nobody says any more would be translated for ever."""
     spoken = [*TABS.glob("**/*.py"), *TABS.glob("static/*.js"), *TABS.glob("static/*.html")]
@@ -48,6 +56,7 @@ def test_every_word_of_the_table_is_said() -> None:
     text = "".join(file.read_text() for file in files)
     quoted = {*re.findall(r"['\"](\w+)['\"]", text), *re.findall(r"words\.(\w+)", text)}
     quoted |= {file.stem for file in (studio / "gallery" / "exports").glob("*.py")}  # forms are called as their files
+    quoted |= {word for column in columns().values() for word in column_words(column)}
     for key in WORDS:
         plain = re.sub(
             "^(live|editor|shape|fill|gallery_form|gallery_because|gallery_fact|gallery)_", "", key

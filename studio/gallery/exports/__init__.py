@@ -21,7 +21,7 @@ import PIL.Image
 
 from studio.errors import InvalidRequest, NoRecipe
 from studio.gallery.containers import read_recipe
-from studio.gallery.ledger import Picture
+from studio.gallery.pictures import Picture
 from studio.gallery.recipe import Recipe
 from studio.gallery.store import Store
 from studio.images.pixels import Pixels

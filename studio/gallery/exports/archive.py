@@ -13,7 +13,7 @@ from typing import BinaryIO
 from studio.errors import MissingImage
 from studio.gallery.converted import write_as
 from studio.gallery.exports import Names, Options, readable
-from studio.gallery.ledger import Picture
+from studio.gallery.pictures import Picture
 from studio.gallery.store import Store
 from studio.requests import to_mapping
 
@@ -32,12 +32,10 @@ def write(pictures: Iterable[Picture], store: Store, file: BinaryIO, options: Op
             name = names.new(picture, "png")
             made = max(EARLIEST, time.localtime(picture.made)[:6])
             archive.writestr(zipfile.ZipInfo(name, made), store.read(picture.id))
-            marks = picture.marks
             line = {
                 "file": name, "request": to_mapping(recipe.request), "model_hash": recipe.model_hash,
                 "revision": recipe.revision, "made": picture.made, "seconds": picture.seconds,
-                "favourite": marks.is_favourite, "tags": marks.tags, "note": marks.note,
-                "collection": marks.collection,
+                **picture.marks,
             }  # fmt: skip
             lines.append(json.dumps(line, ensure_ascii=False))
             digests |= dict.fromkeys(recipe.request.named.values())

@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from typing import BinaryIO
 
 from studio.errors import InvalidRequest
+from studio.gallery.columns import columns
 from studio.gallery.exports import Names, Options, readable
-from studio.gallery.ledger import Picture
+from studio.gallery.pictures import Picture
 from studio.gallery.store import Store
 
 ENDING, MEDIA_TYPE = "zip", "application/zip"
@@ -33,7 +34,7 @@ size_categories: [{size}]
 | `negative`, `seed`, `steps`, `sampler`, `guidance` | how it was drawn |
 | `task` | what was asked for: text-to-image, inpaint ... |
 | `model`, `model_hash`, `revision` | what drew it |
-| `tags`, `favourite`, `collection` | what a person said of it |
+| {marks} | what a person said of it |
 
     from datasets import load_dataset
     pictures = load_dataset("imagefolder", data_dir="this folder")["train"]
@@ -45,6 +46,7 @@ def write(pictures: Iterable[Picture], store: Store, file: BinaryIO, options: Op
     if not options.recipes:
         raise InvalidRequest("recipes", False, "true for a dataset, which is made of them")
     names, lines = Names(options), []
+    told = {name: column for name, column in columns().items() if column.in_datasets}
     with zipfile.ZipFile(file, "w") as archive:
         for picture, recipe in readable(pictures, store):
             name, request = names.new(picture, "png"), recipe.request
@@ -53,10 +55,12 @@ def write(pictures: Iterable[Picture], store: Store, file: BinaryIO, options: Op
                 "file_name": name, "text": request.caption, "negative": getattr(request, "negative", ""),
                 "seed": str(request.seed), "steps": request.steps, "sampler": request.sampler,
                 "guidance": float(getattr(request, "guidance", 1.0)), "task": request.TASK, "model": request.pack,
-                "model_hash": recipe.model_hash, "revision": recipe.revision, "tags": " ".join(picture.marks.tags),
-                "favourite": picture.marks.is_favourite, "collection": picture.marks.collection,
+                "model_hash": recipe.model_hash, "revision": recipe.revision,
+                **{name: column.kind.plain(picture.marks[name]) for name, column in told.items()},
             }  # fmt: skip
             lines.append(json.dumps(line, ensure_ascii=False))
         size = next((name for most, name in SIZES if len(lines) < most), "n>100K")
         archive.writestr("train/metadata.jsonl", "".join(f"{line}\n" for line in lines))
-        archive.writestr("README.md", CARD.format(count=len(lines), size=size))
+        archive.writestr(
+            "README.md", CARD.format(count=len(lines), size=size, marks=", ".join(f"`{name}`" for name in told))
+        )

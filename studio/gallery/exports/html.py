@@ -15,8 +15,8 @@ from typing import BinaryIO
 import PIL.Image
 
 from studio.gallery.exports import Options, pixels_of, readable
-from studio.gallery.ledger import Picture
 from studio.gallery.parameters import to_parameters
+from studio.gallery.pictures import Picture
 from studio.gallery.store import Store
 
 ENDING, MEDIA_TYPE = "html", "text/html"
@@ -43,10 +43,10 @@ def write(pictures: Iterable[Picture], store: Store, file: BinaryIO, options: Op
 def _figure(picture: Picture, told: str, data: str) -> str:
     caption = html.escape(picture.text) if told else ""
     made = time.strftime("%Y-%m-%d %H:%M", time.localtime(picture.made))
-    star = "★ " if picture.marks.is_favourite else ""
+    symbols = f"{picture.marks.symbols} " if picture.marks.symbols else ""
     return (
         f'<figure tabindex="0"><img src="{data}" alt="{caption}" loading="lazy">'
-        f"<figcaption>{star}{caption}</figcaption><pre>{html.escape(told)}</pre><time>{made}</time></figure>\n"
+        f"<figcaption>{symbols}{caption}</figcaption><pre>{html.escape(told)}</pre><time>{made}</time></figure>\n"
     )
 
 

@@ -11,7 +11,7 @@ import PIL.ImageDraw
 import PIL.ImageFont
 
 from studio.gallery.exports import Options, pixels_of, readable
-from studio.gallery.ledger import Picture
+from studio.gallery.pictures import Picture
 from studio.gallery.store import Store
 
 ENDING, MEDIA_TYPE = "png", "image/png"

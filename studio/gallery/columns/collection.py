@@ -1,0 +1,5 @@
+"""The collection that a picture is in."""
+
+from studio.gallery.column import Choice, Column
+
+COLUMN = Column("collection", Choice(put="gather", longest=80), order=3, filter="collection")

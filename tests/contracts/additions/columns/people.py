@@ -1,0 +1,7 @@
+"""Who is in a picture."""
+
+from studio.gallery.column import Column, Words
+
+COLUMN = Column(
+    "people", Words(add="meet", word="person", most=5, longest=20), order=9, filter="person", is_searched=True
+)
