@@ -49,12 +49,11 @@ class InvalidRequest(StudioError):
         self.field, self.value, self.expected = field, value, as_message(expected, parameters)
         name = Message(field)  # which a page has a word for
         if value is None:
-            super().__init__("{field} is missing; expected {expected}.", field=name, expected=self.expected)
+            message = Message("{field} is missing; expected {expected}.", field=name, expected=self.expected)
         else:
-            shown = _shown(value)
-            super().__init__(
-                "{field} is {value}; expected {expected}.", field=name, value=shown, expected=self.expected
-            )
+            parts: dict[str, Parameter] = {"field": name, "value": _shown(value), "expected": self.expected}
+            message = Message("{field} is {value}; expected {expected}.", **parts)
+        super().__init__(message)
 
     @property
     def logged(self) -> str:

@@ -31,7 +31,7 @@ from tabs.components.engine_panel import build_panel
 from tabs.components.generation import QUICK, BuiltTab, Given, SessionJobs, Update
 from tabs.components.picker import ModelPicker
 from tabs.gallery import build_gallery
-from tabs.locale.refusals import in_language
+from tabs.locale.catalogue import in_language
 from tabs.locale.words import say
 from tabs.request_context import BrowserName, StudioBlocks, first_language, language_of
 from tabs.routes.animations import animation_routes
@@ -185,7 +185,7 @@ def policy_of(settings: Settings, accounts: Accounts | None = None) -> Policy:
         frames=SPACES_FRAMES if settings.is_space else (),
         people=partial(_people, accounts) if accounts is not None else None,
         routes=OPEN if accounts is None else {**OPEN, **OPEN_TO_LOG_IN},
-        translate=lambda refusal, languages: in_language(str(refusal), first_language(languages)),
+        translate=lambda refusal, languages: in_language(refusal.message, first_language(languages)),
     )
 
 

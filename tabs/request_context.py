@@ -20,14 +20,14 @@ from starlette.responses import JSONResponse
 from studio.errors import InvalidRequest, MissingImage, StudioError, forget_frames
 from studio.hosting.accounts import Accounts
 from studio.hosting.guard import PERSON
-from tabs.locale.refusals import in_language
-from tabs.locale.words import LANGUAGES
+from studio.message import Message
+from tabs.locale.catalogue import LANGUAGES, in_language
 
 logger = logging.getLogger(__name__)
 
 BROWSER_NAME = re.compile(r"[0-9a-f]{32}")
 LONGEST_LOGGED = 200  # characters of what went wrong
-NOT_UNDERSTOOD = "The studio could not make sense of what this page sent. Please load the page again."
+NOT_UNDERSTOOD = Message("The studio could not make sense of what this page sent. Please load the page again.")
 
 
 class BrowserName(gr.BrowserState):
@@ -76,7 +76,7 @@ def answer_of(error: StudioError, page: HttpRequest) -> JSONResponse:
     logger.info("refused: %s", error.logged[:LONGEST_LOGGED])
     forget_frames(error)
     status = 404 if isinstance(error, MissingImage) else 400
-    return JSONResponse({"error": in_language(str(error), language_of(page))}, status_code=status)
+    return JSONResponse({"error": in_language(error.message, language_of(page))}, status_code=status)
 
 
 class StudioBlocks(gr.Blocks):
@@ -110,7 +110,7 @@ def refused(error: BaseException, page: gr.Request | None) -> gr.Error:
         error = error.__cause__
     if isinstance(error, StudioError):
         logger.info("refused: %s", error.logged[:LONGEST_LOGGED])
-        message = str(error)
+        message = in_language(error.message, language_of(page))
     elif isinstance(error, gr.Error):
         logger.info("refused: %s", str(error.message)[:LONGEST_LOGGED])
         message = str(error.message)
@@ -118,5 +118,5 @@ def refused(error: BaseException, page: gr.Request | None) -> gr.Error:
         frames = traceback.extract_tb(error.__traceback__)
         place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "nowhere"
         logger.error("not understood: %s at %s: %s", type(error).__name__, place, repr(error)[:LONGEST_LOGGED])
-        message = NOT_UNDERSTOOD
-    return gr.Error(in_language(message, language_of(page)), print_exception=False)
+        message = in_language(NOT_UNDERSTOOD, language_of(page))
+    return gr.Error(message, print_exception=False)

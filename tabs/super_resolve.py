@@ -19,7 +19,7 @@ from tabs.components.generation import QUICK, BuiltTab, Given, Job, SessionJobs,
 from tabs.components.picker import ModelPicker
 from tabs.components.picture_editor import PictureEditor, showing_note, showing_picture
 from tabs.components.seed import SeedControls
-from tabs.locale.refusals import in_language
+from tabs.locale.catalogue import in_language
 from tabs.locale.words import say
 from tabs.request_context import BrowserName, language_of
 
@@ -80,7 +80,7 @@ class _Form:
         try:
             return showing_note(_note(_request(_picture(digest, self._store), pack=pack, scale=scale)))
         except StudioError as error:
-            return showing_note(in_language(str(error), language_of(page)))
+            return showing_note(in_language(error.message, language_of(page)))
 
 
 def build(client: EngineClient, desk: SessionJobs, browser: BrowserName, picker: ModelPicker) -> BuiltTab:

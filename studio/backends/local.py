@@ -132,7 +132,7 @@ class LocalClient:
         found = next((state for state in self.packs() if state.info.name == pack), None)
         if found is None:
             raise PackError("There is no pack {pack} here (any more).", pack=repr(pack))
-        if found.status == "failed" and pack not in self._states:
+        if found.problem is not None and pack not in self._states:
             raise PackError(found.problem)
         return found.info
 
@@ -219,8 +219,8 @@ class LocalClient:
                 self._looks.pop(name, None)
         if looked is None:
             return None
-        if looked.problem:
-            raise PackError(looked.problem)
+        if looked.error:
+            raise looked.error
         return EmbeddedPictures(looked.model, looked.vectors)
 
     def cancel(self, job: str, *, keep: bool = False) -> None:

@@ -50,13 +50,13 @@ class Embed:
 
 @dataclass(frozen=True)
 class Embedded:
-    """What each of the items shows or says, float32 as bytes, as ``model`` sees it; ``problem`` says why there is
+    """What each of the items shows or says, float32 as bytes, as ``model`` sees it; ``error`` says why there is
     nothing."""
 
     name: str
     model: str
     vectors: tuple[bytes, ...]
-    problem: str = ""
+    error: StudioError | None = None
 
 
 @dataclass(frozen=True)

@@ -213,7 +213,7 @@ class RayEngines:
             default=None,
         )
         if engine is None:
-            self._on_message(Embedded(command.name, "", (), "No engine is there yet."))
+            self._on_message(Embedded(command.name, "", (), PackError("No engine is there yet.")))
             return
         self._looks[command.name] = engine.site.name
         engine.actor.send.remote(command)
@@ -289,7 +289,7 @@ class RayEngines:
         self._placement.sites.pop(who, None)
         for name in [name for name, site in self._looks.items() if site == who]:
             del self._looks[name]
-            self._on_message(Embedded(name, "", (), "The engine ended while it looked."))
+            self._on_message(Embedded(name, "", (), PackError("The engine ended while it looked.")))
         if not engine.is_ready:
             self._false_starts += 1
         if engine.site.is_draining and not engine.site.jobs:

@@ -34,6 +34,7 @@ from studio.backends.messages import (
     WorkerOptions,
 )
 from studio.engine.scheduler import Limits
+from studio.errors import PackError
 from studio.events import ENDS, Cancelled, Drawn, Event, Finished, Previewed, Started
 from studio.images.jpeg import encoded
 from studio.images.pixels import Image, Pixels
@@ -42,7 +43,6 @@ from studio.requests.request import Request
 
 HELD = "hold"  # a prompt with this word is drawn halfway, and goes on when it is stopped
 HUES = 12
-NO_MODEL = "Nothing is looked at by an engine that follows a script."
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,9 @@ class ScriptedBackend:
             case LoadPack(pack=pack):
                 self._show({pack.name: PackState(pack, "resident")})
             case Embed(name=name):
-                self._on_message(Embedded(name, "", (), NO_MODEL))
+                self._on_message(
+                    Embedded(name, "", (), PackError("Nothing is looked at by an engine that follows a script."))
+                )
 
     def _show(self, states: Mapping[str, PackState]) -> None:
         self._states |= states

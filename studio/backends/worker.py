@@ -108,16 +108,18 @@ def begin(options: WorkerOptions) -> tuple[ModelPool | None, list[Message]]:
     precision = pick_precision(settings.precision, device)
     compiles = settings.compile and not settings.strict  # whose bits must be those of the first call
     memory = Memory(lambda: free_memory(device), bytes_needed, bytes_of)
-    pace, pack, problem = None, None, ""
+    pace, pack = None, None
     try:
         pack = load_pack(options.pack, device, models=settings.models, precision=precision, compiles=compiles)
         limits, pace = _tune(pack, options)
     except PackError as error:
-        problem = str(error)
+        problem = error
     except Exception as error:  # an engine that ends here would be started again for ever
         logger.exception("the pack %s cannot be loaded", options.pack.title)
         kind, pack = type(error).__name__, None
-        problem = f"The pack {options.pack.title} cannot be loaded ({kind}); the log says more."
+        problem = PackError(
+            "The pack {pack} cannot be loaded ({kind}); the log says more.", pack=options.pack.title, kind=kind
+        )
     load = partial(load_pack, device=device, models=settings.models, compiles=compiles)
     residency = ModelPool(
         Engine(limits=limits),
@@ -126,7 +128,7 @@ def begin(options: WorkerOptions) -> tuple[ModelPool | None, list[Message]]:
         precision,
     )
     if pack is None:
-        residency.states[options.pack.name] = PackState(options.pack, "failed", problem=problem)
+        residency.states[options.pack.name] = PackState(options.pack, "failed", problem=problem.message)
     else:
         residency.put(options.pack, pack, pace)
     return residency, [Packs(dict(residency.states)), Ready(str(device), limits.inputs)]
@@ -170,12 +172,11 @@ def look(looker: Embedder, command: Embed) -> Embedded:
     try:
         return Embedded(command.name, looker.name, looker.look(command.items))
     except PackError as error:
-        return Embedded(command.name, "", (), str(error))
+        return Embedded(command.name, "", (), error)
     except Exception as error:
         logger.exception("pictures cannot be looked at")
-        return Embedded(
-            command.name, "", (), f"Pictures cannot be looked at ({type(error).__name__}); the log says more."
-        )
+        problem = PackError("Pictures cannot be looked at ({kind}); the log says more.", kind=type(error).__name__)
+        return Embedded(command.name, "", (), problem)
 
 
 def handle_command(residency: ModelPool, command: Submit | Cancel | LoadPack) -> list[Event]:

@@ -32,12 +32,16 @@ def draw_and_write(request: Request, images: Sequence[Image], given: argparse.Na
     recipe can be replayed."""
     is_file = given.out.suffix.lower() == ".png"
     if is_file and request.count > 1:
-        raise InvalidRequest("out", str(given.out), f"a folder, since {request.count} pictures are asked for")
+        raise InvalidRequest(
+            "out", str(given.out), "a folder, since {count} pictures are asked for", count=request.count
+        )
     folder = given.out.parent if is_file else given.out
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InvalidRequest("out", str(given.out), f"a folder that can be written to ({error.strerror})") from None
+        raise InvalidRequest(
+            "out", str(given.out), "a folder that can be written to ({reason})", reason=str(error.strerror)
+        ) from None
     store = Store(settings.data)
     for image in images:
         store.keep(image)

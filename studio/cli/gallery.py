@@ -156,7 +156,10 @@ def _push(archive: Path, name: str) -> None:
             print(api.upload_folder(repo_id=name, repo_type="dataset", folder_path=folder))
         except (HfHubHTTPError, LocalTokenNotFoundError, OSError, ValueError) as error:
             kind = type(error).__name__
-            raise StudioError(f"The dataset could not be pushed to {name} ({kind}); {archive} has it all.") from None
+            raise StudioError(
+                "The dataset could not be pushed to {name} ({kind}); {archive} has it all.",
+                name=name, kind=kind, archive=str(archive),
+            ) from None  # fmt: skip
 
 
 def take(given: argparse.Namespace, settings: Settings) -> int:

@@ -58,13 +58,13 @@ def _read(path: Path, given: argparse.Namespace, settings: Settings) -> _Again:
     recipe = read_recipe(path)
     if recipe.stopped_at is not None:
         raise StudioError(
-            f"This picture was stopped at step {recipe.stopped_at}; only whole pictures can be made again."
+            "This picture was stopped at step {step}; only whole pictures can be made again.", step=recipe.stopped_at
         )
     pack = given.pack or recipe.request.pack or settings.pack
     try:
         request = replace(recipe.request, pack=find_pack(pack).name, trajectory=False)
     except PackError as error:
-        raise PackError(f"{error} Say where it is with --pack.") from None
+        raise PackError("{error} Say where it is with --pack.", error=error.message) from None
     out = given.out / path.name if given.out and len(given.pictures) > 1 else given.out
     return _Again(path, recipe, pack, request, out)
 
@@ -80,7 +80,9 @@ def _made_again(picture: _Again, draw: Draw, data: Path) -> dict[str, object]:
     after = drawn.pixels.array
     if before.shape != after.shape:
         raise StudioError(
-            f"The picture is {before.shape[1]}x{before.shape[0]}, its recipe makes {request.width}x{request.height}."
+            "The picture is {size}, its recipe makes {other}.",
+            size=f"{before.shape[1]}x{before.shape[0]}",
+            other=f"{request.width}x{request.height}",
         )
     if picture.out:
         write_picture(picture.out, drawn.pixels, Recipe(drawn.request, drawn.model_hash, revision=drawn.revision))

@@ -118,7 +118,7 @@ class ModelPool:
         self._loading = None
         parked = self._parked.pop(key)
         if isinstance(news, StudioError):
-            self.states[label] = PackState(state.info, "failed", problem=str(news))
+            self.states[label] = PackState(state.info, "failed", problem=news.message)
             events: list[Event] = [Failed(command.job, news) for command in parked]
         else:
             self.put(state.info, news)

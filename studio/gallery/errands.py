@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from studio.errors import QueueFull, StudioError
+from studio.message import Message
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class BackgroundJob:
     total: int = 0
     done: int = 0
     state: State = "waiting"
-    problem: str = ""
+    problem: Message | None = None
     told: dict[str, Any] = field(default_factory=dict)
     ended: float | None = None
     is_stopped: bool = False
@@ -103,12 +104,14 @@ class BackgroundJobs:
         except Stopped:
             state = "stopped"
         except StudioError as error:
-            state, errand.problem = "failed", str(error)
+            state, errand.problem = "failed", error.message
         except OSError as error:
-            state, errand.problem = "failed", f"The data folder cannot be written to ({error.strerror})."
+            reason = str(error.strerror)
+            state, errand.problem = "failed", Message("The data folder cannot be written to ({reason}).", reason=reason)
         except Exception as error:
             logger.exception("an export or import failed")
-            state, errand.problem = "failed", f"This could not be done ({type(error).__name__}); the log says more."
+            kind = type(error).__name__
+            state, errand.problem = "failed", Message("This could not be done ({kind}); the log says more.", kind=kind)
         if state != "done":
             errand.path.unlink(missing_ok=True)
         errand.ended = time.monotonic()

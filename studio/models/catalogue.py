@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias
 
 from studio.errors import InvalidRequest
+from studio.message import Message
 from studio.requests.limits import CASCADE_SCALE, SIDE_MULTIPLE
 from studio.sampling.catalogue import BETAS, DEFAULT_SAMPLER, is_for_distilled
 
@@ -77,7 +78,7 @@ class PackInfo:
         """Whether a picture is a cascade whose number of stages, and any of whose sides, may be given; 0 or None where
         they are not: then it is one where the pack can draw it. Raises `InvalidRequest`."""
         if isinstance(stages, bool) or stages not in (0, 1, 2):
-            raise InvalidRequest("stages", stages, "one of: 0, 1, 2")
+            raise InvalidRequest("stages", stages, "one of: {names}", names="0, 1, 2")
         return stages == 2 or (stages == 0 and self.cascades and not any(sides))
 
 
@@ -93,7 +94,7 @@ class PackState:
     status: Status = "available"
     share: float = 0.0
     megabytes: float = 0.0
-    problem: str = ""
+    problem: Message | None = None
 
 
 SUPER_RESOLUTION = "super_resolution"  # the folder in a pack's with the models for it

@@ -138,5 +138,5 @@ def packs_in(folder: Path) -> list[PackState]:
         try:
             found.append(PackState(find_pack(str(path))))
         except PackError as error:
-            found.append(PackState(PackInfo(path.name, path.name, str(path), 512), "failed", problem=str(error)))
+            found.append(PackState(PackInfo(path.name, path.name, str(path), 512), "failed", problem=error.message))
     return found

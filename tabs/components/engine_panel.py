@@ -54,4 +54,4 @@ def _status(state: PackState, language: str) -> str:
         return f"{state.megabytes:,.0f} MB"
     if state.status == "loading":
         return words_in("live_loading", language).replace("{share}", str(round(100 * state.share)))
-    return state.problem
+    return str(state.problem or "")

@@ -24,7 +24,7 @@ from studio.requests.interpolate import Interpolate
 from studio.requests.request import Request
 from studio.requests.super_resolve import SuperResolve
 from tabs.components.scripted import Scripted
-from tabs.locale.refusals import in_language
+from tabs.locale.catalogue import in_language
 from tabs.locale.words import words_of
 from tabs.routes.animations import pictures_query, trajectory_query
 from tabs.routes.pictures import PICTURES_URL, deviation_url
@@ -144,7 +144,7 @@ class View:
                 self.state = "stopped"
                 self.frames = [frame for frame in self.frames if frame.is_done]
             case Failed(error=error):
-                self.state, self.message = "failed", in_language(str(error), self.language)
+                self.state, self.message = "failed", in_language(error.message, self.language)
                 self.frames = [frame for frame in self.frames if frame.is_done]
 
     def look(self, client: EngineClient, pack: str) -> None:

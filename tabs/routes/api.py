@@ -345,7 +345,7 @@ class Api:
             if not errand.has_ended.is_set():
                 errand.is_stopped = True
         if errand.state != "done":
-            raise StudioError(errand.problem or "The export was stopped.")
+            raise StudioError(errand.problem or Message("The export was stopped."))
         yield {"state": "done", "done": errand.done, "of": errand.total, "title": errand.title,
                "url": f"/{ERRANDS_URL}/{errand.id}/file"}  # fmt: skip
 

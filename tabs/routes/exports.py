@@ -31,8 +31,9 @@ from studio.errors import BadPicture, MissingImage, StudioError
 from studio.gallery.errands import BackgroundJob, BackgroundJobs
 from studio.gallery.foreign import Reading, read_picture
 from studio.gallery.store import Store
+from studio.message import Message
 from studio.requests import to_mapping
-from tabs.locale.refusals import in_language
+from tabs.locale.catalogue import in_language
 from tabs.request_context import answer_of, language_of
 from tabs.routes.pictures import FOR_EVER
 
@@ -131,8 +132,7 @@ def _told(reading: Reading, language: str) -> dict[str, Any]:
     exact = {**request, "seed": str(request["seed"])}  # JavaScript counts to 2^53 only
     if "variation_seed" in exact:
         exact["variation_seed"] = str(exact["variation_seed"])
-    named = [each.partition(": ") for each in reading.lost]
-    lost = [f"{name}{colon}{in_language(value, language)}" for name, colon, value in named]  # which may be a refusal
+    lost = [in_language(each, language) if isinstance(each, Message) else each for each in reading.lost]
     return {"program": reading.program, "text": reading.text, "lost": lost, "request": exact}
 
 

@@ -15,7 +15,7 @@ from studio.requests import kinds
 from studio.requests.request import Request
 from studio.requests.text_to_image import TextToImage
 from studio.tasks import find_task
-from tabs.locale.words import WORDS
+from tabs.locale.catalogue import ENGLISH, read_catalogue
 from tabs.page import find_tabs
 from tests.engine.test_engine import _engine
 from tests.miniature import NAME, SIDE, own_fields
@@ -24,8 +24,8 @@ from tests.miniature import NAME, SIDE, own_fields
 @pytest.mark.parametrize("tab", find_tabs(), ids=lambda tab: tab.TITLE)
 def test_a_tab_says_what_it_is_and_can_be_built(tab) -> None:
     assert inspect.getdoc(tab)
-    assert f"tab_{tab.TITLE}" in WORDS
-    assert f"tab_{tab.TITLE}_about" in WORDS
+    assert f"tab_{tab.TITLE}" in read_catalogue(ENGLISH)
+    assert f"tab_{tab.TITLE}_about" in read_catalogue(ENGLISH)
     assert list(inspect.signature(tab.build).parameters) == ["client", "desk", "browser", "picker"]
 
 

@@ -134,7 +134,7 @@ def test_a_pack_that_cannot_be_loaded_fails_its_jobs_and_no_others(
     assert isinstance(failure, Failed)
     assert isinstance(failure.error, PackError)
     assert residency.states["other"].status == "failed"
-    assert residency.states["other"].problem == str(failure.error)
+    assert residency.states["other"].problem == failure.error.message
     residency.submit(_command("b", NAME))
     assert isinstance(_drawn(residency)[-1], Finished)
     disk.error = None

@@ -13,6 +13,7 @@ from PIL import Image
 from studio.errors import BadPicture
 from studio.images.kinds import other_kind
 from studio.images.opening import open_mask, open_picture
+from studio.message import Message
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8))
 
@@ -49,7 +50,7 @@ KINDS = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_a_file_is_is_said_whatever_it_is_called(kind: str) -> None:
-    assert other_kind(KINDS[kind]) == kind
+    assert str(other_kind(KINDS[kind])) == kind
     for open_ in (open_picture, open_mask):
         with pytest.raises(BadPicture, match="a PNG, JPEG or WebP file was expected") as refusal:
             open_(KINDS[kind])
@@ -59,7 +60,7 @@ def test_what_a_file_is_is_said_whatever_it_is_called(kind: str) -> None:
 def test_pictures_in_a_common_container_are_told_apart() -> None:
     assert other_kind(_brands(b"mif1", b"miaf", b"avif")) == "AVIF"
     assert other_kind(_brands(b"mif1", b"miaf", b"heic")) == "HEIC"
-    assert other_kind("text\r\n".encode("utf-16")) == "text"
+    assert other_kind("text\r\n".encode("utf-16")) == Message("text")
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])

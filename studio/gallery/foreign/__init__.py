@@ -17,6 +17,7 @@ from studio.gallery.foreign.facts import Facts
 from studio.gallery.foreign.nearest import Reading, as_request, short
 from studio.gallery.parameters import to_parameters
 from studio.gallery.recipe import Recipe, from_json
+from studio.message import Message
 from studio.models.catalogue import PackInfo
 
 __all__ = ["READERS", "Reading", "read_picture"]
@@ -56,7 +57,8 @@ def read_picture(file: bytes, packs: Sequence[PackInfo], name: str = "This file"
                 found += [facts] if facts and facts.known else []
     if found:
         reading = as_request(max(found, key=lambda facts: facts.known), packs)
-        return replace(reading, lost=(*reading.lost, *(f"{program}: {error}" for program, error in failed.items())))
+        unread = (Message("{program}: {error}", program=name, error=each.message) for name, each in failed.items())
+        return replace(reading, lost=(*reading.lost, *unread))
     for failure in failed.values():
         raise failure
     raise NoRecipe(

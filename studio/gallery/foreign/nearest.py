@@ -10,6 +10,7 @@ from typing import Any
 from studio.errors import InvalidRequest
 from studio.gallery.foreign.facts import Facts
 from studio.gallery.parameters import sampler_named
+from studio.message import Message
 from studio.models.catalogue import PackInfo
 from studio.requests.limits import SIDE_MULTIPLE
 from studio.requests.request import Request
@@ -45,7 +46,7 @@ class Reading:
     program: str
     text: str
     request: Request
-    lost: tuple[str, ...] = ()
+    lost: tuple[str | Message, ...] = ()
 
 
 def as_request(facts: Facts, packs: Sequence[PackInfo]) -> Reading:
