@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from studio.backends.client import EngineClient, LocalClient
+from studio.backends.client import EngineClient
+from studio.backends.local import LocalClient
 from studio.backends.messages import Submit
 from studio.backends.scripted import HELD, Author, Script, ScriptedBackend, ScriptedClient, scripted
 from studio.errors import JobFailed, PackError
