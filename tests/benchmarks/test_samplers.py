@@ -18,6 +18,8 @@ from studio.sampling.catalogue import SAMPLERS, Sampler
 from studio.sampling.process import BetaSchedule
 from studio.sampling.trace import trace
 
+pytestmark = pytest.mark.slow
+
 TABLE = Path(__file__).parents[2] / "docs" / "samplers.md"
 CHOSEN = {alike(sampler, schedule): (sampler, schedule) for sampler, schedule in offered()}  # no table twice
 EVERY_CHOICE = pytest.mark.parametrize(

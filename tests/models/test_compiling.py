@@ -23,6 +23,8 @@ from studio.models.model import Pack
 from studio.models.registry import find_pack
 from studio.requests.limits import EXACT, FAST
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 60
 
 

@@ -30,6 +30,8 @@ from studio.requests.text_to_image import TextToImage
 from studio.settings import Settings
 from studio.tasks import find_task
 
+pytestmark = pytest.mark.slow
+
 SMALL, IMAGES = exactness.SMALL, exactness.IMAGES
 
 

@@ -24,6 +24,8 @@ from studio.models.model import Pack
 from studio.models.registry import find_pack
 from studio.prompts import Lora
 
+pytestmark = pytest.mark.slow
+
 Parts = dict[str, torch.Tensor]
 Made = tuple[Parts, np.ndarray]  # what the file says of a layer, and what its weight then is
 

@@ -27,6 +27,8 @@ from studio.prompts import read_prompt
 from studio.requests.text_to_image import TextToImage
 from studio.tasks import find_task
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 PLAIN, SOFT, KOHYA = "a red house", "a red house <lora:soft style:0.8>", "a red house <lora:kohya:0.5>"
 

@@ -24,6 +24,8 @@ from studio.requests.request import Request
 from studio.requests.text_to_image import TextToImage
 from tests.miniature import NAME, SOURCE, ask, ask_layout, ask_vary, make_pack
 
+pytestmark = pytest.mark.slow
+
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 MOST_DISTANCE = 2.0  # levels of 0..255, in the mean
 

@@ -22,6 +22,8 @@ from studio.models.text.tokenizers import clip_tokenizer
 from studio.requests.text_to_image import TextToImage
 from studio.tasks import find_task
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 
 
