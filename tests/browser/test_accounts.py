@@ -19,7 +19,8 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     folder = tmp_path_factory.mktemp("accounts")
     for name in ("anna", "ben"):
         add_account(folder / "accounts.json", name, PASSWORD)
-    with running_studio(folder / "data", STUDIO_ACCOUNTS=str(folder / "accounts.json")) as running:
+    settings = {"STUDIO_ACCOUNTS": str(folder / "accounts.json"), "STUDIO_ENGINE": "scripted"}
+    with running_studio(folder / "data", **settings) as running:
         yield running
 
 

@@ -114,7 +114,7 @@ def test_a_job_that_was_cut_off_is_offered_again_and_no_picture_is_lost(tmp_path
     _, alive = psutil.wait_procs(engine, timeout=60)
     assert engine
     assert alive == [], "an engine ends with its page"
-    with running_studio(tmp_path) as studio:
+    with running_studio(tmp_path, STUDIO_ENGINE="scripted") as studio:
         page = chromium.new_page(locale="en-US")
         page.goto(studio.url)
         page.locator(".live-empty-title").first.wait_for(timeout=MINUTE)
@@ -142,7 +142,7 @@ def test_thousands_are_scrolled_through_a_page_at_a_time(tmp_path: Path, chromiu
     ledger.close()
     assert first is not None
     assert read_recipe(first).request.seed == 0
-    with running_studio(tmp_path) as studio:
+    with running_studio(tmp_path, STUDIO_ENGINE="scripted") as studio:
         page = chromium.new_page(locale="en-US", viewport={"width": 1280, "height": 900})
         page.goto(studio.url)
         page.locator(".live-empty-title").first.wait_for(timeout=MINUTE)
@@ -329,7 +329,7 @@ def test_an_export_is_taken_in_by_an_empty_studio(
     expect(alone.locator("dialog pre")).to_contain_text(f"a green tree {word}")
     assert alone.locator("dialog img").evaluate("(image) => image.naturalWidth") == 128
     alone.close()
-    with running_studio(tmp_path / "data") as other:
+    with running_studio(tmp_path / "data", STUDIO_ENGINE="scripted") as other:
         there = chromium.new_page(locale="en-US")
         there.goto(other.url)
         there.locator(".live-empty-title").first.wait_for(timeout=MINUTE)

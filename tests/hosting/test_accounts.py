@@ -36,7 +36,8 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def locked(file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     """A studio with accounts, of this file alone."""
     data = tmp_path_factory.mktemp("locked") / "data"
-    with running_studio(data, STUDIO_ACCOUNTS=str(file), STUDIO_MCP="1", STUDIO_PROXIES="1") as running:
+    settings = {"STUDIO_ACCOUNTS": str(file), "STUDIO_MCP": "1", "STUDIO_PROXIES": "1", "STUDIO_ENGINE": "scripted"}
+    with running_studio(data, **settings) as running:
         yield running
 
 

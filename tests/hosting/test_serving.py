@@ -44,7 +44,7 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
         "sys.path.insert(0, '.'); runpy.run_path('app.py', run_name='__main__')"
     )
     data = tmp_path_factory.mktemp("narrow") / "data"
-    with running_studio(data, program=("-c", limited), STUDIO_HOST="::") as studio:
+    with running_studio(data, program=("-c", limited), STUDIO_HOST="::", STUDIO_ENGINE="scripted") as studio:
         yield studio
 
 
@@ -64,7 +64,7 @@ def test_on_all_addresses_it_is_reached_by_both_kinds(narrow: Studio) -> None:
 
 @pytest.mark.slow
 def test_a_person_draws_on_an_address_of_six(tmp_path: Path) -> None:
-    with running_studio(tmp_path, STUDIO_HOST="::1", at="[::1]") as studio:
+    with running_studio(tmp_path, STUDIO_HOST="::1", at="[::1]", STUDIO_ENGINE="scripted") as studio:
         with Visitor(studio.url) as visitor:
             visitor.draws()
         assert f"Latent Studio is at {studio.url}" in studio.log
