@@ -27,10 +27,10 @@ from studio.models.registry import find_pack
 from studio.requests.text_to_image import TextToImage
 from studio.settings import Settings
 from tests.miniature import write_pack
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
-WITHIN_SECONDS = 120.0
 PEOPLE = 32
 
 
@@ -56,10 +56,7 @@ def client(pack: Path, recorded: list[Event]) -> Iterator[LocalClient]:
         return event
 
     with LocalClient(settings, record, engine=partial(RayEngines, scale=Scale(2, 2))) as client:
-        deadline = time.monotonic() + WITHIN_SECONDS
-        while client.inputs is None or not client.device.endswith("2 x cpu"):
-            assert time.monotonic() < deadline, "both replicas are there"
-            time.sleep(0.1)
+        wait_until(lambda: client.inputs is not None and client.device.endswith("2 x cpu"), "both replicas")
         yield client
 
 
@@ -102,10 +99,13 @@ def test_both_replicas_draw(client: LocalClient, pack: Path) -> None:
     jobs = [client.submit(_ask(pack, seed, steps=30, count=4), owner=str(seed)) for seed in range(4)]
     engines = client._process
     assert isinstance(engines, RayEngines)
-    deadline, busy = time.monotonic() + WITHIN_SECONDS, set[str]()
-    while len(busy) < 2:
-        assert time.monotonic() < deadline
-        busy |= {job.site for job in [*engines._jobs.values()] if job.site}
+    busy = set[str]()
+
+    def are_both_busy() -> bool:
+        busy.update(job.site for job in [*engines._jobs.values()] if job.site)
+        return len(busy) == 2
+
+    wait_until(are_both_busy)
     for job in jobs:
         assert isinstance(_all(client, job)[-1], Finished)
 
@@ -150,10 +150,7 @@ def test_no_picture_is_lost_or_doubled_when_replicas_are_killed(
     coming.start()
     for _ in range(2):
         before = len([event for event in recorded if isinstance(event, Drawn)])
-        deadline = time.monotonic() + WITHIN_SECONDS
-        while len([event for event in recorded if isinstance(event, Drawn)]) < before + 6:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(lambda before=before: sum(isinstance(event, Drawn) for event in recorded) >= before + 6)  # type: ignore[misc]
         os.kill(chance.choice([*_replicas(client).values()]), signal.SIGKILL)
     coming.join()
     again = 0
@@ -170,23 +167,17 @@ def test_no_picture_is_lost_or_doubled_when_replicas_are_killed(
 
 
 def test_a_replica_that_freezes_is_replaced(client: LocalClient, pack: Path) -> None:
-    deadline = time.monotonic() + WITHIN_SECONDS
-    while len(_replicas(client)) < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    wait_until(lambda: len(_replicas(client)) == 2)
     jobs = [client.submit(_ask(pack, seed, steps=150, count=4), owner=str(seed)) for seed in range(4)]
     engines = client._process
     assert isinstance(engines, RayEngines)
-    while not any(job.has_started for job in [*engines._jobs.values()]):
-        assert time.monotonic() < deadline
+    wait_until(lambda: any(job.has_started for job in [*engines._jobs.values()]))
     victim = next(job.site for job in [*engines._jobs.values()] if job.has_started)
     assert victim is not None
     os.kill(_replicas(client)[victim], signal.SIGSTOP)
     for job in jobs:
         assert isinstance(_all(client, job)[-1], Finished)
-    while victim in engines._engines:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    wait_until(lambda: victim not in engines._engines)
 
 
 def test_a_request_that_cannot_be_drawn_fails_alone(client: LocalClient, pack: Path) -> None:

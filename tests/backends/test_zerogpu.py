@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from studio.requests.text_to_image import TextToImage
 from studio.settings import Settings
 from tests.backends.lending import PROGRAM, Scheduler, scheduler
 from tests.running import Studio, running_studio
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -100,15 +100,10 @@ def test_the_same_seed_gives_the_same_picture_on_and_off_zerogpu(lent: Studio, c
 
 def test_stopping_ends_the_call_soon_and_the_next_is_drawn(lent: Studio, lender: Scheduler, client: Client) -> None:
     job = client.submit("a long one", width=256, height=256, steps=100, count=4, api_name="/text_to_image")
-    deadline = time.monotonic() + 30
-    while not _is_drawing(job):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: _is_drawing(job))
     job.cancel()
     returned = len(lender.of("/schedule"))
-    while len(lender.of("/release")) < returned:
-        assert time.monotonic() < deadline, "the GPU is given back"
-        time.sleep(0.05)
+    wait_until(lambda: len(lender.of("/release")) >= returned, "the GPU is given back")
     assert client.predict("a tree", **SMALL, api_name="/text_to_image")["state"] == "done"
 
 
@@ -116,13 +111,6 @@ def test_what_waits_for_a_gpu_can_be_given_up(lender: Scheduler, client: Client)
     before = len(lender.of("/schedule"))
     wanted = {"width": 128, "height": 128, "steps": 150, "count": 8, "api_name": "/text_to_image"}
     jobs = [client.submit("a long one", **wanted) for _ in range(AT_ONCE + 3)]
-    deadline = time.monotonic() + 60
-
-    def wait_until(happened: Callable[[], bool]) -> None:
-        while not happened():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-
     # gradio's client can't take back what the studio has not yet given a name.
     wait_until(lambda: all(job.communicator.event_id for job in jobs))
     wait_until(lambda: sum(map(_is_drawing, jobs)) == AT_ONCE)
@@ -189,10 +177,7 @@ def test_who_has_no_seconds_left_is_told_so(lender: Scheduler, client: Client) -
 def test_a_fork_that_is_killed_costs_its_job_alone(lent: Studio, client: Client) -> None:
     before = _processes_of(lent)
     job = client.submit("a long one", width=256, height=256, steps=100, count=4, api_name="/text_to_image")
-    deadline = time.monotonic() + 30
-    while not _is_drawing(job):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: _is_drawing(job))
     for pid in _processes_of(lent) & before:
         os.kill(pid, signal.SIGKILL)
     with pytest.raises(Exception, match="GPU task aborted"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -20,6 +19,7 @@ from studio.gallery.wanted import PictureFilter
 from studio.images.pixels import Pixels
 from studio.settings import Settings
 from tests.miniature import ask
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -51,13 +51,11 @@ def looked_at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LocalC
 
 
 def _wait(client: LocalClient, ledger: Ledger) -> None:
-    deadline = time.monotonic() + WITHIN_SECONDS
-    while time.monotonic() < deadline:
+    def is_all_seen() -> bool:
         model = client.look([])
-        if model is not None and not ledger.vectors.lacking(model.name, 1):
-            return
-        time.sleep(0.2)
-    raise AssertionError("not all pictures were looked at in time")
+        return model is not None and not ledger.vectors.lacking(model.name, 1)
+
+    wait_until(is_all_seen, "all pictures were looked at")
 
 
 @pytest.mark.parametrize("words", ["at night", "夜晚", "bei Nacht"])

@@ -56,7 +56,7 @@ def test_an_engine_that_hangs_is_told_in_time(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(client, "events", lambda job, heartbeat: silence)
     told = health.Canary(client).health()
     assert told.problem == "The engine gives no sign of life."
-    assert told.seconds < 2
+    assert told.seconds < 10, "its patience and not ours, however busy the machine"
     assert client.cancelled == ["job"], "should the engine come back, it has nothing to do"
 
 
