@@ -17,6 +17,7 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from studio.images.pixels import Mask
+from studio.requests import kinds
 from tests.images.icc import painted_masks, saved
 from tests.running import ROOT, Studio
 
@@ -78,9 +79,15 @@ def test_every_tab_has_an_endpoint(studio: Studio, client: Client, house: dict) 
         "inpaint": client.predict(name, _text(mask), "a blue boat", api_name="/inpaint", steps=2),
         "super": client.predict(name, scale=2, api_name="/super_resolve", steps=2),
         "vary": client.predict(name, api_name="/vary", **SMALL),
+        "interpolate": client.predict(image=name, other=name, count=2, api_name="/interpolate", **SMALL),
+        "forward": client.predict(name, count=2, seed=7, api_name="/forward_process"),
     }
     sizes = {kind: _fetched(studio, answer["pictures"][0]).shape[:2] for kind, answer in drawn.items()}
-    assert sizes == {"layout": (64, 64), "inpaint": (64, 64), "super": (128, 128), "vary": (64, 64)}
+    assert sizes == {"layout": (64, 64), "inpaint": (64, 64), "super": (128, 128), "vary": (64, 64),
+                     "interpolate": (64, 64), "forward": (128, 256)}  # fmt: skip
+    assert [len(drawn[kind]["pictures"]) for kind in ("interpolate", "forward")] == [2, 2]
+    named = client.view_api(return_format="dict")["named_endpoints"]
+    assert {f"/{kind.TASK.replace('-', '_')}" for kind in kinds().values()} <= set(named), "and every task"
     before, after = _fetched(studio, house["pictures"][0]), _fetched(studio, drawn["inpaint"]["pictures"][0])
     assert np.array_equal(before[mask == 0], after[mask == 0]), "what is not under the mask stays"
     assert not np.array_equal(before, after)
@@ -149,6 +156,9 @@ def test_the_gallery_is_searched_and_exported(studio: Studio, client: Client, ho
         ("/super_resolve", {"image": "0" * 32 + ".png"}, "picture"),
         ("/super_resolve", {"image": "0" * 64}, "picture"),
         ("/vary", {"image": ""}, "picture"),
+        ("/interpolate", {"prompt": "a"}, "two pictures, or words at both ends"),
+        ("/interpolate", {"image": "!", "other": "!"}, "image"),
+        ("/forward_process", {"image": ""}, "picture"),
         ("/draw", {"request": {"task": "nothing"}}, "task"),
         ("/draw", {"request": 5}, "request"),
         ("/search_gallery", {"most": 10**6}, "most"),

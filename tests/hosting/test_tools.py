@@ -50,8 +50,8 @@ def _said(result: types.CallToolResult) -> str:
 def test_tools_are_the_api_with_types_and_words(observed: Studio) -> None:
     tools = {tool.name: tool for tool in _with_session(observed, lambda session: session.list_tools()).tools}
     assert set(tools) == {
-        "text_to_image", "layout_to_image", "inpaint", "super_resolve", "vary", "draw", "search_gallery",
-        "export_pictures", "list_models",
+        "text_to_image", "layout_to_image", "inpaint", "super_resolve", "vary", "interpolate", "forward_process",
+        "draw", "search_gallery", "export_pictures", "list_models",
     }  # fmt: skip
     for tool in tools.values():
         assert tool.description
