@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 import pkgutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
@@ -25,6 +26,7 @@ from studio.hosting.guard import People, Policy, guarded_by
 from studio.hosting.health import Canary
 from studio.hosting.routes import OPEN, OPEN_TO_LOG_IN
 from studio.models.catalogue import PackInfo
+from studio.requests import kinds
 from studio.settings import Settings
 from tabs import STATIC
 from tabs.components.engine_panel import build_panel
@@ -40,6 +42,8 @@ from tabs.routes.exports import export_routes
 from tabs.routes.pictures import finished_picture, picture_routes
 from tabs.routes.sources import source_routes
 from tabs.serving import begun
+
+logger = logging.getLogger(__name__)
 
 STREAM_SECONDS = 30.0  # between two signs of life
 MOST_EVENTS = 2000  # that wait for a thread of the page's; without a number, gradio makes it 1 on ZeroGPU
@@ -66,14 +70,22 @@ def find_tabs() -> list[ModuleType]:
         missing = [name for name in ("ORDER", "build") if not hasattr(module, name)]
         if missing:
             raise ImportError(f"tabs/{file.name}.py has a TITLE but no {', '.join(missing)}; a tab needs both.")
+        if _task_of(module) not in kinds():
+            raise ImportError(f"tabs/{file.name}.py has a TITLE that is no task's: there is no such request.")
         found.append(module)
     return sorted(found, key=lambda module: int(module.ORDER))
 
 
 def tabs_for(client: EngineClient) -> list[ModuleType]:
     """The tabs for what any pack can be asked for; a tab is called as its task is."""
-    tasks = {task for state in client.packs() for task in state.info.tasks}
-    return [tab for tab in find_tabs() if _task_of(tab) in tasks]
+    infos = [state.info for state in client.packs()]
+    served = []
+    for tab in find_tabs():
+        if any(info.serves(kinds()[_task_of(tab)]) for info in infos):
+            served.append(tab)
+        else:
+            logger.info("the tab %s is not there: no model has %s", tab.TITLE, sorted(kinds()[_task_of(tab)].NEEDS))
+    return served
 
 
 def _task_of(tab: ModuleType) -> str:

@@ -54,6 +54,9 @@ def make_unet(seed: int = 0, *, sees_masks: bool = True, takes_boxes: bool = Tru
     return unet
 
 
+EVERYTHING = frozenset[str]().union(*(kind.NEEDS for kind in kinds().values()))
+
+
 def make_pack(
     prediction: str = "v_prediction", seed: int = 0, *, sees_masks: bool = True, takes_boxes: bool = True
 ) -> Pack:
@@ -70,7 +73,7 @@ def make_pack(
     architecture, tables = stable_diffusion.ARCHITECTURE, Tables(BetaSchedule(prediction))
     denoiser = Denoiser(unet, architecture, tables, first_stage, 4, area, grounding, projection, sees_masks=sees_masks)
     info, upscaler = (
-        PackInfo(NAME, "Miniature", "", size=SIDE, tasks=tuple(kinds()), cascades=True),
+        PackInfo(NAME, "Miniature", "", size=SIDE, capabilities=EVERYTHING, cascades=True),
         make_upscaler(prediction),
     )
     words = TextEncoders((TextEncoder(text, tokenizer),))

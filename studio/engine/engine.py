@@ -114,7 +114,7 @@ class Engine:
             ]
         pack, resident.used = resident.pack, time.monotonic()
         request = replace(request, precision=pack.precision)
-        if request.TASK not in pack.info.tasks:
+        if not pack.info.serves(type(request)):
             return [Failed(job, PackError("The pack {pack} cannot do this; choose another one.", pack=pack.info.title))]
         running = self._inputs_left()
         if refusal := self._waiting.refusal(owner, address, running):

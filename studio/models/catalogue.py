@@ -11,14 +11,17 @@ from typing import Any, Literal, Self, TypeAlias
 
 from studio.errors import InvalidRequest
 from studio.message import Message
+from studio.requests import kinds
 from studio.requests.limits import CASCADE_SCALE, SIDE_MULTIPLE
+from studio.requests.needs import BOXES, DRAWING, PICTURES, UPSCALING, WORDS
+from studio.requests.request import Request
 from studio.sampling.catalogue import BETAS, DEFAULT_SAMPLER, is_for_distilled
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets" / "packs"
 FACTOR = 8  # pixels a latent, for every autoencoder of the Stable Diffusion family
 
 
-MOST_TASKS = ("text-to-image", "inpaint", "super-resolve", "vary", "forward-process")
+USUAL = frozenset({DRAWING, WORDS, PICTURES, UPSCALING})  # what a model with words has
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,8 @@ class PackInfo:
 
     ``size`` is the side in pixels that the pack draws best (a folder's configuration knows better, see `find_pack`);
     ``guidance``, ``steps`` and ``sampler`` with its ``schedule`` are good first values.
-    ``revision`` pins a Hub repository to one commit. ``tasks`` are what it can be asked for, as requests call it.
+    ``revision`` pins a Hub repository to one commit. ``capabilities`` are what requests may need of it
+    (`studio.requests.needs`).
     ``cascades`` tells that its pictures can be drawn in two stages, the second by its model for super-resolution;
     ``few_steps``, that it has a LoRA of its own with which samplers for distilled models draw.
     ``process``: how it was trained (`studio.sampling.process`), and so which samplers can draw with it.
@@ -44,7 +48,7 @@ class PackInfo:
     sampler: str = DEFAULT_SAMPLER
     schedule: str = ""
     revision: str | None = None
-    tasks: tuple[str, ...] = MOST_TASKS
+    capabilities: frozenset[str] = USUAL
     cascades: bool = False
     few_steps: bool = False
     family: str = "stable_diffusion"
@@ -57,6 +61,15 @@ class PackInfo:
     def of(cls, folder: Path, size: int, **values: Any) -> Self:
         """The pack in ``folder``, named after it."""
         return cls(folder.name, folder.name, str(folder), size, **values)
+
+    def serves(self, kind: type[Request]) -> bool:
+        """Whether it can be asked for this kind of request: the one place where that is decided."""
+        return self.capabilities >= kind.NEEDS
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """What it can be asked for, as requests call it."""
+        return tuple(task for task, kind in kinds().items() if self.serves(kind))
 
     def side(self, *, cascade: bool) -> int:
         """Of the square that it draws best, in pixels."""
@@ -122,7 +135,7 @@ PACKS = {
         PackInfo(
             "gligen", "GLIGEN (Stable Diffusion 1.4 with boxes)", "masterful/gligen-1-4-generation-text-box", size=512,
             revision="d2820dc1e9ba6ca082051ce79cfd3eb468ae2c83",
-            licence="CreativeML OpenRAIL-M", gigabytes=2.6, tasks=(*MOST_TASKS, "layout-to-image"),
+            licence="CreativeML OpenRAIL-M", gigabytes=2.6, capabilities=USUAL | {BOXES},
         ),
         PackInfo(
             "sdxl", "Stable Diffusion XL", "stabilityai/stable-diffusion-xl-base-1.0", size=1024, guidance=5.0,
@@ -141,12 +154,13 @@ PACKS = {
         PackInfo(
             "x4-upscaler", "Stable Diffusion x4 upscaler", "stabilityai/stable-diffusion-x4-upscaler", size=512,
             revision="572c99286543a273bfd17fac263db5a77be12c4c",
-            licence="CreativeML OpenRAIL++-M", gigabytes=1.8, tasks=("super-resolve",), family="noised_upscaler",
+            licence="CreativeML OpenRAIL++-M", gigabytes=1.8, capabilities=frozenset({UPSCALING}),
+            family="noised_upscaler",
         ),
         PackInfo(
             "image-variations", "Stable Diffusion image variations", "lambdalabs/sd-image-variations-diffusers",
             size=512, guidance=3.0, revision="42bc0ee1726b141d49f519a6ea02ccfbf073db2e",
-            licence="CreativeML OpenRAIL-M", gigabytes=2.4, tasks=("vary",),
+            licence="CreativeML OpenRAIL-M", gigabytes=2.4, capabilities=frozenset({PICTURES}),
             family="image_variation",
         ),
     )

@@ -85,7 +85,7 @@ def describe_file(path: Path) -> PackInfo:
 
 def find_pack(name: str) -> PackInfo:
     """The pack called ``name``, or described by the folder or file at that path, or a repository on the Hub, pinned to
-    a commit: its size and tasks are known once it is there. Raises `PackError`."""
+    a commit: its size and capabilities are known once it is there. Raises `PackError`."""
     if name in PACKS:
         pack = PACKS[name]
         folder = Path(pack.source)
@@ -93,8 +93,9 @@ def find_pack(name: str) -> PackInfo:
             return pack
         described = describe(folder)
         return replace(
-            pack, size=described.size, tasks=described.tasks, cascades=described.cascades, family=described.family,
-            few_steps=described.few_steps, multiple=described.multiple, process=described.process,
+            pack, size=described.size, capabilities=described.capabilities, cascades=described.cascades,
+            family=described.family, few_steps=described.few_steps, multiple=described.multiple,
+            process=described.process,
         )  # fmt: skip
     path = Path(name).expanduser()
     try:

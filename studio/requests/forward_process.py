@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Self
 from studio.errors import InvalidRequest
 from studio.requests.fields import Number, Picture, Whole
 from studio.requests.limits import MOST_PICTURES, SIDE_MULTIPLE, evenly_between
+from studio.requests.needs import DRAWING, WORDS
 from studio.requests.request import SIDE, Prompted, Request
 from studio.sampling.catalogue import BETAS
 
@@ -25,6 +26,7 @@ class ForwardProcess(Prompted):
         "Show a picture with more and more noise, and beside each, on its right, what the model takes it for, in one "
         "step."
     )
+    NEEDS: ClassVar[frozenset[str]] = frozenset({DRAWING, WORDS})
     UNASKED: ClassVar[frozenset[str]] = Request.UNASKED | {
         "guidance", "rescale", "steps", "sampler", "schedule", "eta", "trajectory"
     }  # fmt: skip

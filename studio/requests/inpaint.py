@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 
 from studio.requests.fields import Choice, Flag, MaskOf, Number, Picture, Whole
 from studio.requests.limits import LARGEST_PHOTO, LARGEST_SIDE, LEAST_STRENGTH, SMALLEST_PHOTO
+from studio.requests.needs import DRAWING, WORDS
 from studio.requests.request import Prompted
 
 FILLS = ("noise", "original", "blur")
@@ -19,6 +20,7 @@ class Inpaint(Prompted):
 
     TASK: ClassVar[str] = "inpaint"
     ABOUT: ClassVar[str] = "Draw a part of a picture anew; what is not under the mask stays the same to the byte."
+    NEEDS: ClassVar[frozenset[str]] = frozenset({DRAWING, WORDS})
     SIZED_BY: ClassVar[str] = "image"
 
     width: Annotated[int, SIDE]

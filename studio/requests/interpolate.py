@@ -10,6 +10,7 @@ from studio.errors import InvalidRequest
 from studio.message import Message
 from studio.requests.fields import Number, Picture, Text, Whole
 from studio.requests.limits import LARGEST_SEED, MOST_PICTURES, check_integer, evenly_between
+from studio.requests.needs import DRAWING, IMAGE_PROMPT
 from studio.requests.request import SIDE, Prompted
 
 TWO_OR_NONE = Message("a picture at both ends, or none: bring a second one, or remove the one that is there")
@@ -23,6 +24,7 @@ class Interpolate(Prompted):
 
     TASK: ClassVar[str] = "interpolate"
     ABOUT: ClassVar[str] = "Draw pictures between two pictures, or two prompts."
+    NEEDS: ClassVar[frozenset[str]] = frozenset({DRAWING, IMAGE_PROMPT})
 
     count: Annotated[int, Whole("how many pictures", 1, MOST_PICTURES, option="--frames", first=8)] = 1
     width: Annotated[int, SIDE]

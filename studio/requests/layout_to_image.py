@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 
 from studio.images.boxes import Boxed, composed
 from studio.requests.fields import Boxes, Number, Text
+from studio.requests.needs import BOXES, DRAWING
 from studio.requests.request import Staged
 
 
@@ -18,6 +19,7 @@ class LayoutToImage(Staged):
 
     TASK: ClassVar[str] = "layout-to-image"
     ABOUT: ClassVar[str] = "Draw things where their boxes are."
+    NEEDS: ClassVar[frozenset[str]] = frozenset({DRAWING, BOXES})
 
     prompt: Annotated[str, Text("of the whole picture, or of what is around the boxes", first="")]
     boxes: Annotated[tuple[Boxed, ...], Boxes("what is to be seen where")]

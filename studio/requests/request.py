@@ -43,6 +43,7 @@ class Request:
     TASK: ClassVar[str]
     ABOUT: ClassVar[str]  # what it does, in a sentence
     SIZED_BY: ClassVar[str] = ""  # the field whose picture says how large it is; empty where somebody asks for a size
+    NEEDS: ClassVar[frozenset[str]] = frozenset()  # what a model must have to draw it (`studio.requests.needs`)
     UNASKED: ClassVar[frozenset[str]] = frozenset({"precision"})  # fields that no endpoint and no command takes
 
     pack: Annotated[str, Text("the model", infotext="Model")]

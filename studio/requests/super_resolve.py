@@ -10,6 +10,7 @@ from studio.errors import InvalidRequest
 from studio.images.tiles import Tiling, tiled
 from studio.requests.fields import Choice, Flag, Picture, Whole
 from studio.requests.limits import LARGEST_PHOTO, MOST_PICTURES, SIDE_MULTIPLE, SMALLEST_PHOTO, check_integer
+from studio.requests.needs import UPSCALING
 from studio.requests.request import Request
 
 SCALES = (4, 2)
@@ -25,6 +26,7 @@ class SuperResolve(Request):
 
     TASK: ClassVar[str] = "super-resolve"
     ABOUT: ClassVar[str] = "Give a picture more pixels; its details are drawn, others with each seed."
+    NEEDS: ClassVar[frozenset[str]] = frozenset({UPSCALING})
     SIZED_BY: ClassVar[str] = "image"
 
     count: Annotated[int, Whole("how many pictures", 1, MOST_PICTURES, option="--samples")] = 1

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Self
 
 from studio.requests.fields import Number, Picture, Text, Whole
 from studio.requests.limits import LARGEST_SEED, LEAST_STRENGTH
+from studio.requests.needs import DRAWING
 from studio.requests.request import Staged
 
 
@@ -19,6 +20,7 @@ class TextToImage(Staged):
 
     TASK: ClassVar[str] = "text-to-image"
     ABOUT: ClassVar[str] = "Draw pictures from words."
+    NEEDS: ClassVar[frozenset[str]] = frozenset({DRAWING})
 
     schedule: Annotated[
         str, Text("where the sampler's noise levels lie; empty for its own", infotext="Schedule type")

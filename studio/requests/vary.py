@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 
 from studio.requests.fields import Number, Picture
 from studio.requests.limits import LEAST_STRENGTH
+from studio.requests.needs import PICTURES
 from studio.requests.request import Staged
 
 
@@ -18,6 +19,7 @@ class Vary(Staged):
 
     TASK: ClassVar[str] = "vary"
     ABOUT: ClassVar[str] = "Draw pictures like a picture."
+    NEEDS: ClassVar[frozenset[str]] = frozenset({PICTURES})
 
     image: Annotated[str, Picture("the picture")]
     prompt: str = ""

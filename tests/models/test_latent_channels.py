@@ -14,9 +14,8 @@ from studio.models.autoencoders.previews import preview_of
 from studio.models.catalogue import PackInfo
 from studio.models.families.stable_diffusion.assembly import Checkpoint, assembled
 from studio.models.model import Pack
-from studio.requests import kinds
 from studio.sampling.process import BetaSchedule
-from tests.miniature import NAME, SIDE, ask, make_pack
+from tests.miniature import EVERYTHING, NAME, SIDE, ask, make_pack
 
 
 def _pack(channels: int, *, sees_masks: bool) -> Pack:
@@ -26,7 +25,7 @@ def _pack(channels: int, *, sees_masks: bool) -> Pack:
     unet = UNet2DConditionModel(**{**preset.denoiser_config(), "in_channels": inputs, "out_channels": channels})
     autoencoder = AutoencoderKL(**{**preset.autoencoder_config(), "latent_channels": channels})
     parts = Checkpoint(unet, autoencoder, other.text, BetaSchedule("v_prediction"), preview_of(autoencoder), "x")
-    return assembled(PackInfo(NAME, "Wide", "", size=SIDE, tasks=tuple(kinds())), parts, torch.device("cpu"))
+    return assembled(PackInfo(NAME, "Wide", "", size=SIDE, capabilities=EVERYTHING), parts, torch.device("cpu"))
 
 
 @pytest.mark.parametrize("sees_masks", [True, False])

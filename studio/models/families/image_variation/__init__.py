@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from studio.models.catalogue import FACTOR, IMAGE_ENCODER, IMAGE_PROMPT, PackInfo
 from studio.models.weights.folder import Folder
+from studio.requests.needs import PICTURES
 
 
 def detect(folder: Folder) -> PackInfo | None:
@@ -12,4 +13,4 @@ def detect(folder: Folder) -> PackInfo | None:
     if not folder.has("unet") or not folder.has(IMAGE_ENCODER) or reads_words:
         return None
     side = FACTOR * folder.sample_size("unet")
-    return PackInfo.of(folder.path, side, family="image_variation", tasks=("vary",))
+    return PackInfo.of(folder.path, side, family="image_variation", capabilities=frozenset({PICTURES}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from studio.models.catalogue import FACTOR, PackInfo
 from studio.models.weights.folder import Folder
+from studio.requests.needs import UPSCALING
 
 
 def detect(folder: Folder) -> PackInfo | None:
@@ -13,4 +14,4 @@ def detect(folder: Folder) -> PackInfo | None:
     if folder.config("unet").get("in_channels") == folder.config("unet").get("out_channels"):
         return None
     side = FACTOR * folder.sample_size("unet")
-    return PackInfo.of(folder.path, side, family="latent_upscaler", tasks=("super-resolve",))
+    return PackInfo.of(folder.path, side, family="latent_upscaler", capabilities=frozenset({UPSCALING}))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from studio.models.catalogue import FACTOR, PackInfo
 from studio.models.weights.folder import Folder
+from studio.requests.needs import UPSCALING
 
 CHANNELS = 7  # latent 4, small picture 3
 
@@ -14,4 +15,4 @@ def detect(folder: Folder) -> PackInfo | None:
     if not folder.has("unet") or folder.config("unet").get("in_channels") != CHANNELS:
         return None
     side = FACTOR * folder.sample_size("unet")
-    return PackInfo.of(folder.path, side, family="noised_upscaler", tasks=("super-resolve",))
+    return PackInfo.of(folder.path, side, family="noised_upscaler", capabilities=frozenset({UPSCALING}))

@@ -16,6 +16,7 @@ from typing import Any
 from studio.models.catalogue import FACTOR, FEW_STEPS, IMAGE_PROMPT, SUPER_RESOLUTION, PackInfo
 from studio.models.families.stable_diffusion.original import configuration_of, marks_of
 from studio.models.weights.folder import Folder
+from studio.requests import needs
 
 IS_GENERAL = True  # a U-Net that no other family knows is taken for one of this
 # Schedulers of diffusers that only distilled models are published with, and our names of them; the second with a
@@ -32,14 +33,14 @@ def detect(folder: Folder) -> PackInfo | None:
     if not folder.has("unet"):
         return None
     config = folder.config("unet")
-    tasks = list(PackInfo.tasks)
+    capabilities = set(PackInfo.capabilities)
     if config.get("attention_type") == "gated":
-        tasks.append("layout-to-image")
+        capabilities.add(needs.BOXES)
     if folder.has(IMAGE_PROMPT):
-        tasks.append("interpolate")
+        capabilities.add(needs.IMAGE_PROMPT)
     info = PackInfo.of(
-        folder.path, FACTOR * folder.sample_size("unet"), family="stable_diffusion", tasks=tuple(tasks),
-        cascades=folder.has(SUPER_RESOLUTION), few_steps=folder.has(FEW_STEPS),
+        folder.path, FACTOR * folder.sample_size("unet"), family="stable_diffusion",
+        capabilities=frozenset(capabilities), cascades=folder.has(SUPER_RESOLUTION), few_steps=folder.has(FEW_STEPS),
     )  # fmt: skip
     return replace(info, **_first_values(folder, config))
 
