@@ -1,0 +1,41 @@
+"""A person writes what should come back, and how often."""
+
+from __future__ import annotations
+
+import gradio as gr
+from studio.requests.echo import Echo
+
+from studio.backends.client import EngineClient
+from tabs.components.controls import DrawingControls, SizeControls, followers
+from tabs.components.fields import slider
+from tabs.components.generation import BuiltTab, Given, Job, SessionJobs, Update
+from tabs.components.picker import ModelPicker
+from tabs.request_context import BrowserName
+
+TITLE = "echo"
+ORDER = 90
+
+
+def build(client: EngineClient, desk: SessionJobs, browser: BrowserName, picker: ModelPicker) -> BuiltTab:
+    drawing, size = DrawingControls(picker), SizeControls(picker)
+    drawing.add_prompt("prompt_hint")
+    job = Job(TITLE, client, desk, browser)
+    echoes = slider(Echo, "echoes", step=1, label="Echoes")
+    size.add_shape()
+    drawing.add_count()
+    drawing.add_sampling()
+    with gr.Accordion("More", open=False):
+        drawing.add_finer_points()
+        size.add_sides()
+    job.add_view()
+
+    def read(given: Given) -> Echo:
+        return Echo(echoes=given[echoes], **drawing.read(given), **size.read_first_stage(given))
+
+    def write(request: Echo) -> Update:
+        return {echoes: request.echoes, **drawing.write(request), **size.write(request)}
+
+    job.connect({echoes, *drawing.inputs(), *size.inputs()}, read, write, drawing.seed)
+    drawing.connect()
+    size.connect()
+    return BuiltTab(TITLE, set(), None, job, followers(drawing, size))
