@@ -68,9 +68,9 @@ def _add_filters(command: argparse.ArgumentParser) -> None:
     add("--seed", type=int)
     for column in filtered():
         if isinstance(column.kind, Flag):
-            add(f"--{column.filter}", action="store_true")
+            add(f"--{column.filter}", action="store_true", help=column.filter_help)
         else:
-            add(f"--{column.filter}", default="")
+            add(f"--{column.filter}", default="", help=column.filter_help)
     add("--since", type=_date, help="a day, as 2026-01-31")
     add("--until", type=_date, help="likewise; that day is not counted")
 

@@ -248,6 +248,7 @@ class Column:
 
     order:       of the columns, on the page and in exports
     filter:      the name under which pictures are filtered by it; empty where they are not
+    filter_help: which pictures that finds, for programs and the command line
     is_searched: whether pictures are found by the words in it
     in_datasets: whether a dataset tells it
     """
@@ -256,6 +257,7 @@ class Column:
     kind: Kind
     order: int
     filter: str = ""
+    filter_help: str = ""
     is_searched: bool = False
     in_datasets: bool = True
 

@@ -19,7 +19,6 @@ import gradio as gr
 from studio.backends.client import EngineClient
 from studio.errors import InvalidRequest, MissingImage, StudioError
 from studio.gallery import Library
-from studio.gallery.pictures import PAGE
 from studio.gallery.wanted import PictureFilter
 from studio.hosting.accounts import Accounts
 from studio.images.pixels import Image
@@ -34,6 +33,7 @@ from tabs.request_context import BROWSER_NAME, address_of, person_of
 from tabs.routes.answers import Answer, described, fold, waiting
 from tabs.routes.endpoints import drawing_endpoint
 from tabs.routes.exports import ERRANDS_URL, thumbnail_of
+from tabs.routes.gallery_search import MOST_FOUND, search_endpoint
 from tabs.routes.sent import images_of
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
 HEARTBEAT_SECONDS = 2.0
 EXPORT_LOOK_SECONDS = 0.2
-MOST_FOUND = 500
 
 
 class Api:
@@ -71,32 +70,6 @@ class Api:
             raise InvalidRequest("request", request, "a request as an answer holds it")
         asked = from_mapping(request)
         yield from self._follow(asked, self._library.store.sources_of(asked), owner, page)
-
-    def search_gallery(
-        self, words: str = "", task: str = "", tag: str = "", collection: str = "", favourites: bool = False,
-        most: int = PAGE, owner: str = "", page: gr.Request = None,  # type: ignore[assignment]
-    ) -> list[dict[str, Any]]:  # fmt: skip
-        """Find pictures that were drawn here, the newest first.
-
-        Parameters:
-            words: in what they were made from, their tags and notes; all must be there, the last may be unfinished
-            task: "text-to-image", "inpaint" ...; empty for all
-            tag: one that they have
-            collection: the one that they are in
-            favourites: only those
-            most: how many, 1 to 500
-            owner: whose pictures, by the name that an answer gave; where everybody sees all, it may be empty
-        """
-        if isinstance(most, bool) or not isinstance(most, int) or not 1 <= most <= MOST_FOUND:
-            raise InvalidRequest("most", most, "a whole number from {least} to {most}", least=1, most=MOST_FOUND)
-        for name, value in (("words", words), ("task", task)):
-            if not isinstance(value, str):
-                raise InvalidRequest(name, value, "text")
-        marks = {"tag": tag, "collection": collection, "favourites": favourites}
-        found = self._library.ledger.pictures.find(
-            self._owner(owner, page), PictureFilter(words=words, task=task, marks=marks), most
-        )
-        return [described(picture) for picture in found]
 
     def export_pictures(
         self, names: list[str], form: str = "archive", quality: int = 90, recipes: bool = True, owner: str = "",
@@ -141,12 +114,25 @@ class Api:
     @property
     def endpoints(self) -> Sequence[Callable[..., Any]]:
         drawing = (drawing_endpoint(kind, self._draw) for kind in kinds().values())
-        return (*drawing, self.draw, self.search_gallery, self.export_pictures, self.list_models)
+        return (*drawing, self.draw, search_endpoint(self._search), self.export_pictures, self.list_models)
 
     def add_to_page(self) -> None:
         """Offers the endpoints on the page that is being built, each under its own name."""
         for endpoint in self.endpoints:
             gr.api(endpoint, api_name=endpoint.__name__, concurrency_limit=None)
+
+    def _search(
+        self, words: str, task: str, marks: Mapping[str, object], most: int, owner: str, page: gr.Request | None
+    ) -> list[Answer]:
+        if isinstance(most, bool) or not isinstance(most, int) or not 1 <= most <= MOST_FOUND:
+            raise InvalidRequest("most", most, "a whole number from {least} to {most}", least=1, most=MOST_FOUND)
+        for name, value in (("words", words), ("task", task)):
+            if not isinstance(value, str):
+                raise InvalidRequest(name, value, "text")
+        wanted = PictureFilter(words=words, task=task, marks=marks)
+        return [
+            described(picture) for picture in self._library.ledger.pictures.find(self._owner(owner, page), wanted, most)
+        ]
 
     def _pack(self, name: str) -> PackInfo:
         states = self._client.packs()

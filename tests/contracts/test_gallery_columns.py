@@ -152,7 +152,11 @@ def test_the_page_shows_and_changes_it(house: Picture, library: Library) -> None
 def test_the_api_and_the_command_line_tell_it(
     house: Picture, library: Library, data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (found,) = Api(None, library).search_gallery("zoë", owner=OWNER)  # type: ignore[arg-type]  # nothing is drawn
+    endpoints = {each.__name__: each for each in Api(None, library).endpoints}  # type: ignore[arg-type]  # none draws
+    search = endpoints["search_gallery"]
+    assert "person: somebody in them" in str(search.__doc__)
+    assert not search(person="Anna", owner=OWNER)
+    (found,) = search("zoë", person="Ben", prints=True, owner=OWNER)
     assert (found["people"], found["printed"]) == (["Ben", "Zoë", "李雷"], True)
     library.ledger.close()
     assert main(["gallery", "list", "--json", "--person", "Ben", "--prints"]) == 0

@@ -2,4 +2,6 @@
 
 from studio.gallery.column import Choice, Column
 
-COLUMN = Column("collection", Choice(put="gather", longest=80), order=3, filter="collection")
+COLUMN = Column(
+    "collection", Choice(put="gather", longest=80), order=3, filter="collection", filter_help="the one that they are in"
+)
