@@ -12,7 +12,7 @@ from studio.requests.request import Prompted, Request
 from tabs.components.controls import count_slider
 from tabs.components.examples import Examples
 from tabs.components.fields import slider, textbox
-from tabs.components.generation import BuiltTab, Given, Job, SessionJobs, Update
+from tabs.components.generation import BuiltTab, FormValues, GenerationPanel, SessionJobs, Update
 from tabs.components.picker import ModelPicker
 from tabs.components.picture_editor import PictureEditor, showing_picture
 from tabs.components.seed import SeedControls
@@ -24,13 +24,13 @@ ORDER = 6
 TIMES = 6
 
 
-def build(client: EngineClient, desk: SessionJobs, browser: BrowserName, picker: ModelPicker) -> BuiltTab:
+def build(client: EngineClient, sessions: SessionJobs, browser: BrowserName, picker: ModelPicker) -> BuiltTab:
     """Draws the tab inside the tabs that are open, and wires it."""
-    store = desk.store
+    store = sessions.store
     with gr.Row(equal_height=False, elem_classes="studio-room"):
         with gr.Column(scale=2, min_width=320, elem_classes="studio-desk"):
             editor = PictureEditor(elem_id="picture")
-            job = Job(TITLE, client, desk, browser)
+            job = GenerationPanel(TITLE, client, sessions, browser)
             examples = Examples(ForwardProcess.TASK)
             gr.Markdown(say("tab_forward_process_about"), elem_classes="studio-about")
             prompt = textbox(ForwardProcess, "prompt", info=say("noise_prompt"))
@@ -43,14 +43,19 @@ def build(client: EngineClient, desk: SessionJobs, browser: BrowserName, picker:
 
     fields = {"prompt": prompt, "count": count, "begin": begin, "end": end}
 
-    def read(given: Given) -> ForwardProcess:
-        if not given[editor]:
+    def read(filled: FormValues) -> ForwardProcess:
+        if not filled[editor]:
             raise InvalidRequest("image", None, "a picture: choose one, or drop one on the frame")
-        values = {name: given[component] for name, component in fields.items()}
+        values = {name: filled[component] for name, component in fields.items()}
         values["prompt"] = values["prompt"] or ""
-        pack = picker.info(given[picker.dropdown])
+        pack = picker.info(filled[picker.dropdown])
         return ForwardProcess(
-            image=given[editor], pack=pack.name, width=2 * pack.size, height=pack.size, seed=seed.read(given), **values
+            image=filled[editor],
+            pack=pack.name,
+            width=2 * pack.size,
+            height=pack.size,
+            seed=seed.read(filled),
+            **values,
         )
 
     def write(request: ForwardProcess) -> Update:

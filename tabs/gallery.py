@@ -44,7 +44,7 @@ from tabs.components.gallery_view import (
     shown,
     tab_of,
 )
-from tabs.components.generation import QUICK, BuiltTab, Given, Update
+from tabs.components.generation import QUICK, BuiltTab, FormValues, Update
 from tabs.components.picker import ModelPicker
 from tabs.request_context import BrowserName, address_of
 from tabs.routes.exports import upload_at
@@ -84,6 +84,14 @@ class Gallery:
         """A page of pictures."""
         return self._page(owner, event._data)
 
+    def _mark(self, owner: str, ids: Sequence[str], marks: object) -> None:
+        for id_ in ids[:1]:
+            self.library.ledger.marks.change(owner, id_, read_marks(marks))
+
+    def _dismiss(self, owner: str, ids: Sequence[str]) -> None:
+        for id_ in ids:
+            self.library.ledger.jobs.dismiss(owner, id_)
+
     def do(self, owner: str, event: gr.EventData) -> dict[str, Any]:
         """Does something with some pictures, or with a job that was cut off; a page of what there is then."""
         ledger, message = self.library.ledger, message_of(event)
@@ -91,8 +99,8 @@ class Gallery:
         acts: dict[str, Callable[[], Any]] = {
             "delete": lambda: ledger.pictures.delete(owner, ids),
             "restore": lambda: ledger.pictures.restore(owner, ids),
-            "mark": lambda: [ledger.marks.change(owner, id_, read_marks(message.get("marks"))) for id_ in ids[:1]],
-            "dismiss": lambda: [ledger.jobs.dismiss(owner, id_) for id_ in ids],
+            "mark": lambda: self._mark(owner, ids, message.get("marks")),
+            "dismiss": lambda: self._dismiss(owner, ids),
             **{name: partial(ledger.marks.act, owner, ids, name, word) for name in actions()},
         }
         if not isinstance(what, str) or what not in acts:
@@ -164,10 +172,11 @@ class OtherTabs:
             tabs_, picker.dropdown, *(forms - {picker.dropdown}), *(each.undo for each in self._jobs.values())
         ]  # fmt: skip
 
-    def use(self, given: Given, event: gr.EventData) -> Update:
+    def use(self, filled: FormValues, event: gr.EventData) -> Update:
         """All settings of a picture, of a job that was interrupted, or of a recipe that was read, into the tab that
         draws such pictures."""
-        ledger, owner, message = self._library.ledger, self._browser.preprocess(given[self._browser]), message_of(event)
+        ledger, message = self._library.ledger, message_of(event)
+        owner = self._browser.preprocess(filled[self._browser])
         id_, read = str(message.get("id")), message.get("request")
         job = next((each for each in ledger.jobs.interrupted(owner) if each.job == id_), None)
         known = job or (ledger.pictures.get(owner, id_) if read is None else None)
@@ -179,11 +188,11 @@ class OtherTabs:
         changes = {**self._jobs[tab].write(request), self._picker.dropdown: self._picker.refreshed(request.pack)}
         if job:
             ledger.jobs.dismiss(owner, id_)
-        return {self._tabs: gr.Tabs(selected=tab), **changes, **self._jobs[tab].undo.offer(given)}
+        return {self._tabs: gr.Tabs(selected=tab), **changes, **self._jobs[tab].undo.offer(filled)}
 
-    def send(self, given: Given, event: gr.EventData) -> Update:
+    def send(self, filled: FormValues, event: gr.EventData) -> Update:
         """A picture, to be worked on."""
-        owner, message = self._browser.preprocess(given[self._browser]), message_of(event)
+        owner, message = self._browser.preprocess(filled[self._browser]), message_of(event)
         to = str(message.get("to"))
         receive = self._receivers.get(to)
         if receive is None:
@@ -194,7 +203,7 @@ class OtherTabs:
         return {
             self._tabs: gr.Tabs(selected=to),
             **receive(pixels, picture.request),
-            **self._jobs[to].undo.offer(given),
+            **self._jobs[to].undo.offer(filled),
         }
 
 

@@ -17,7 +17,7 @@ from studio.requests.request import Request
 from tabs.components.controls import DrawingControls
 from tabs.components.examples import Examples
 from tabs.components.fields import slider
-from tabs.components.generation import BuiltTab, Given, Job, SessionJobs, Update
+from tabs.components.generation import BuiltTab, FormValues, GenerationPanel, SessionJobs, Update
 from tabs.components.mask_editor import MaskEditor, Painted, showing
 from tabs.components.picker import ModelPicker
 from tabs.locale.words import say
@@ -50,22 +50,22 @@ class _MendingControls:
     def inputs(self) -> set[gr.Component]:
         return set(self._fields.values())
 
-    def read(self, given: Given) -> dict[str, Any]:
-        values = {field: given[component] for field, component in self._fields.items()}
+    def read(self, filled: FormValues) -> dict[str, Any]:
+        values = {field: filled[component] for field, component in self._fields.items()}
         return {**values, "strength": 1.0} if values["fill"] == "noise" else values
 
     def write(self, request: Inpaint) -> Update:
         return {component: getattr(request, field) for field, component in self._fields.items()}
 
 
-def build(client: EngineClient, desk: SessionJobs, browser: BrowserName, picker: ModelPicker) -> BuiltTab:
+def build(client: EngineClient, sessions: SessionJobs, browser: BrowserName, picker: ModelPicker) -> BuiltTab:
     """Draws the tab inside the tabs that are open, and wires it."""
-    store, drawing, mending = desk.store, DrawingControls(picker), _MendingControls()
+    store, drawing, mending = sessions.store, DrawingControls(picker), _MendingControls()
     with gr.Row(equal_height=False, elem_classes="studio-room"):
         with gr.Column(scale=2, min_width=320, elem_classes="studio-desk"):
             editor = MaskEditor(elem_id="mask")
             drawing.add_prompt("inpaint_hint", lines=2)
-            job = Job(TITLE, client, desk, browser)
+            job = GenerationPanel(TITLE, client, sessions, browser)
             examples = Examples(Inpaint.TASK)
             mending.add_only_masked()
             drawing.add_count()
@@ -77,11 +77,11 @@ def build(client: EngineClient, desk: SessionJobs, browser: BrowserName, picker:
         with gr.Column(scale=3, min_width=320, elem_classes="studio-view"):
             job.add_view()
 
-    def read(given: Given) -> Inpaint:
-        picture, mask = _picture_and_mask(given[editor], store)
+    def read(filled: FormValues) -> Inpaint:
+        picture, mask = _picture_and_mask(filled[editor], store)
         return Inpaint(
             image=picture.digest, mask=store.keep(mask), width=picture.width, height=picture.height,
-            **mending.read(given), **drawing.read(given),
+            **mending.read(filled), **drawing.read(filled),
         )  # fmt: skip
 
     def write(request: Inpaint) -> Update:
@@ -95,7 +95,7 @@ def build(client: EngineClient, desk: SessionJobs, browser: BrowserName, picker:
 
     form = {editor, *mending.inputs(), *drawing.inputs()}
     job.connect(form, read, write, drawing.seed)
-    examples.connect(form, write, desk.store, picker, job.undo)
+    examples.connect(form, write, sessions.store, picker, job.undo)
     drawing.connect()
     return BuiltTab(TITLE, {editor, *drawing.inputs()}, receive, job, drawing.follow)
 

@@ -14,7 +14,7 @@ from tabs.components.box_editor import BoxEditor, showing_aspect, showing_boxes,
 from tabs.components.controls import DrawingControls, SizeControls, followers
 from tabs.components.examples import Examples
 from tabs.components.fields import slider
-from tabs.components.generation import BuiltTab, Given, Job, SessionJobs, Update
+from tabs.components.generation import BuiltTab, FormValues, GenerationPanel, SessionJobs, Update
 from tabs.components.picker import ModelPicker
 from tabs.locale.words import say
 from tabs.request_context import BrowserName
@@ -24,14 +24,14 @@ ORDER = 2
 SHAPES = ("square", "landscape", "portrait", "large")
 
 
-def build(client: EngineClient, desk: SessionJobs, browser: BrowserName, picker: ModelPicker) -> BuiltTab:
+def build(client: EngineClient, sessions: SessionJobs, browser: BrowserName, picker: ModelPicker) -> BuiltTab:
     """Draws the tab inside the tabs that are open, and wires it."""
     size, drawing = SizeControls(picker, SHAPES), DrawingControls(picker)
     with gr.Row(equal_height=False, elem_classes="studio-room"):
         with gr.Column(scale=2, min_width=320, elem_classes="studio-desk"):
             editor = BoxEditor(elem_id="boxes")
             drawing.add_prompt("layout_hint", "layout_prompt", lines=2)
-            job = Job(TITLE, client, desk, browser)
+            job = GenerationPanel(TITLE, client, sessions, browser)
             examples = Examples(LayoutToImage.TASK)
             size.add_shape()
             drawing.add_count()
@@ -44,10 +44,12 @@ def build(client: EngineClient, desk: SessionJobs, browser: BrowserName, picker:
         with gr.Column(scale=3, min_width=320, elem_classes="studio-view"):
             job.add_view()
 
-    def read(given: Given) -> LayoutToImage:
-        if not given[editor]:
+    def read(filled: FormValues) -> LayoutToImage:
+        if not filled[editor]:
             raise InvalidRequest("boxes", None, "at least one: draw it on the canvas and say what is in it")
-        return LayoutToImage(boxes=given[editor], grounding=given[grounding], **drawing.read(given), **size.read(given))
+        return LayoutToImage(
+            boxes=filled[editor], grounding=filled[grounding], **drawing.read(filled), **size.read(filled)
+        )
 
     def write(request: LayoutToImage) -> Update:
         return {
@@ -63,7 +65,7 @@ def build(client: EngineClient, desk: SessionJobs, browser: BrowserName, picker:
 
     form = {editor, grounding, *drawing.inputs(), *size.inputs()}
     job.connect(form, read, write, drawing.seed)
-    examples.connect(form, write, desk.store, picker, job.undo)
+    examples.connect(form, write, sessions.store, picker, job.undo)
     drawing.connect()
     # Only what a person does: of values that come while the page is loading, all but the last would be lost.
     changes = (size.connect().then, size.width.input, size.height.input)

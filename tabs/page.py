@@ -30,7 +30,7 @@ from studio.requests import kinds
 from studio.settings import Settings
 from tabs import STATIC
 from tabs.components.engine_panel import build_panel
-from tabs.components.generation import QUICK, BuiltTab, Given, SessionJobs, Update
+from tabs.components.generation import QUICK, BuiltTab, FormValues, SessionJobs, Update
 from tabs.components.picker import ModelPicker
 from tabs.gallery import build_gallery
 from tabs.locale.catalogue import in_language
@@ -95,7 +95,7 @@ def _task_of(tab: ModuleType) -> str:
 def build_page(studio: Studio) -> gr.Blocks:
     """The whole page, ready to become an `application` with `launch_options`."""
     client, library, accounts = studio.client, studio.library, studio.accounts
-    desk = SessionJobs(library.store)
+    sessions = SessionJobs(library.store)
     with StudioBlocks(title="Latent Studio", analytics_enabled=False, fill_width=True) as page:
         page.accounts = accounts
         browser = BrowserName()
@@ -112,7 +112,7 @@ def build_page(studio: Studio) -> gr.Blocks:
             for tab in tabs_for(client):
                 with gr.Tab(say(f"tab_{tab.TITLE}"), id=tab.TITLE, elem_id=f"tab-{tab.TITLE}"):
                     notices[_task_of(tab)] = gr.Markdown(visible=False, elem_classes="studio-notice")
-                    built.append(tab.build(client, desk, browser, picker))
+                    built.append(tab.build(client, sessions, browser, picker))
             with gr.Tab(say("tab_gallery"), id="gallery", elem_id="tab-gallery"):
                 build_gallery(client, library, browser, picker, built, tabs_)
         build_panel(client)
@@ -121,7 +121,7 @@ def build_page(studio: Studio) -> gr.Blocks:
         _connect_picker(picker, client, built, notices)
 
         def greet(name: str, page: gr.Request) -> Update:
-            latest = desk.latest_pack(name)
+            latest = sessions.latest_pack(name)
             drawing = picker.find(latest) or picker.first
             return {picker.dropdown: picker.refreshed(latest), **_said(picker, notices, drawing, page)}
 
@@ -149,16 +149,16 @@ def _connect(built: list[BuiltTab], store: Store, tabs_: gr.Tabs) -> None:
     outputs = [tabs_, *set().union(*(each.form for each in takers.values())), *(each.job.undo for each in built)]
     forms = set().union(*(each.job.form for each in takers.values()))
 
-    def send(given: Given, event: gr.EventData) -> Update:
-        told = event._data if isinstance(event._data, dict) else {}
-        to, name = str(told.get("to")), str(told.get("picture"))
+    def send(filled: FormValues, event: gr.EventData) -> Update:
+        data = event._data if isinstance(event._data, dict) else {}
+        to, name = str(data.get("to")), str(data.get("picture"))
         receive = takers[to].receive if to in takers else None
         if receive is None:
             raise MissingImage("There is no such picture (any more).")
         picture = finished_picture(store, name)
         store.keep(picture)
         request = read_recipe(store.folder / name).request
-        return {tabs_: gr.Tabs(selected=to), **receive(picture, request), **takers[to].job.undo.offer(given)}
+        return {tabs_: gr.Tabs(selected=to), **receive(picture, request), **takers[to].job.undo.offer(filled)}
 
     for each in built:
         each.job.view.send(send, forms, outputs, preprocess=False, **QUICK)

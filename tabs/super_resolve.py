@@ -15,7 +15,7 @@ from studio.requests.request import Request
 from studio.requests.super_resolve import SCALES, SuperResolve
 from tabs.components.controls import SamplingControls, count_slider
 from tabs.components.examples import Examples
-from tabs.components.generation import QUICK, BuiltTab, Given, Job, SessionJobs, Update
+from tabs.components.generation import QUICK, BuiltTab, FormValues, GenerationPanel, SessionJobs, Update
 from tabs.components.picker import ModelPicker
 from tabs.components.picture_editor import PictureEditor, showing_note, showing_picture
 from tabs.components.seed import SeedControls
@@ -58,10 +58,10 @@ class _Form:
         for changed in (self.editor.input, self.scale.input):
             changed(self._note, [self.editor, self.scale, self._picker.dropdown], self.editor, **QUICK)
 
-    def read(self, given: Given) -> SuperResolve:
-        picture = _picture(given[self.editor], self._store)
-        values = {name: given[component] for name, component in self._fields.items()}
-        return _request(picture, **values, seed=self.seed.read(given), **self.sampling.read(given))
+    def read(self, filled: FormValues) -> SuperResolve:
+        picture = _picture(filled[self.editor], self._store)
+        values = {name: filled[component] for name, component in self._fields.items()}
+        return _request(picture, **values, seed=self.seed.read(filled), **self.sampling.read(filled))
 
     def write(self, request: SuperResolve) -> Update:
         (picture,) = self._store.sources_of(request)
@@ -83,19 +83,19 @@ class _Form:
             return showing_note(in_language(error.message, language_of(page)))
 
 
-def build(client: EngineClient, desk: SessionJobs, browser: BrowserName, picker: ModelPicker) -> BuiltTab:
+def build(client: EngineClient, sessions: SessionJobs, browser: BrowserName, picker: ModelPicker) -> BuiltTab:
     """Draws the tab inside the tabs that are open, and wires it."""
     with gr.Row(equal_height=False, elem_classes="studio-room"):
         with gr.Column(scale=2, min_width=320, elem_classes="studio-desk"):
-            form = _Form(desk.store, picker)
-            job = Job(TITLE, client, desk, browser)
+            form = _Form(sessions.store, picker)
+            job = GenerationPanel(TITLE, client, sessions, browser)
             examples = Examples(SuperResolve.TASK)
             form.add_choices()
             gr.Markdown(say("tab_super_resolve_about"), elem_classes="studio-about")
         with gr.Column(scale=3, min_width=320, elem_classes="studio-view"):
             job.add_view()
     job.connect(form.components, form.read, form.write, form.seed)
-    examples.connect(form.components, form.write, desk.store, picker, job.undo)
+    examples.connect(form.components, form.write, sessions.store, picker, job.undo)
     form.connect()
     return BuiltTab(TITLE, {form.editor, *form.seed.inputs()}, form.receive, job, form.sampling.follow)
 

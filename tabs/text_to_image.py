@@ -17,7 +17,7 @@ from tabs.components.controls import DrawingControls, SizeControls, followers
 from tabs.components.drafts import Drafts
 from tabs.components.examples import Examples
 from tabs.components.fields import slider
-from tabs.components.generation import BuiltTab, Given, Job, SessionJobs, Update
+from tabs.components.generation import BuiltTab, FormValues, GenerationPanel, SessionJobs, Update
 from tabs.components.picker import ModelPicker
 from tabs.components.picture_editor import PictureEditor, emptied, showing_picture
 from tabs.components.seed import read_seed
@@ -46,10 +46,10 @@ class _BeginningControls:
     def inputs(self) -> set[gr.Component]:
         return {self._editor, self._strength, self._variation, self._seed}
 
-    def read(self, given: Given) -> dict[str, Any]:
-        image, seed = given[self._editor] or "", read_seed("variation_seed", given[self._seed])
+    def read(self, filled: FormValues) -> dict[str, Any]:
+        image, seed = filled[self._editor] or "", read_seed("variation_seed", filled[self._seed])
         return {
-            "image": image, "strength": given[self._strength], "variation": given[self._variation],
+            "image": image, "strength": filled[self._strength], "variation": filled[self._variation],
             "variation_seed": seed,
         }  # fmt: skip
 
@@ -63,14 +63,14 @@ class _BeginningControls:
         }
 
 
-def build(client: EngineClient, desk: SessionJobs, browser: BrowserName, picker: ModelPicker) -> BuiltTab:
+def build(client: EngineClient, sessions: SessionJobs, browser: BrowserName, picker: ModelPicker) -> BuiltTab:
     """Draws the tab inside the tabs that are open, and wires it."""
     size, drawing = SizeControls(picker), DrawingControls(picker)
     with gr.Row(equal_height=False, elem_classes="studio-room"):
         with gr.Column(scale=2, min_width=320, elem_classes="studio-desk"):
             drawing.add_prompt("prompt_hint", lines=3, autofocus=True)
             drafts = Drafts()
-            job = Job(TITLE, client, desk, browser)
+            job = GenerationPanel(TITLE, client, sessions, browser)
             examples = Examples(TextToImage.TASK)
             size.add_shape()
             drawing.add_count()
@@ -79,25 +79,25 @@ def build(client: EngineClient, desk: SessionJobs, browser: BrowserName, picker:
                 drawing.add_finer_points()
                 size.add_sides()
             with gr.Accordion(say("begin_from"), open=False, elem_id="begin"):
-                beginning = _BeginningControls(desk.store)
+                beginning = _BeginningControls(sessions.store)
             gr.Markdown(say("tab_text_to_image_about"), elem_classes="studio-about")
         with gr.Column(scale=3, min_width=320, elem_classes="studio-view"):
             job.add_view()
 
-    def read(given: Given) -> TextToImage:
-        return TextToImage(**drawing.read(given), **size.read(given), **beginning.read(given))
+    def read(filled: FormValues) -> TextToImage:
+        return TextToImage(**drawing.read(filled), **size.read(filled), **beginning.read(filled))
 
-    def read_draft(given: Given) -> TextToImage:
-        words = {**drawing.read(given), "seed": drawing.draft_seed(given)}
-        return TextToImage(**words, **size.read(given))
+    def read_draft(filled: FormValues) -> TextToImage:
+        words = {**drawing.read(filled), "seed": drawing.draft_seed(filled)}
+        return TextToImage(**words, **size.read(filled))
 
     def write(request: TextToImage) -> Update:
         return {**drawing.write(request), **size.write(request), **beginning.write(request)}
 
     form = {*drawing.inputs(), *size.inputs(), *beginning.inputs()}
     job.connect(form, read, write, drawing.seed)
-    drafts.connect(client, desk, browser, {*drawing.inputs(), *size.inputs()}, read_draft, picker.info)
-    examples.connect(form, write, desk.store, picker, job.undo)
+    drafts.connect(client, sessions, browser, {*drawing.inputs(), *size.inputs()}, read_draft, picker.info)
+    examples.connect(form, write, sessions.store, picker, job.undo)
     size.connect()
     drawing.connect()
     return BuiltTab(TITLE, set(), None, job, followers(drawing, size))

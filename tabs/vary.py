@@ -20,7 +20,7 @@ from studio.requests.vary import Vary
 from tabs.components.controls import DrawingControls, SizeControls, followers
 from tabs.components.examples import Examples
 from tabs.components.fields import slider, textbox
-from tabs.components.generation import QUICK, BuiltTab, Given, Job, SessionJobs, Update
+from tabs.components.generation import QUICK, BuiltTab, FormValues, GenerationPanel, SessionJobs, Update
 from tabs.components.picker import ModelPicker
 from tabs.components.picture_editor import PictureEditor, showing_picture
 from tabs.locale.words import say
@@ -78,16 +78,16 @@ class _Form:
         self.closeness.input(_likeness_and_strength, self.closeness, [self.likeness, self.strength], **QUICK)
         self.mode.input(_usual_count, self.mode, self.drawing.count, **QUICK)
 
-    def read(self, given: Given) -> Request:
-        drawn = {"likeness": given[self.likeness], **self.drawing.read(given)}
-        if given[self.mode] == Vary.TASK:
-            if not given[self.editor]:
+    def read(self, filled: FormValues) -> Request:
+        drawn = {"likeness": filled[self.likeness], **self.drawing.read(filled)}
+        if filled[self.mode] == Vary.TASK:
+            if not filled[self.editor]:
                 raise InvalidRequest("image", None, "a picture: choose one, or drop one on the frame")
-            size = self.size.read(given)
-            return Vary(image=given[self.editor], strength=given[self.strength], **drawn, **size)
-        ends: dict[str, Any] = {"image": given[self.editor] or "", "other": given[self.other] or ""}
-        small = self.size.read_first_stage(given)
-        return Interpolate(**ends, other_prompt=given[self.other_prompt] or "", **drawn, **small)
+            size = self.size.read(filled)
+            return Vary(image=filled[self.editor], strength=filled[self.strength], **drawn, **size)
+        ends: dict[str, Any] = {"image": filled[self.editor] or "", "other": filled[self.other] or ""}
+        small = self.size.read_first_stage(filled)
+        return Interpolate(**ends, other_prompt=filled[self.other_prompt] or "", **drawn, **small)
 
     def write(self, request: Vary | Interpolate) -> Update:
         pictures = {name: self._store.source(digest) for name, digest in request.named.items()}
@@ -118,19 +118,19 @@ class _Form:
         return _sides_like(self._store.source(digest), self._picker.info(pack), cascade=cascade is True)
 
 
-def build(client: EngineClient, desk: SessionJobs, browser: BrowserName, picker: ModelPicker) -> BuiltTab:
+def build(client: EngineClient, sessions: SessionJobs, browser: BrowserName, picker: ModelPicker) -> BuiltTab:
     """Draws the tab inside the tabs that are open, and wires it."""
     with gr.Row(equal_height=False, elem_classes="studio-room"):
         with gr.Column(scale=2, min_width=320, elem_classes="studio-desk"):
-            form = _Form(desk.store, picker)
-            job = Job(TITLE, client, desk, browser)
+            form = _Form(sessions.store, picker)
+            job = GenerationPanel(TITLE, client, sessions, browser)
             examples = Examples(Vary.TASK)
             form.add_choices()
             gr.Markdown(say("tab_vary_about"), elem_classes="studio-about")
         with gr.Column(scale=3, min_width=320, elem_classes="studio-view"):
             job.add_view()
     job.connect(form.components, form.read, form.write, form.drawing.seed)
-    examples.connect(form.components, form.write, desk.store, picker, job.undo)
+    examples.connect(form.components, form.write, sessions.store, picker, job.undo)
     form.connect()
     received = {form.editor, *form.drawing.inputs(), *form.size.inputs()}
     return BuiltTab(TITLE, received, form.receive, job, followers(form.drawing, form.size))

@@ -25,10 +25,10 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit code."""
     parser = _parser()
-    given = parser.parse_args(arguments)
-    command: Callable[[argparse.Namespace, Settings], int] = given.command
+    options = parser.parse_args(arguments)
+    command: Callable[[argparse.Namespace, Settings], int] = options.command
     try:
-        return command(given, read_settings(os.environ))
+        return command(options, read_settings(os.environ))
     except (InvalidRequest, BadPicture, PackError) as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 2

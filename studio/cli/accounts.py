@@ -29,18 +29,18 @@ def add(commands: Commands) -> None:
     kinds.add_parser("list").set_defaults(command=show)
 
 
-def put(given: argparse.Namespace, settings: Settings) -> int:
-    add_account(_file(settings), given.name, _password())
-    print(f"{given.name} may come in where STUDIO_ACCOUNTS={_file(settings)}.")
+def put(arguments: argparse.Namespace, settings: Settings) -> int:
+    add_account(_file(settings), arguments.name, _password())
+    print(f"{arguments.name} may come in where STUDIO_ACCOUNTS={_file(settings)}.")
     return 0
 
 
-def remove(given: argparse.Namespace, settings: Settings) -> int:
-    remove_account(_file(settings), given.name)
+def remove(arguments: argparse.Namespace, settings: Settings) -> int:
+    remove_account(_file(settings), arguments.name)
     return 0
 
 
-def show(given: argparse.Namespace, settings: Settings) -> int:
+def show(arguments: argparse.Namespace, settings: Settings) -> int:
     print("\n".join(read_accounts(_file(settings))))
     return 0
 

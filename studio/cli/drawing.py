@@ -27,26 +27,26 @@ from studio.settings import Settings
 Draw: TypeAlias = Callable[[Request, Sequence[Image]], Iterator[tuple[Drawn, list[bytes]]]]
 
 
-def draw_and_write(request: Request, images: Sequence[Image], given: argparse.Namespace, settings: Settings) -> int:
+def draw_and_write(request: Request, images: Sequence[Image], arguments: argparse.Namespace, settings: Settings) -> int:
     """Draws, writes each picture where ``--out`` says, and prints one JSON line each. Keeps ``images``, so that the
     recipe can be replayed."""
-    is_file = given.out.suffix.lower() == ".png"
+    is_file = arguments.out.suffix.lower() == ".png"
     if is_file and request.count > 1:
         raise InvalidRequest(
-            "out", str(given.out), "a folder, since {count} pictures are asked for", count=request.count
+            "out", str(arguments.out), "a folder, since {count} pictures are asked for", count=request.count
         )
-    folder = given.out.parent if is_file else given.out
+    folder = arguments.out.parent if is_file else arguments.out
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InvalidRequest(
-            "out", str(given.out), "a folder that can be written to ({reason})", reason=str(error.strerror)
+            "out", str(arguments.out), "a folder that can be written to ({reason})", reason=str(error.strerror)
         ) from None
     store = Store(settings.data)
     for image in images:
         store.keep(image)
-    for drawn, frames in draw(request, images, replace(settings, pack=given.pack or settings.pack)):
-        path = given.out if is_file else given.out / f"{drawn.index}.png"
+    for drawn, frames in draw(request, images, replace(settings, pack=arguments.pack or settings.pack)):
+        path = arguments.out if is_file else arguments.out / f"{drawn.index}.png"
         assert drawn.pixels is not None
         write_picture(path, drawn.pixels, Recipe(drawn.request, drawn.model_hash, revision=drawn.revision))
         if frames:

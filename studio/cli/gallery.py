@@ -79,10 +79,11 @@ def _date(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-def _wanted(given: argparse.Namespace) -> PictureFilter:
+def _wanted(arguments: argparse.Namespace) -> PictureFilter:
     return PictureFilter(
-        words=getattr(given, "words", ""), task=given.task, sampler=given.sampler, seed=given.seed, since=given.since,
-        until=given.until, marks={column.filter: getattr(given, column.filter) for column in filtered()},
+        words=getattr(arguments, "words", ""), task=arguments.task, sampler=arguments.sampler, seed=arguments.seed,
+        since=arguments.since, until=arguments.until,
+        marks={column.filter: getattr(arguments, column.filter) for column in filtered()},
     )  # fmt: skip
 
 
@@ -96,10 +97,10 @@ def _gallery(settings: Settings) -> Iterator[tuple[Store, Ledger]]:
         ledger.close()
 
 
-def show(given: argparse.Namespace, settings: Settings) -> int:
+def show(arguments: argparse.Namespace, settings: Settings) -> int:
     with _gallery(settings) as (store, ledger):
-        for picture in ledger.pictures.find("", _wanted(given), given.most):
-            print(_line(picture, store) if given.json else _row(picture))
+        for picture in ledger.pictures.find("", _wanted(arguments), arguments.most):
+            print(_line(picture, store) if arguments.json else _row(picture))
     return 0
 
 
@@ -118,24 +119,24 @@ def _line(picture: Picture, store: Store) -> str:
     return json.dumps(values, ensure_ascii=False)
 
 
-def write(given: argparse.Namespace, settings: Settings) -> int:
-    form = find_form(given.form)
-    if given.push and given.form != "dataset":
-        raise InvalidRequest("push", given.push, "only with --form dataset")
-    chosen = Options(given.quality, not given.without_recipes)
+def write(arguments: argparse.Namespace, settings: Settings) -> int:
+    form = find_form(arguments.form)
+    if arguments.push and arguments.form != "dataset":
+        raise InvalidRequest("push", arguments.push, "only with --form dataset")
+    chosen = Options(arguments.quality, not arguments.without_recipes)
     with _gallery(settings) as (store, ledger):
-        names = ledger.pictures.names("", _wanted(given))
+        names = ledger.pictures.names("", _wanted(arguments))
         pages = (ledger.pictures.get_all("", names[first : first + 100]) for first in range(0, len(names), 100))
-        part = given.out.with_name(f"{given.out.name}.part")
+        part = arguments.out.with_name(f"{arguments.out.name}.part")
         try:
             with part.open("wb") as file:
                 form.write(itertools.chain.from_iterable(pages), store, file, chosen)
-            part.replace(given.out)
+            part.replace(arguments.out)
         finally:
             part.unlink(missing_ok=True)
-    print(json.dumps({"path": str(given.out), "pictures": len(names)}))
-    if given.push:
-        _push(given.out, given.push)
+    print(json.dumps({"path": str(arguments.out), "pictures": len(names)}))
+    if arguments.push:
+        _push(arguments.out, arguments.push)
     return 0
 
 
@@ -162,15 +163,15 @@ def _push(archive: Path, name: str) -> None:
             ) from None  # fmt: skip
 
 
-def take(given: argparse.Namespace, settings: Settings) -> int:
+def take(arguments: argparse.Namespace, settings: Settings) -> int:
     first = find_pack(settings.pack)
     packs = [first, *(find_pack(name) for name in PACKS), *(state.info for state in packs_in(settings.models))]
     with _gallery(settings) as (store, ledger), contextlib.ExitStack() as files:
         importer = Importer(store, ledger, "", packs)
-        if given.source.is_dir():
-            collection: Archive | Folder = Folder(given.source)
+        if arguments.source.is_dir():
+            collection: Archive | Folder = Folder(arguments.source)
         else:
-            collection = Archive(files.enter_context(given.source.open("rb")))
+            collection = Archive(files.enter_context(arguments.source.open("rb")))
         *_, report = importer.take(collection)
     for line in report.refused:
         print(line, file=sys.stderr)

@@ -34,27 +34,27 @@ def add(commands: Commands) -> None:
     command.set_defaults(command=run)
 
 
-def run(given: argparse.Namespace, settings: Settings) -> int:
-    picture, mask = _picture_and_mask(given)
-    pack = find_pack(given.pack or settings.pack)
-    request = options.request_of(Inpaint, given, pack, {"image": picture, "mask": mask})
-    return draw_and_write(request, (picture, mask), given, settings)
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    picture, mask = _picture_and_mask(arguments)
+    pack = find_pack(arguments.pack or settings.pack)
+    request = options.request_of(Inpaint, arguments, pack, {"image": picture, "mask": mask})
+    return draw_and_write(request, (picture, mask), arguments, settings)
 
 
-def _picture_and_mask(given: argparse.Namespace) -> tuple[Pixels, Mask]:
+def _picture_and_mask(arguments: argparse.Namespace) -> tuple[Pixels, Mask]:
     """The picture, on a larger canvas if asked for, and what of it to draw anew."""
-    source = open_picture(given.image.read_bytes())
+    source = open_picture(arguments.image.read_bytes())
     picture, painted = source.array, np.zeros((source.height, source.width), np.uint8)
-    if given.mask:
-        painted = mask_of_size(open_mask(given.mask.read_bytes()), source.width, source.height).array
-    elif not given.extend:
+    if arguments.mask:
+        painted = mask_of_size(open_mask(arguments.mask.read_bytes()), source.width, source.height).array
+    elif not arguments.extend:
         raise InvalidRequest("mask", None, "--mask FILE, or --extend LEFT,TOP,RIGHT,BOTTOM")
-    if given.invert:
+    if arguments.invert:
         painted = 255 - painted
-    painted = masks.grown(painted, given.grow)
-    if given.extend:
-        left, top, right, bottom = given.extend
-        picture, new = masks.extended(picture, given.extend)
+    painted = masks.grown(painted, arguments.grow)
+    if arguments.extend:
+        left, top, right, bottom = arguments.extend
+        picture, new = masks.extended(picture, arguments.extend)
         painted = np.maximum(new, np.pad(painted, ((top, bottom), (left, right))))
     return Pixels.of(picture), Mask.of(painted)
 

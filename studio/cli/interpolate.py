@@ -28,15 +28,15 @@ def add(commands: Commands) -> None:
     command.set_defaults(command=run)
 
 
-def run(given: argparse.Namespace, settings: Settings) -> int:
-    if len(given.ends) not in (0, 2):
-        raise InvalidRequest("picture", len(given.ends), "two of them, or none and words at both ends")
-    given.image, given.other = given.ends or (None, None)
-    images, pack = options.images_in(given, Interpolate), find_pack(given.pack or settings.pack)
-    request = options.request_of(Interpolate, given, pack, images)
-    code = draw_and_write(request, tuple(images.values()), given, settings)
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    if len(arguments.ends) not in (0, 2):
+        raise InvalidRequest("picture", len(arguments.ends), "two of them, or none and words at both ends")
+    arguments.image, arguments.other = arguments.ends or (None, None)
+    images, pack = options.images_in(arguments, Interpolate), find_pack(arguments.pack or settings.pack)
+    request = options.request_of(Interpolate, arguments, pack, images)
+    code = draw_and_write(request, tuple(images.values()), arguments, settings)
     if request.count > 1:
-        _write_animations(given.out, request.count)
+        _write_animations(arguments.out, request.count)
     return code
 
 

@@ -80,11 +80,11 @@ def number(text: str) -> int | float | str:
     return text
 
 
-def images_in(given: argparse.Namespace, kind: type[Request]) -> dict[str, Image]:
+def images_in(arguments: argparse.Namespace, kind: type[Request]) -> dict[str, Image]:
     """The images that were given for fields of ``kind``, opened."""
     found: dict[str, Image] = {}
     for name, field in kind.asked().items():
-        if not isinstance(field, Picture) or (path := getattr(given, name)) is None:
+        if not isinstance(field, Picture) or (path := getattr(arguments, name)) is None:
             continue
         if isinstance(field, MaskOf):
             picture = found[field.picture]
@@ -94,15 +94,17 @@ def images_in(given: argparse.Namespace, kind: type[Request]) -> dict[str, Image
     return found
 
 
-def request_of(kind: type[Request], given: argparse.Namespace, pack: PackInfo, images: Mapping[str, Image]) -> Request:
+def request_of(
+    kind: type[Request], arguments: argparse.Namespace, pack: PackInfo, images: Mapping[str, Image]
+) -> Request:
     """The request that was given, made from ``images``, by their fields, in the shape of the first one."""
     asked: dict[str, Any] = {}
     for name, field in kind.asked().items():
-        if isinstance(field, Picture) or name in ("pack", "cascade") or (value := getattr(given, name)) is None:
+        if isinstance(field, Picture) or name in ("pack", "cascade") or (value := getattr(arguments, name)) is None:
             continue
         asked[name] = _boxes_in(value) if isinstance(field, Boxes) else value
     if issubclass(kind, Staged):
-        asked[STAGES] = given.stages
+        asked[STAGES] = arguments.stages
     shape = next(((image.width, image.height) for image in images.values()), None)
     digests = {name: image.digest for name, image in images.items()}
     return completed(kind, {**asked, **digests}, pack, shape)

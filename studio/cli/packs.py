@@ -13,7 +13,7 @@ def add(commands: Commands) -> None:
     commands.add_parser("packs", help="list the packs").set_defaults(command=run)
 
 
-def run(given: argparse.Namespace, settings: Settings) -> int:
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
     for pack in PACKS.values():
         print(f"{pack.name}\t{pack.title}\t{pack.size} px\t{pack.source}")
     return 0

@@ -41,12 +41,12 @@ class _Again:
     out: Path | None
 
 
-def run(given: argparse.Namespace, settings: Settings) -> int:
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """One JSON line a picture. All recipes are read before anything is drawn; one engine draws all of one pack."""
-    names = [picture.name for picture in given.pictures]
-    if given.out and len(set(names)) < len(names):
-        raise InvalidRequest("out", str(given.out), "no folder, as several of the pictures have the same name")
-    wanted = [_read(picture, given, settings) for picture in given.pictures]
+    names = [picture.name for picture in arguments.pictures]
+    if arguments.out and len(set(names)) < len(names):
+        raise InvalidRequest("out", str(arguments.out), "no folder, as several of the pictures have the same name")
+    wanted = [_read(picture, arguments, settings) for picture in arguments.pictures]
     for pack, pictures in itertools.groupby(wanted, key=lambda picture: picture.pack):
         with engine(replace(settings, pack=pack), again=True) as draw:
             for picture in pictures:
@@ -54,18 +54,18 @@ def run(given: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _read(path: Path, given: argparse.Namespace, settings: Settings) -> _Again:
+def _read(path: Path, arguments: argparse.Namespace, settings: Settings) -> _Again:
     recipe = read_recipe(path)
     if recipe.stopped_at is not None:
         raise StudioError(
             "This picture was stopped at step {step}; only whole pictures can be made again.", step=recipe.stopped_at
         )
-    pack = given.pack or recipe.request.pack or settings.pack
+    pack = arguments.pack or recipe.request.pack or settings.pack
     try:
         request = replace(recipe.request, pack=find_pack(pack).name, trajectory=False)
     except PackError as error:
         raise PackError("{error} Say where it is with --pack.", error=error.message) from None
-    out = given.out / path.name if given.out and len(given.pictures) > 1 else given.out
+    out = arguments.out / path.name if arguments.out and len(arguments.pictures) > 1 else arguments.out
     return _Again(path, recipe, pack, request, out)
 
 

@@ -13,7 +13,7 @@ def add(commands: Commands) -> None:
     commands.add_parser("samplers", help="list the samplers").set_defaults(command=run)
 
 
-def run(given: argparse.Namespace, settings: Settings) -> int:
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
     for sampler in SAMPLERS.values():
         note = " (distilled models only)" if sampler.distilled else ""
         note += f" ({sampler.fewest('')} steps or more)" if sampler.fewest("") > 1 else ""

@@ -29,6 +29,8 @@ def add(commands: Commands) -> None:
             command.set_defaults(command=partial(run, kind))
 
 
-def run(kind: type[Request], given: argparse.Namespace, settings: Settings) -> int:
-    images, pack = options.images_in(given, kind), find_pack(given.pack or settings.pack)
-    return draw_and_write(options.request_of(kind, given, pack, images), tuple(images.values()), given, settings)
+def run(kind: type[Request], arguments: argparse.Namespace, settings: Settings) -> int:
+    images, pack = options.images_in(arguments, kind), find_pack(arguments.pack or settings.pack)
+    return draw_and_write(
+        options.request_of(kind, arguments, pack, images), tuple(images.values()), arguments, settings
+    )

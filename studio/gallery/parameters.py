@@ -153,16 +153,16 @@ def _further(lines: Sequence[str]) -> dict[str, str]:
 
 def from_parameters(text: str) -> Recipe:
     """The recipe in a "parameters" text all of which can be used. Raises `NoRecipe`."""
-    told = read_infotext(text)
-    settings = told.settings
+    infotext = read_infotext(text)
+    settings = infotext.settings
     if "Seed" not in settings:
         raise NoRecipe("This picture's text holds no generation parameters.")
     try:
         width, height = (int(side) for side in settings["Size"].split("x"))
         sampler, schedule = sampler_named(settings["Sampler"], settings.get("Schedule type", "Automatic"))
         request = TextToImage(
-            prompt=told.prompt,
-            negative=told.negative,
+            prompt=infotext.prompt,
+            negative=infotext.negative,
             pack=settings.get("Model", ""),
             width=width,
             height=height,

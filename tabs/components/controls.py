@@ -24,7 +24,7 @@ from studio.requests.limits import (
 from studio.requests.request import Prompted, Request, Staged
 from studio.sampling.catalogue import DEFAULT_SAMPLER, SAMPLERS, find_sampler, samplers_for
 from tabs.components.fields import slider, textbox
-from tabs.components.generation import QUICK, Given, Update
+from tabs.components.generation import QUICK, FormValues, Update
 from tabs.components.picker import ModelPicker
 from tabs.components.seed import SeedControls, read_seed
 from tabs.locale.words import sampler_key, say
@@ -96,23 +96,23 @@ class DrawingControls:
     def inputs(self) -> set[gr.Component]:
         return {*self._fields.values(), *self._sampling.inputs(), *self.seed.inputs(), self._picker.dropdown}
 
-    def read(self, given: Given) -> dict[str, Any]:
+    def read(self, filled: FormValues) -> dict[str, Any]:
         return {
-            "seed": self.seed.read(given),
-            "prompt": given[self._fields["prompt"]] or "",
-            "negative": given[self._fields["negative"]] or "",
-            "count": given[self._fields["count"]],
-            "clip_skip": given[self._fields["clip_skip"]],
-            **self._sampling.read(given),
+            "seed": self.seed.read(filled),
+            "prompt": filled[self._fields["prompt"]] or "",
+            "negative": filled[self._fields["negative"]] or "",
+            "count": filled[self._fields["count"]],
+            "clip_skip": filled[self._fields["clip_skip"]],
+            **self._sampling.read(filled),
         }
 
     def write(self, request: Request) -> Update:
         fields = {component: getattr(request, field) for field, component in self._fields.items()}
         return {**fields, **self._sampling.write(request), **self.seed.write(request)}
 
-    def draft_seed(self, given: Given) -> int:
+    def draft_seed(self, filled: FormValues) -> int:
         """The number in the field; while there is none, one that stays the same."""
-        return read_seed("seed", given[self.seed.number] or 0)
+        return read_seed("seed", filled[self.seed.number] or 0)
 
     def follow(self, pack: PackInfo) -> Update:
         """Good first values for another pack."""
@@ -168,13 +168,13 @@ class SizeControls:
     def inputs(self) -> set[gr.Component]:
         return {self.shape, self.cascade, self.width, self.height, self._picker.dropdown}
 
-    def read(self, given: Given) -> dict[str, Any]:
-        return {"width": given[self.width], "height": given[self.height], "cascade": given[self.cascade]}
+    def read(self, filled: FormValues) -> dict[str, Any]:
+        return {"width": filled[self.width], "height": filled[self.height], "cascade": filled[self.cascade]}
 
-    def read_first_stage(self, given: Given) -> dict[str, Any]:
+    def read_first_stage(self, filled: FormValues) -> dict[str, Any]:
         """For what has one stage only: as large as the first of two."""
-        sides = given[self.width], given[self.height]
-        is_small = given[self.cascade] is True and all(type(side) is int and side > 0 for side in sides)
+        sides = filled[self.width], filled[self.height]
+        is_small = filled[self.cascade] is True and all(type(side) is int and side > 0 for side in sides)
         width, height = (side // CASCADE_SCALE if is_small else side for side in sides)
         return {"width": width, "height": height}
 
@@ -267,9 +267,9 @@ class SamplingControls:
     def inputs(self) -> set[gr.Component]:
         return {*self._fields.values(), self._picker.dropdown}
 
-    def read(self, given: Given) -> dict[str, Any]:
-        values = {field: given[component] for field, component in self._fields.items()}
-        return {"pack": given[self._picker.dropdown], **values}
+    def read(self, filled: FormValues) -> dict[str, Any]:
+        values = {field: filled[component] for field, component in self._fields.items()}
+        return {"pack": filled[self._picker.dropdown], **values}
 
     def write(self, request: Request) -> Update:
         return {component: getattr(request, field) for field, component in self._fields.items()}

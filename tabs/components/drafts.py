@@ -22,7 +22,7 @@ from studio.events import Drawn, Previewed
 from studio.images.jpeg import encoded
 from studio.models.catalogue import PackInfo
 from studio.requests.text_to_image import TextToImage
-from tabs.components.generation import Given, SessionJobs
+from tabs.components.generation import FormValues, SessionJobs
 from tabs.components.scripted import Scripted
 from tabs.locale.words import words_of
 from tabs.request_context import BrowserName, address_of
@@ -50,23 +50,23 @@ class Drafts(Scripted):
     def connect(
         self,
         client: EngineClient,
-        desk: SessionJobs,
+        sessions: SessionJobs,
         browser: BrowserName,
         form: set[gr.Component],
-        read: Callable[[Given], TextToImage],
+        read: Callable[[FormValues], TextToImage],
         pack_of: Callable[[str], PackInfo],
     ) -> None:
         """``read`` makes the request of the values of ``form``, whose pack ``pack_of`` finds; what it makes is drawn
         with a seed that stays the same while one types."""
 
-        def look(given: Given, page: gr.Request) -> Any:
+        def look(filled: FormValues, page: gr.Request) -> Any:
             try:
-                request = read(given)
+                request = read(filled)
                 request = draft_of(request, pack_of(request.pack))
             except StudioError:  # of a form that is half filled in; whoever generates is told
                 return {"picture": ""}
             jpeg = drawn(
-                client, request, desk.name(browser.preprocess(given[browser]), page.session_hash), address_of(page)
+                client, request, sessions.name(browser.preprocess(filled[browser]), page.session_hash), address_of(page)
             )
             if jpeg is None:  # too busy for drafts; the last one stays
                 return gr.skip()

@@ -20,7 +20,7 @@ from studio.gallery.store import Store
 from studio.images.pixels import Mask, Pixels
 from studio.images.resizing import resized
 from studio.requests.layout_to_image import LayoutToImage
-from tabs.components.generation import QUICK, Given, Update
+from tabs.components.generation import QUICK, FormValues, Update
 from tabs.components.picker import ModelPicker
 from tabs.components.scripted import Scripted
 from tabs.components.undo import Undo
@@ -50,14 +50,14 @@ class Examples(Scripted):
         """``write`` gives the values of ``form`` for a request; what the example is made from goes into ``store``, and
         what drew it is picked. ``undo`` takes that back."""
 
-        def choose(given: Given, event: gr.EventData) -> Update:
+        def choose(filled: FormValues, event: gr.EventData) -> Update:
             number = event._data.get("number") if isinstance(event._data, dict) else None
             if not isinstance(number, int) or not 0 <= number < len(self._examples):
                 raise MissingImage("There is no such example.")
             example = self._examples[number]
             for source in example.sources:
                 store.keep(source)
-            return {**write(example.request), picker.dropdown: example.request.pack, **undo.offer(given)}
+            return {**write(example.request), picker.dropdown: example.request.pack, **undo.offer(filled)}
 
         self.choose(choose, form, [*form, undo], preprocess=False, **QUICK)
 

@@ -1,6 +1,6 @@
 """What every tab does with a request: submit it, show it, stop it, and find it again when the page is loaded anew.
 
-A tab says how its form becomes a request and back; `Job.connect` does the rest.
+A tab says how its form becomes a request and back; `GenerationPanel.connect` does the rest.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tabs.components.undo import Undo
 from tabs.locale.words import say
 from tabs.request_context import BrowserName, address_of, language_of
 
-Given = Mapping[Any, Any]  # component -> value, as gradio hands over a set of inputs
+FormValues = Mapping[Any, Any]  # component -> value, as gradio hands over a set of inputs
 Update = dict[Any, Any]  # component -> value, or what else is updated
 QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 KEPT_BROWSERS = 10_000
@@ -114,18 +114,18 @@ class BuiltTab:
     tab: str
     form: set[gr.Component]
     receive: Callable[[Pixels, Request], Update] | None
-    job: Job
+    job: GenerationPanel
     follow: Callable[[PackInfo], Update]
 
 
-class Job:
+class GenerationPanel:
     """The buttons, the live view and the state that show one job on one page.
 
     Make it where the buttons belong, put the live view elsewhere with `add_view`, then `connect` it.
     """
 
-    def __init__(self, tab: str, client: EngineClient, desk: SessionJobs, browser: BrowserName) -> None:
-        self._tab, self._client, self._desk, self._browser = tab, client, desk, browser
+    def __init__(self, tab: str, client: EngineClient, sessions: SessionJobs, browser: BrowserName) -> None:
+        self._tab, self._client, self._sessions, self._browser = tab, client, sessions, browser
         with gr.Row(elem_classes="studio-actions"):
             self.go = gr.Button(say("generate"), variant="primary", size="lg", elem_id="generate", min_width=140)
             self.stop = gr.Button(say("stop"), variant="stop", size="lg", visible=False, elem_id="stop", min_width=140)
@@ -134,7 +134,7 @@ class Job:
         self.name = gr.State("")  # what Stop stops: another page of the same browser may show another job
         self.view: LiveView
         self.form: set[gr.Component] = set()
-        self.read: Callable[[Given], Request]
+        self.read: Callable[[FormValues], Request]
         self.write: Callable[[Any], Update] = lambda request: {}
         self._seed: SeedControls
 
@@ -144,7 +144,7 @@ class Job:
     def connect(
         self,
         form: set[gr.Component],
-        read: Callable[[Given], Request],
+        read: Callable[[FormValues], Request],
         write: Callable[[Any], Update],
         seed: SeedControls,
     ) -> None:
@@ -168,51 +168,51 @@ class Job:
             if isinstance(component, Editor):
                 self._connect_editor(component, write)
 
-    def _generate(self, given: Given, page: gr.Request) -> Iterator[Update]:
+    def _generate(self, filled: FormValues, page: gr.Request) -> Iterator[Update]:
         """Large pictures take seconds until there is a job, so that something is shown before."""
         yield {self.view: PREPARING, self.go: gr.update(interactive=False)}
         try:
-            yield from self._submit(given, page)
+            yield from self._submit(filled, page)
         except Exception:
             yield {self.view: NOT_PREPARING, **self._running(False)}
             raise
 
-    def _submit(self, given: Given, page: gr.Request) -> Iterator[Update]:
-        given = {component: _checked(component, value) for component, value in given.items()}
-        request = self.read(given)
-        images = self._desk.store.sources_of(request)
-        browser = self._desk.name(given[self._browser], page.session_hash)
+    def _submit(self, filled: FormValues, page: gr.Request) -> Iterator[Update]:
+        filled = {component: _checked(component, value) for component, value in filled.items()}
+        request = self.read(filled)
+        images = self._sessions.store.sources_of(request)
+        browser = self._sessions.name(filled[self._browser], page.session_hash)
         job = self._client.submit(request, browser, images, address_of(page))
-        self._desk.put(browser, self._tab, job, request, keeps_seed=self._seed.is_kept(given))
+        self._sessions.put(browser, self._tab, job, request, keeps_seed=self._seed.is_kept(filled))
         yield {**self._running(True), self.name: job, self._browser: browser}
         yield from self._show(job, request, page, is_asked=True)
 
     def _attach(self, browser: str | None, page: gr.Request) -> Iterator[Update]:
         """Gives a new browser its name; shows a known one its latest job, running or finished, with its form."""
-        latest = self._desk.latest(browser, self._tab) if browser else None
+        latest = self._sessions.latest(browser, self._tab) if browser else None
         if browser is None or latest is None:
-            yield {self._browser: self._desk.name(browser, page.session_hash), self.view: View().greeting()}
+            yield {self._browser: self._sessions.name(browser, page.session_hash), self.view: View().greeting()}
             return
         job, request = latest
         filled = _filled(self.write, request)
-        if not self._desk.keeps_seed(browser, self._tab, job):
+        if not self._sessions.keeps_seed(browser, self._tab, job):
             filled |= self._seed.renew()
         values = {component: value for component, value in filled.items() if not isinstance(component, Editor)}
         yield {**self._running(True), self.name: job, **values}
         yield from self._show(job, request, page)
 
     def _keep(self, browser: str | None, job: str, page: gr.Request) -> None:
-        self._cancel(self._desk.name(browser, page.session_hash), job, keep=True)
+        self._cancel(self._sessions.name(browser, page.session_hash), job, keep=True)
 
     def _discard(self, browser: str | None, job: str, page: gr.Request) -> None:
-        self._cancel(self._desk.name(browser, page.session_hash), job, keep=False)
+        self._cancel(self._sessions.name(browser, page.session_hash), job, keep=False)
 
     def _connect_editor(self, editor: Editor, write: Callable[[Request], Update]) -> None:
         """An editor on a page that was loaded again asks for what it showed: what comes with the rest, while the page
         is still loading, can be lost."""
 
         def restore(browser: str | None) -> dict[str, Any]:
-            latest = self._desk.latest(browser, self._tab) if browser else None
+            latest = self._sessions.latest(browser, self._tab) if browser else None
             value = {} if latest is None else _filled(write, latest[1]).get(editor, {})
             return value if value.get("source") or value.get("boxes") else stamped()
 
@@ -222,7 +222,7 @@ class Job:
         """The view's changes. Each tells the buttons, too: of several quick changes gradio may keep the last alone, and
         without its buttons a job could not be stopped. With ``is_asked`` the job counts as running to the last."""
         try:
-            for view in follow(self._client, job, request, language_of(page), self._desk.followers):
+            for view in follow(self._client, job, request, language_of(page), self._sessions.followers):
                 if view is None:
                     yield {self.go: gr.skip()}
                 else:
@@ -231,7 +231,7 @@ class Job:
             yield {self.view: View().greeting(), **self._running(is_asked)}
 
     def _cancel(self, browser: str, job: str, *, keep: bool) -> None:
-        if self._desk.owns(browser, self._tab, job):
+        if self._sessions.owns(browser, self._tab, job):
             self._client.cancel(job, keep=keep)
 
     def _running(self, running: bool) -> Update:

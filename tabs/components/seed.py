@@ -49,15 +49,15 @@ class SeedControls:
     def inputs(self) -> set[gr.Component]:
         return {self.mode, self.number}
 
-    def is_kept(self, given: Mapping[Any, Any]) -> bool:
+    def is_kept(self, filled: Mapping[Any, Any]) -> bool:
         """Whether the field says what is drawn. A number counts whatever the switch says."""
-        number = given[self.number]
+        number = filled[self.number]
         is_empty = number is None or (isinstance(number, str) and not number.strip())
-        return given[self.mode] != NEW or not is_empty
+        return filled[self.mode] != NEW or not is_empty
 
-    def read(self, given: Mapping[Any, Any]) -> int:
+    def read(self, filled: Mapping[Any, Any]) -> int:
         """Raises `InvalidRequest` for anything but digits."""
-        return read_seed("seed", given[self.number]) if self.is_kept(given) else random.randrange(RANDOM_SEEDS)
+        return read_seed("seed", filled[self.number]) if self.is_kept(filled) else random.randrange(RANDOM_SEEDS)
 
     def write(self, request: Request) -> dict[gr.Component, Any]:
         """The request's own, which is drawn again."""

@@ -37,6 +37,6 @@ class Undo(Scripted):
         both = [self, *self._form]
         self.undo(None, both, both, js=PUT_BACK, queue=False, show_progress="hidden", api_visibility="private")
 
-    def offer(self, given: Mapping[Any, Any]) -> dict[gr.Component, Any]:
+    def offer(self, filled: Mapping[Any, Any]) -> dict[gr.Component, Any]:
         """To bring back what the form holds now: ``given`` are its values as the browser sent them."""
-        return {self: stamped(kept=[given[component] for component in self._form])}
+        return {self: stamped(kept=[filled[component] for component in self._form])}

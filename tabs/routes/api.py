@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+from gradio.events import api as gradio_api
 
 from studio.backends.client import EngineClient
 from studio.errors import InvalidRequest, MissingImage, StudioError
@@ -119,7 +120,7 @@ class Api:
     def add_to_page(self) -> None:
         """Offers the endpoints on the page that is being built, each under its own name."""
         for endpoint in self.endpoints:
-            gr.api(endpoint, api_name=endpoint.__name__, concurrency_limit=None)
+            gradio_api(endpoint, api_name=endpoint.__name__, concurrency_limit=None)
 
     def _search(
         self, words: str, task: str, marks: Mapping[str, object], most: int, owner: str, page: gr.Request | None
@@ -138,15 +139,15 @@ class Api:
         states = self._client.packs()
         return next((state.info for state in states if state.info.name == name), states[0].info)
 
-    def _owner(self, given: str, page: gr.Request | None) -> str:
+    def _owner(self, name: str, page: gr.Request | None) -> str:
         """Whose pictures: those of who has logged in, where there are accounts."""
         if self._accounts is not None:
             return self._accounts.identity(person_of(page)) or new_browser()
-        if not given:
+        if not name:
             return ""
-        if not isinstance(given, str) or not BROWSER_NAME.fullmatch(given):
-            raise InvalidRequest("owner", given, "the name that an answer gave, or nothing")
-        return given
+        if not isinstance(name, str) or not BROWSER_NAME.fullmatch(name):
+            raise InvalidRequest("owner", name, "the name that an answer gave, or nothing")
+        return name
 
     def _draw(
         self, kind: type[Request], asked: Mapping[str, Any], owner: str, page: gr.Request | None

@@ -119,7 +119,7 @@ def _kept(store: Store, errands: BackgroundJobs, content: bytes) -> str:
     try:
         (errands.folder / f"{name}.upload").write_bytes(content)
     except OSError as error:
-        raise BadPicture("The data folder cannot be written to ({reason}).", reason=error.strerror) from None
+        raise BadPicture("The data folder cannot be written to ({reason}).", reason=str(error.strerror)) from None
     return name
 
 

@@ -37,38 +37,38 @@ def images_of(kind: type[Request], asked: Mapping[str, Any], store: Store) -> di
     return found
 
 
-def _picture(store: Store, field: str, given: Any) -> Pixels:
+def _picture(store: Store, field: str, value: Any) -> Pixels:
     """A picture that was sent, or one that is here already. Raises `StudioError` where it is neither."""
-    if isinstance(given, str) and DIGEST.fullmatch(given):
-        source = store.source(given)
+    if isinstance(value, str) and DIGEST.fullmatch(value):
+        source = store.source(value)
         if not isinstance(source, Pixels):
             raise MissingImage("This is a mask and not a picture.")
         return source
-    return open_picture(_file(store, field, given))
+    return open_picture(_file(store, field, value))
 
 
-def _mask(store: Store, field: str, given: Any, picture: Image) -> Mask:
+def _mask(store: Store, field: str, value: Any, picture: Image) -> Mask:
     """The mask of ``picture``, at its size. Of a picture that was uploaded as one it is not known any more what was
     transparent, so it is no mask."""
-    if isinstance(given, str) and DIGEST.fullmatch(given):
-        mask = store.source(given)
+    if isinstance(value, str) and DIGEST.fullmatch(value):
+        mask = store.source(value)
         if not isinstance(mask, Mask):
-            raise InvalidRequest(field, given, A_MASK)
+            raise InvalidRequest(field, value, A_MASK)
     else:
-        mask = open_mask(_file(store, field, given))
+        mask = open_mask(_file(store, field, value))
     return mask_of_size(mask, picture.width, picture.height)
 
 
-def _file(store: Store, field: str, given: Any) -> bytes:
+def _file(store: Store, field: str, value: Any) -> bytes:
     """The file of a picture that was sent, or that was drawn here."""
-    if not isinstance(given, str):
-        raise InvalidRequest(field, given, A_PICTURE)
-    if PICTURE_NAME.fullmatch(given):
-        return finished_file(store, given)
-    _, _, text = given.rpartition(",") if given.startswith("data:") else ("", "", given)
+    if not isinstance(value, str):
+        raise InvalidRequest(field, value, A_PICTURE)
+    if PICTURE_NAME.fullmatch(value):
+        return finished_file(store, value)
+    _, _, text = value.rpartition(",") if value.startswith("data:") else ("", "", value)
     if len(text) > LARGEST_FILE * 4 // 3 + 4:
         raise BadPicture("The file is larger than {most} MB.", most=LARGEST_FILE // 2**20)
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise InvalidRequest(field, given, A_PICTURE) from None
+        raise InvalidRequest(field, value, A_PICTURE) from None

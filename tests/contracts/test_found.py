@@ -26,7 +26,7 @@ def test_a_tab_says_what_it_is_and_can_be_built(tab) -> None:
     assert inspect.getdoc(tab)
     assert f"tab_{tab.TITLE}" in read_catalogue(ENGLISH)
     assert f"tab_{tab.TITLE}_about" in read_catalogue(ENGLISH)
-    assert list(inspect.signature(tab.build).parameters) == ["client", "desk", "browser", "picker"]
+    assert list(inspect.signature(tab.build).parameters) == ["client", "sessions", "browser", "picker"]
 
 
 @pytest.mark.parametrize("kind", kinds().values(), ids=lambda kind: kind.TASK)

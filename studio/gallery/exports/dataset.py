@@ -46,7 +46,7 @@ def write(pictures: Iterable[Picture], store: Store, file: BinaryIO, options: Op
     if not options.recipes:
         raise InvalidRequest("recipes", False, "true for a dataset, which is made of them")
     names, lines = Names(options), []
-    told = {name: column for name, column in columns().items() if column.in_datasets}
+    exported = {name: column for name, column in columns().items() if column.in_datasets}
     with zipfile.ZipFile(file, "w") as archive:
         for picture, recipe in readable(pictures, store):
             name, request = names.new(picture, "png"), recipe.request
@@ -56,11 +56,11 @@ def write(pictures: Iterable[Picture], store: Store, file: BinaryIO, options: Op
                 "seed": str(request.seed), "steps": request.steps, "sampler": request.sampler,
                 "guidance": float(getattr(request, "guidance", 1.0)), "task": request.TASK, "model": request.pack,
                 "model_hash": recipe.model_hash, "revision": recipe.revision,
-                **{name: column.kind.plain(picture.marks[name]) for name, column in told.items()},
+                **{name: column.kind.plain(picture.marks[name]) for name, column in exported.items()},
             }  # fmt: skip
             lines.append(json.dumps(line, ensure_ascii=False))
         size = next((name for most, name in SIZES if len(lines) < most), "n>100K")
         archive.writestr("train/metadata.jsonl", "".join(f"{line}\n" for line in lines))
         archive.writestr(
-            "README.md", CARD.format(count=len(lines), size=size, marks=", ".join(f"`{name}`" for name in told))
+            "README.md", CARD.format(count=len(lines), size=size, marks=", ".join(f"`{name}`" for name in exported))
         )

@@ -35,18 +35,18 @@ def write(pictures: Iterable[Picture], store: Store, file: BinaryIO, options: Op
     head = head.replace("{made}", time.strftime("%Y-%m-%d"))
     file.write(head.encode())
     for picture, recipe in readable(pictures, store):
-        told = to_parameters(recipe) if options.recipes else ""
-        file.write(_figure(picture, told, _data(picture, store, options.quality)).encode())
+        parameters = to_parameters(recipe) if options.recipes else ""
+        file.write(_figure(picture, parameters, _data(picture, store, options.quality)).encode())
     file.write(tail.replace("{script}", script).encode())
 
 
-def _figure(picture: Picture, told: str, data: str) -> str:
-    caption = html.escape(picture.text) if told else ""
+def _figure(picture: Picture, parameters: str, data: str) -> str:
+    caption = html.escape(picture.text) if parameters else ""
     made = time.strftime("%Y-%m-%d %H:%M", time.localtime(picture.made))
     symbols = f"{picture.marks.symbols} " if picture.marks.symbols else ""
     return (
         f'<figure tabindex="0"><img src="{data}" alt="{caption}" loading="lazy">'
-        f"<figcaption>{symbols}{caption}</figcaption><pre>{html.escape(told)}</pre><time>{made}</time></figure>\n"
+        f"<figcaption>{symbols}{caption}</figcaption><pre>{html.escape(parameters)}</pre><time>{made}</time></figure>\n"
     )
 
 

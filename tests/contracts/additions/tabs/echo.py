@@ -8,7 +8,7 @@ from studio.requests.echo import Echo
 from studio.backends.client import EngineClient
 from tabs.components.controls import DrawingControls, SizeControls, followers
 from tabs.components.fields import slider
-from tabs.components.generation import BuiltTab, Given, Job, SessionJobs, Update
+from tabs.components.generation import BuiltTab, FormValues, GenerationPanel, SessionJobs, Update
 from tabs.components.picker import ModelPicker
 from tabs.request_context import BrowserName
 
@@ -16,10 +16,10 @@ TITLE = "echo"
 ORDER = 90
 
 
-def build(client: EngineClient, desk: SessionJobs, browser: BrowserName, picker: ModelPicker) -> BuiltTab:
+def build(client: EngineClient, sessions: SessionJobs, browser: BrowserName, picker: ModelPicker) -> BuiltTab:
     drawing, size = DrawingControls(picker), SizeControls(picker)
     drawing.add_prompt("prompt_hint")
-    job = Job(TITLE, client, desk, browser)
+    job = GenerationPanel(TITLE, client, sessions, browser)
     echoes = slider(Echo, "echoes", step=1, label="Echoes")
     size.add_shape()
     drawing.add_count()
@@ -29,8 +29,8 @@ def build(client: EngineClient, desk: SessionJobs, browser: BrowserName, picker:
         size.add_sides()
     job.add_view()
 
-    def read(given: Given) -> Echo:
-        return Echo(echoes=given[echoes], **drawing.read(given), **size.read_first_stage(given))
+    def read(filled: FormValues) -> Echo:
+        return Echo(echoes=filled[echoes], **drawing.read(filled), **size.read_first_stage(filled))
 
     def write(request: Echo) -> Update:
         return {echoes: request.echoes, **drawing.write(request), **size.write(request)}
