@@ -3,7 +3,6 @@ endpoint, a tool and a command, in recipes and in the texts of other programs, w
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import sys
 from collections.abc import Iterator
@@ -31,6 +30,7 @@ from tabs.page import build_page, find_tabs
 from tabs.routes.api import Api
 from tests.engine.test_engine import _engine
 from tests.miniature import NAME, SIDE
+from tests.running import run_async
 
 ADDITIONS = Path(__file__).with_name("additions")
 ROOMS = {"requests": studio.requests, "tasks": studio.tasks, "tabs": tabs}
@@ -62,7 +62,7 @@ def _page(studio: Studio) -> Any:
     async def built() -> Any:  # in a loop, so that gradio leaves none of its own behind
         return build_page(studio)
 
-    return asyncio.run(built())
+    return run_async(built())
 
 
 def test_it_is_on_the_page_and_an_endpoint_of_it(opened: Studio) -> None:
@@ -92,7 +92,7 @@ def test_its_endpoint_draws_and_its_recipe_holds_its_field(opened: Studio) -> No
 
 
 def test_it_is_a_tool_and_a_command(opened: Studio) -> None:
-    tools = asyncio.run(Tools(Api(opened.client, opened.library).endpoints, bytes)._list())
+    tools = run_async(Tools(Api(opened.client, opened.library).endpoints, bytes)._list())
     [tool] = [tool for tool in tools if tool.name == "echo"]
     assert tool.inputSchema["properties"]["echoes"] == {"type": "integer", "default": 3}
     assert "echoes: how often it comes back, 1 to 8" in str(tool.description)

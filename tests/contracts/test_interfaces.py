@@ -6,7 +6,6 @@ tests.contracts.test_interfaces``.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from studio.gallery.recipe import Recipe
 from studio.hosting.tools import _schema
 from studio.requests import from_mapping, kinds
 from tabs.routes.api import Api
+from tests.running import run_async
 
 RECORDED = Path(__file__).with_name("interfaces.json")
 A_DIGEST, ANOTHER = "a" * 64, "b" * 64
@@ -48,7 +48,7 @@ def endpoints() -> dict[str, Any]:
             Api(None, None).add_to_page()  # type: ignore[arg-type]  # nothing is called
         return page.get_api_info()
 
-    told = asyncio.run(built())
+    told = run_async(built())
     assert told is not None
     kept = ("parameter_name", "parameter_has_default", "parameter_default", "type")
     return {

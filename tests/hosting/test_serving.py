@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import httpx
@@ -78,17 +78,26 @@ def test_it_starts_without_getting_through_to_itself(tmp_path: Path) -> None:
 
 
 def test_a_page_that_is_opened_costs_little(studio: Studio) -> None:
-    """gradio kept half a megabyte of settings for each, and took 40 ms to write them down."""
-    process, used, held = psutil.Process(studio.pid), 0.0, 0
+    """gradio kept half a megabyte of settings for each, and took 40 ms to write them down, beside 5 for all else. What
+    a new page costs is compared with what one costs that is known, as processors differ."""
+    process = psutil.Process(studio.pid)
     with Visitor(studio.url) as visitor:
         event = visitor.event("text_to_image", "live", "ready")
-        for number in range(2 * PAGES):
-            if number == PAGES:  # the first ones import what is needed
-                used, held = process.cpu_times().user, process.memory_info().rss
-            body = {"data": [""], "fn_index": event["id"], "session_hash": f"page{number}"}
-            assert visitor.http.post("/gradio_api/queue/join", json=body).status_code == 200
-    assert process.cpu_times().user - used < PAGES * 0.025
-    assert process.memory_info().rss - held < PAGES * 250_000
+
+        def seconds_of(names: Iterable[str]) -> float:
+            used = process.cpu_times().user
+            for name in names:
+                body = {"data": [""], "fn_index": event["id"], "session_hash": name}
+                assert visitor.http.post("/gradio_api/queue/join", json=body).status_code == 200
+            return process.cpu_times().user - used
+
+        seconds_of(f"first{number}" for number in range(PAGES))  # which import what is needed
+        held = process.memory_info().rss
+        new = seconds_of(f"page{number}" for number in range(PAGES))
+        grown = process.memory_info().rss - held
+        known = seconds_of(f"page{number}" for number in range(PAGES))
+    assert new < 2 * known
+    assert grown < PAGES * 250_000
 
 
 @pytest.mark.parametrize(
