@@ -143,7 +143,7 @@ def write_variations(folder: Path, figures: dict[str, Any]) -> None:
         f"|{'---|' * (len(LANGUAGES) + 1)}",
     ]
     for name in figures["telling"][LANGUAGES[0]]:
-        shares = " | ".join(f"{100 * figures['caption_content'][language][name]:.1f} %" for language in LANGUAGES)
+        shares = " | ".join(f"{100 * figures['telling'][language][name]:.1f} %" for language in LANGUAGES)
         lines.append(f"| {name} | {shares} |")
     recalled = " | ".join(f"{100 * figures['recall'][language]:.1f} %" for language in LANGUAGES)
     shared = figures["shared"]

@@ -78,7 +78,7 @@ def _stands_like(kind: Kind, other: Kind) -> bool:
     return (kind.where, kind.coloured) == (other.where, other.coloured)
 
 
-def caption_content(pack: Pack, scenes: Sequence[Scene], language: str) -> dict[str, float]:
+def telling(pack: Pack, scenes: Sequence[Scene], language: str) -> dict[str, float]:
     """How often CLIP finds the true caption, 0..1, by attribute, and their mean as ``all``."""
     right: dict[str, list[bool]] = {}
     for each in tqdm(scenes, desc=f"telling pictures apart ({language})", mininterval=10):
@@ -174,7 +174,7 @@ def measure(pack: Pack, count: int, pairs: int) -> dict[str, Any]:
     scenes = list(itertools.islice(with_things, count))
     return {
         "scenes": count,
-        "telling": {language: caption_content(pack, scenes, language) for language in LANGUAGES},
+        "telling": {language: telling(pack, scenes, language) for language in LANGUAGES},
         "pairs": pairs,
         "recall": recalls(pack, pairs),
         **resemblance(pack, count),
